@@ -1,0 +1,86 @@
+# gristmill. `make help` lists the targets; every header and package is named in one place here.
+#
+# One static library holds everything but main(), so that tests and fuzz targets link what users
+# run. Sources are found by folder: a new stage or command needs no line here.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      ?= gcc
+CXX     ?= g++
+VERSION := $(shell sed -n 's/^\#define GM_VERSION "\(.*\)"/\1/p' pipeline/version.h)
+
+PACKAGES := gcc g++ make pkg-config libcurl4-openssl-dev libarchive-dev libutf8proc-dev \
+            libzstd-dev zlib1g-dev libsimdjson-dev libfyaml-dev libjpeg62-turbo-dev \
+            libdeflate-dev libspng-dev libwebp-dev libstb-dev libxxhash-dev libssl-dev \
+            libsqlite3-dev libseccomp-dev
+TEST_PACKAGES := libcmocka-dev nginx-light jq zstd strace python3 zip xz-utils bzip2 p7zip-full \
+            unicode-data python3-pil man-db
+CI_PACKAGES := clang clang-format libclang-rt-14-dev pmccabe spin
+LIBS := libcurl libarchive libutf8proc libzstd zlib simdjson libfyaml libjpeg libdeflate spng \
+        libwebp libxxhash libcrypto sqlite3 libseccomp
+
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 \
+            -Wno-format-nonliteral
+WARNINGS_C := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+OPTIMIZE ?= -O2
+SANITIZE ?=
+HARDEN  := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+ifeq ($(SANITIZE),)
+HARDEN  += -D_FORTIFY_SOURCE=2
+else
+SANITIZE_FLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
+endif
+CPPFLAGS += -D_GNU_SOURCE -Ipipeline -Istages -Itests/lib
+COMMON   := $(OPTIMIZE) -g $(HARDEN) $(SANITIZE_FLAGS) $(WERROR) -MMD -MP
+PKG_CFLAGS = $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANITIZE_FLAGS)
+LDLIBS   = $(PKG_LIBS) -lpthread -lm -lstdc++
+
+SRC_C  := $(filter-out pipeline/cli/main.c,$(wildcard pipeline/*.c pipeline/*/*.c stages/*.c stages/*/*.c))
+SRC_CC := $(wildcard stages/*/*.cc)
+OBJ    := $(SRC_C:%.c=$(BUILD)/obj/%.o) $(SRC_CC:%.cc=$(BUILD)/obj/%.o)
+LIB    := $(BUILD)/libgristmill.a
+UNIT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/conformance/*/test_*.c))
+HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/tool_*.c tests/bench/*.c))
+FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+TESTLIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/lib/tool_%,$(wildcard tests/lib/*.c)))
+
+.PHONY: all
+## all: build build/gristmill (installs nothing)
+all: $(BUILD)/gristmill
+
+$(BUILD)/gristmill: $(BUILD)/obj/pipeline/cli/main.o $(LIB)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS)
+
+$(LIB): $(OBJ)
+	@rm -f $@
+	ar rcsD $@ $^
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS_C) $(COMMON) $(CFLAGS) -include base/banned.h -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.cc Makefile
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(COMMON) $(CXXFLAGS) -c -o $@ $<
+
+# Third-party code that is compiled from a header has its own warning policy.
+$(BUILD)/obj/stages/image/stb_impl.o: WARNINGS_C := -w
+
+$(BUILD)/tests/%: tests/%.c $(TESTLIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS_C) $(COMMON) $(CFLAGS) -MF $(@D)/$(@F).d $(LDFLAGS_ALL) -o $@ $< $(TESTLIB) $(LIB) -lcmocka $(LDLIBS)
+
+include $(wildcard mk/*.mk)
+
+-include $(OBJ:.o=.d) $(TESTLIB:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(BUILD)/obj/pipeline/cli/main.d
+
+.PHONY: clean help
+## clean: remove the build folder
+clean:
+	rm -rf $(BUILD)
+
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
