@@ -1,0 +1,69 @@
+/* The contract of a stage: a const struct in one file, named in stages/table.def.
+ *
+ * A worker process runs the chain of its family over each row of a block:
+ *
+ *      open once -> for each block: process(row 0), process(row 1) ... flush -> ... -> close
+ *
+ * Rules, all tested by tests/conformance/:
+ *  - process is a pure function of (row, options): no time, no randomness, no state carried from
+ *    row to row that changes a result, no locale. Caches are fine.
+ *  - It runs sandboxed: no file, socket, process or new thread can be opened there. Whatever it needs from disk
+ *    is loaded by `prepare`, which runs once in the supervisor's planner before the fork.
+ *  - Bad data is not an error: call gm_batch_reject and return GM_OK. GM_NOMEM turns the row into
+ *    limit.memory; any other status is a bug and stops the run.
+ *  - It may leave output columns null. */
+#ifndef GM_STAGE_H
+#define GM_STAGE_H
+
+#include "base/err.h"
+#include "base/opt.h"
+#include "batch.h"
+
+/* Column indices in the batch, resolved by the engine from the names in `in` and `out`. */
+struct gm_bind {
+    const int *in;  /* in[i]: column of stage->in[i]; GM_NO_COLUMN if optional and absent */
+    const int *out; /* out[i]: column of stage->out[i] */
+};
+
+struct gm_stage {
+    const char *name;    /* as written in YAML */
+    const char *family;  /* "text", "image": which list of the job it may stand in */
+    const char *summary; /* one line */
+
+    const struct gm_column_def *in;  /* by name and type; ended by GM_COLUMN_END. An input that may be absent has
+                                        unit "optional" */
+    const struct gm_column_def *out; /* ended by GM_COLUMN_END */
+    const struct gm_opt *opts;       /* ended by GM_OPT_END; never NULL */
+    size_t opts_bytes;               /* size of the options struct */
+    size_t ctx_bytes;                /* private state, zeroed before open */
+
+    /* Each may be NULL unless stated. opts is the stage's filled options struct, read-only. */
+
+    /* Checks combinations of options that the table cannot; planner; GM_CONFIG with "option: ...". */
+    enum gm_status (*check)(const void *opts, struct gm_err *err);
+    /* Loads files named in options into memory that is inherited by the fork (*prepared, freed
+     * never). Planner, once per stage of the chain. */
+    enum gm_status (*prepare)(const void *opts, void **prepared, struct gm_err *err);
+    /* Once per worker process, before the sandbox closes. bind stays valid until close. */
+    enum gm_status (*open)(void *ctx, const void *opts, const void *prepared,
+                           const struct gm_bind *bind, struct gm_err *err);
+    /* Required. The row is still in (reason 0). */
+    enum gm_status (*process)(void *ctx, struct gm_batch *batch, uint32_t row, struct gm_err *err);
+    /* After the last row of a block. */
+    enum gm_status (*flush)(void *ctx, struct gm_batch *batch, struct gm_err *err);
+    void (*close)(void *ctx);
+
+    /* Ordered gate: set for a stage that needs to see all records in input order (exact
+     * deduplication). Names a BYTES column of 16 bytes, written by an earlier stage; the engine
+     * passes the keys through the gate in order and drops a row whose key came earlier with this
+     * reason. process is then never called. NULL for every other stage. */
+    const char *gate_key;
+    enum gm_reason gate_reason;
+};
+
+/* All stages, from stages/table.def; ended by NULL. */
+extern const struct gm_stage *const gm_stages[];
+/* By family and name, or NULL. */
+const struct gm_stage *gm_stage_find(const char *family, const char *name);
+
+#endif
