@@ -1,0 +1,92 @@
+/* The input block: rows packed by a producer (fetch, unpack) into one piece of shared memory, as
+ * columns with offsets + values + validity, read in place by a worker.
+ *
+ *      header | bodies ... | reasons | column tables and the small columns
+ *               grow in place          written by gm_block_seal
+ *
+ * Bodies are appended where they will stay; the small columns wait in private memory until the
+ * block is sealed. Readers check every offset: the producer parses hostile input. */
+#ifndef GM_BLOCK_H
+#define GM_BLOCK_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "batch.h"
+#include "media.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GM_BLOCK_MAGIC 0x31424d47u /* "GMB1" */
+#define GM_BLOCK_BYTES (256u * 1024u)          /* the usual class */
+#define GM_BLOCK_MAX_BYTES (64u * 1024u * 1024u) /* the largest class */
+
+struct gm_block_header {
+    uint32_t magic;
+    uint32_t n_bytes;       /* used, with this header */
+    uint32_t n_rows;
+    uint32_t n_columns;
+    uint32_t columns_offset; /* of struct gm_block_column[n_columns] */
+    uint32_t reasons_offset; /* of uint16_t[n_rows] */
+    uint32_t reserved[10];
+};
+_Static_assert(sizeof(struct gm_block_header) == 64, "block header is part of the protocol");
+
+struct gm_block_column {
+    uint32_t type;           /* enum gm_type */
+    uint32_t column;         /* enum gm_input_column */
+    uint32_t offsets_offset; /* view types: uint32_t[n_rows + 1] into the values; else 0 */
+    uint32_t values_offset;
+    uint32_t values_bytes;
+    uint32_t valid_offset;   /* uint8_t[n_rows] */
+};
+
+/* What a producer knows of a row besides its body. Strings may be NULL (null). */
+struct gm_row {
+    uint64_t item;
+    uint64_t member; /* UINT64_MAX: null */
+    enum gm_media media;
+    struct gm_view source, name, meta;
+};
+
+struct gm_block_builder {
+    uint8_t *data;          /* the block, not owned */
+    size_t capacity_bytes;
+    size_t body_end;        /* next free byte of the body area */
+    size_t row_body_start;
+    struct gm_buf small;    /* encoded small columns, row by row */
+    uint32_t n_rows;
+    bool in_row;
+};
+
+void gm_block_builder_init(struct gm_block_builder *builder);
+void gm_block_builder_free(struct gm_block_builder *builder);
+/* Starts a block of capacity_bytes (<= GM_BLOCK_MAX_BYTES) at data. */
+void gm_block_start(struct gm_block_builder *builder, uint8_t *data, size_t capacity_bytes);
+/* Capacity that a block needs for one row with this body. */
+size_t gm_block_need_bytes(const struct gm_row *row, size_t body_bytes);
+/* Room for the body of one more row with these strings; 0: none, not even an empty one. */
+size_t gm_block_room_bytes(const struct gm_block_builder *builder, const struct gm_row *row);
+/* One row: begin, body bytes in any number of pieces, then end or abort. GM_AGAIN: does not fit
+ * (begin: no row was begun; body: the row is still open, abort it and take a larger block). */
+enum gm_status gm_block_row_begin(struct gm_block_builder *builder, const struct gm_row *row);
+enum gm_status gm_block_row_body(struct gm_block_builder *builder, const void *data,
+                                 size_t n_bytes);
+/* Where the next body bytes will go, and how many fit, for reading a file in place; then say how
+ * many came. */
+uint8_t *gm_block_row_space(struct gm_block_builder *builder, size_t *n_bytes);
+void gm_block_row_filled(struct gm_block_builder *builder, size_t n_bytes);
+/* reason NONE for a good row, else the row is listed as dropped with the message. */
+enum gm_status gm_block_row_end(struct gm_block_builder *builder, enum gm_reason reason,
+                                const char *message);
+void gm_block_row_abort(struct gm_block_builder *builder);
+/* Body of the open row, to move it to a larger block. */
+struct gm_view gm_block_row_view(const struct gm_block_builder *builder);
+/* Writes tables and header; returns the used bytes. At least one row. */
+size_t gm_block_seal(struct gm_block_builder *builder);
+
+/* Fills an empty batch with views into the block (input columns and reasons). GM_INTERNAL: the
+ * block is malformed. Strings that are not valid UTF-8 are malformed. */
+enum gm_status gm_block_open(const uint8_t *data, size_t n_bytes, struct gm_batch *batch,
+                             struct gm_err *err);
+
+#endif

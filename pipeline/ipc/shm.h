@@ -1,0 +1,33 @@
+/* Shared memory: sealed memfds, mapped in the supervisor before the fork and inherited. Pages are
+ * populated or fallocated before use, so that a shortage is an error message and not a SIGBUS. */
+#ifndef GM_IPC_SHM_H
+#define GM_IPC_SHM_H
+
+#include "base/err.h"
+#include <stddef.h>
+#include <stdint.h>
+
+struct gm_shm {
+    int fd;         /* memfd, F_SEAL_SHRINK | F_SEAL_GROW; -1: none */
+    uint8_t *data;  /* mapping, MAP_SHARED, page-aligned */
+    size_t n_bytes; /* multiple of the page size */
+};
+#define GM_SHM_INIT {-1, NULL, 0}
+
+/* name shows in /proc/PID/maps. The first populate_bytes are populated (MADV_POPULATE_WRITE), the
+ * rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message. Supervisor only. */
+enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_bytes,
+                             struct gm_shm *shm, struct gm_err *err);
+void gm_shm_destroy(struct gm_shm *shm); /* unmaps and closes; NULL or empty allowed */
+
+/* Takes memory for a range (fallocate) / gives it back to the system (punch hole). Page-aligned. */
+enum gm_status gm_shm_commit(struct gm_shm *shm, size_t offset, size_t n_bytes, struct gm_err *err);
+void gm_shm_decommit(struct gm_shm *shm, size_t offset, size_t n_bytes);
+/* Bytes of memory that the memfd holds now (st_blocks). */
+uint64_t gm_shm_resident_bytes(const struct gm_shm *shm);
+
+/* In a child, after the fork: the mapping becomes read-only / disappears. */
+enum gm_status gm_shm_make_readonly(struct gm_shm *shm, struct gm_err *err);
+void gm_shm_drop(struct gm_shm *shm);
+
+#endif
