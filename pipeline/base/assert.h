@@ -12,9 +12,9 @@
 __attribute__((noreturn, cold)) void gm_assert_failed(const char *file, int line,
                                                       const char *expression);
 
-#define GM_ASSERT(e) ((e) ? (void)0 : gm_assert_failed(__FILE__, __LINE__, #e))
-#define GM_UNREACHABLE() gm_assert_failed(__FILE__, __LINE__, "unreachable")
-#define GM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define GM_ASSERT(e)                  ((e) ? (void)0 : gm_assert_failed(__FILE__, __LINE__, #e))
+#define GM_UNREACHABLE()              gm_assert_failed(__FILE__, __LINE__, "unreachable")
+#define GM_ARRAY_LEN(a)               (sizeof(a) / sizeof((a)[0]))
 #define GM_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
 #endif

@@ -20,6 +20,7 @@
 #undef gets
 #undef strncpy
 #undef strncat
+#undef alloca
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol atof gets strncpy strncat alloca
 #endif
 

@@ -10,34 +10,39 @@
 #include <stdint.h>
 
 struct gm_buf {
-    uint8_t *data;          /* NULL while capacity_bytes is 0; not NUL-terminated */
-    size_t n_bytes;         /* used */
+    uint8_t *data;  /* NULL while capacity_bytes is 0; not NUL-terminated */
+    size_t n_bytes; /* used */
     size_t capacity_bytes;
-    bool failed;            /* an allocation failed since init or clear */
+    bool failed; /* an allocation failed since init or clear */
 };
 
-#define GM_BUF_INIT {NULL, 0, 0, false}
+#define GM_BUF_INIT                                                                                \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 void gm_buf_init(struct gm_buf *buf);
-void gm_buf_free(struct gm_buf *buf);                    /* NULL allowed; leaves it initialised */
-void gm_buf_clear(struct gm_buf *buf);                   /* keeps the memory */
-bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes); /* room behind n_bytes; false: no memory */
+void gm_buf_free(struct gm_buf *buf);  /* NULL allowed; leaves it initialised */
+void gm_buf_clear(struct gm_buf *buf); /* keeps the memory */
+/* Makes room behind n_bytes; false: no memory (and failed is set). */
+bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes);
 void gm_buf_append(struct gm_buf *buf, const void *data, size_t n_bytes);
 void gm_buf_char(struct gm_buf *buf, char c);
-void gm_buf_text(struct gm_buf *buf, const char *text);  /* NUL-terminated text without the NUL */
+void gm_buf_text(struct gm_buf *buf, const char *text); /* NUL-terminated text without the NUL */
 void gm_buf_printf(struct gm_buf *buf, const char *format, ...) GM_PRINTF(2, 3);
 /* A NUL-terminated view; the NUL is not counted. Never NULL ("" after a failed allocation). */
 const char *gm_buf_cstr(struct gm_buf *buf);
 
-/* JSON. Strings are written in quotes; ", \ and C0 controls and DEL are escaped; valid UTF-8 is written as it
- * is; each byte that is not part of valid UTF-8 becomes U+FFFD. */
+/* JSON. Strings are written in quotes; ", \ and C0 controls and DEL are escaped; valid UTF-8 is
+ * written as it is; each byte that is not part of valid UTF-8 becomes U+FFFD. */
 void gm_json_string(struct gm_buf *buf, const void *text, size_t n_bytes);
 /* "key": with a comma in front unless the last byte is '{' or '['. */
 void gm_json_key(struct gm_buf *buf, const char *key);
 void gm_json_u64(struct gm_buf *buf, uint64_t value);
 void gm_json_i64(struct gm_buf *buf, int64_t value);
-/* Shortest of %.{1..17}g that reads back as the same double, so the text is deterministic; NaN and infinities are null.
- * 1 is written "1.0", so that a reader infers one type for the column. */
+/* The fewest digits that read back as the same double, so the text is deterministic; NaN and
+ * infinities are null. 1 is written "1.0", so that a reader infers one type for the column; an
+ * exponent is used below 0.0001 and from 1e16 on. */
 void gm_json_f64(struct gm_buf *buf, double value);
 
 #endif

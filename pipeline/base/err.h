@@ -39,8 +39,8 @@ enum gm_status {
 
 struct gm_err {
     enum gm_status status;
-    int sys_errno;                 /* errno at the origin, 0 if none */
-    char text[GM_ERR_TEXT_BYTES];  /* NUL-terminated, UTF-8, truncated with "..." if too long */
+    int sys_errno;                /* errno at the origin, 0 if none */
+    char text[GM_ERR_TEXT_BYTES]; /* NUL-terminated, UTF-8, truncated with "..." if too long */
 };
 
 /* Sets status and text; returns status, so that "return gm_err_set(err, GM_IO, ...)" works.

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GM_SHA256_BYTES 32
+#define GM_SHA256_BYTES     32
 #define GM_SHA256_HEX_BYTES 65 /* with the NUL */
 
 struct gm_sha256; /* streaming state */
 
-struct gm_sha256 *gm_sha256_new(void); /* NULL: no memory */
+struct gm_sha256 *gm_sha256_new(void);        /* NULL: no memory */
 void gm_sha256_free(struct gm_sha256 *state); /* NULL allowed */
 void gm_sha256_reset(struct gm_sha256 *state);
 void gm_sha256_update(struct gm_sha256 *state, const void *data, size_t n_bytes);

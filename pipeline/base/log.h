@@ -1,6 +1,6 @@
 /* Log lines: one write(2) per line, to standard error or another descriptor, so that lines of
- * several processes never mix. Control characters (C0 except tab, DEL, C1, bidi controls) are escaped, because the
- * text may come from URLs and file names. Lines are cut at 2,000 bytes.
+ * several processes never mix. Control characters (C0 except tab, DEL, C1, bidi controls) are
+ * escaped, because the text may come from URLs and file names. Lines are cut at 2,000 bytes.
  *
  * State is one small struct per process, set up before the first fork: a child that inherits it
  * may redirect it to its control pipe. Thread-safe (no shared buffer). Writing never blocks: when

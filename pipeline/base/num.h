@@ -14,7 +14,8 @@
 enum gm_status gm_parse_u64(const char *text, size_t n_bytes, uint64_t *out, struct gm_err *err);
 enum gm_status gm_parse_i64(const char *text, size_t n_bytes, int64_t *out, struct gm_err *err);
 enum gm_status gm_parse_f64(const char *text, size_t n_bytes, double *out, struct gm_err *err);
-/* "512MB" "1.5GB" "64KiB" "100": units B, KB/KiB/K, MB.., GB.., TB.. are all powers of 1024, any case. */
+/* "512MB" "1.5GB" "64KiB" "100": units B, KB/KiB/K, MB.., GB.., TB.. are all powers of 1024, any
+ * case. */
 enum gm_status gm_parse_bytes(const char *text, size_t n_bytes, uint64_t *out, struct gm_err *err);
 /* "250ms" "60s" "5m" "2h" "1d"; a bare number means seconds; fractions allowed ("0.5s"). */
 enum gm_status gm_parse_ms(const char *text, size_t n_bytes, uint64_t *out, struct gm_err *err);

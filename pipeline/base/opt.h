@@ -31,17 +31,20 @@ struct gm_opt_list {
 };
 
 struct gm_opt {
-    const char *name;            /* as written in YAML; words joined by '_' */
+    const char *name; /* as written in YAML; words joined by '_' */
     enum gm_opt_type type;
-    size_t offset;               /* of the field in the options struct */
-    const char *default_text;    /* parsed like a user's value; NULL: zero, or unset for strings */
-    double min, max;             /* inclusive, for U64 F64 BYTES MS RATE; both 0: no bound */
-    const char *const *choices;  /* for ENUM, ended by NULL */
-    const char *unit;            /* for help: "pixels"; NULL if the type says it */
-    const char *help;            /* one sentence, no full stop */
+    size_t offset;              /* of the field in the options struct */
+    const char *default_text;   /* parsed like a user's value; NULL: zero, or unset for strings */
+    double min, max;            /* inclusive, for U64 F64 BYTES MS RATE; both 0: no bound */
+    const char *const *choices; /* for ENUM, ended by NULL */
+    const char *unit;           /* for help: "pixels"; NULL if the type says it */
+    const char *help;           /* one sentence, no full stop */
 };
 
-#define GM_OPT_END {NULL, GM_OPT_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL}
+#define GM_OPT_END                                                                                 \
+    {                                                                                              \
+        NULL, GM_OPT_BOOL, 0, NULL, 0, 0, NULL, NULL, NULL                                         \
+    }
 
 /* Zeroes the struct and applies the defaults. A default that does not parse is a bug (asserted). */
 void gm_opts_init(const struct gm_opt *table, void *values, size_t values_bytes);
