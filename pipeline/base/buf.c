@@ -1,0 +1,301 @@
+/* The byte buffer and the JSON writer.
+ *
+ * Every record of every run is written through gm_json_string, so it copies runs: the validator
+ * finds how far the text is UTF-8, then eight bytes at a time are looked at for something to
+ * escape. Numbers are written without printf's locale. Memory grows by doubling. */
+#include "base/buf.h"
+
+#include "base/num.h"
+#include "base/utf8.h"
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BYTES 256
+#define ONES        0x0101010101010101u
+#define HIGH_BITS   0x8080808080808080u
+#define REPLACEMENT "\xEF\xBF\xBD"
+
+void gm_buf_init(struct gm_buf *buf)
+{
+    *buf = (struct gm_buf)GM_BUF_INIT;
+}
+
+void gm_buf_free(struct gm_buf *buf)
+{
+    if (!buf)
+        return;
+    free(buf->data);
+    gm_buf_init(buf);
+}
+
+void gm_buf_clear(struct gm_buf *buf)
+{
+    buf->n_bytes = 0;
+    buf->failed = false;
+}
+
+static bool grow(struct gm_buf *buf, size_t needed_bytes)
+{
+    size_t capacity = buf->capacity_bytes ? buf->capacity_bytes : FIRST_BYTES;
+    while (capacity < needed_bytes) {
+        if (!gm_mul_size(capacity, 2, &capacity))
+            capacity = needed_bytes;
+    }
+    uint8_t *data = realloc(buf->data, capacity);
+    if (!data) {
+        buf->failed = true;
+        return false;
+    }
+    buf->data = data;
+    buf->capacity_bytes = capacity;
+    return true;
+}
+
+bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes)
+{
+    if (buf->failed)
+        return false;
+    if (extra_bytes <= buf->capacity_bytes - buf->n_bytes)
+        return true;
+    size_t needed_bytes;
+    if (!gm_add_size(buf->n_bytes, extra_bytes, &needed_bytes)) {
+        buf->failed = true;
+        return false;
+    }
+    return grow(buf, needed_bytes);
+}
+
+void gm_buf_append(struct gm_buf *buf, const void *data, size_t n_bytes)
+{
+    if (n_bytes == 0 || !gm_buf_reserve(buf, n_bytes))
+        return;
+    memcpy(buf->data + buf->n_bytes, data, n_bytes);
+    buf->n_bytes += n_bytes;
+}
+
+void gm_buf_char(struct gm_buf *buf, char c)
+{
+    if (!gm_buf_reserve(buf, 1))
+        return;
+    buf->data[buf->n_bytes++] = (uint8_t)c;
+}
+
+void gm_buf_text(struct gm_buf *buf, const char *text)
+{
+    gm_buf_append(buf, text, strlen(text));
+}
+
+void gm_buf_printf(struct gm_buf *buf, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    /* vsnprintf writes its NUL behind the text; it is not counted. */
+    if (n < 0)
+        buf->failed = true;
+    else if (gm_buf_reserve(buf, (size_t)n + 1)) {
+        vsnprintf((char *)buf->data + buf->n_bytes, (size_t)n + 1, format, again);
+        buf->n_bytes += (size_t)n;
+    }
+    va_end(again);
+}
+
+const char *gm_buf_cstr(struct gm_buf *buf)
+{
+    if (!gm_buf_reserve(buf, 1))
+        return "";
+    buf->data[buf->n_bytes] = '\0';
+    return (const char *)buf->data;
+}
+
+static bool needs_escape(uint8_t byte)
+{
+    return byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7F;
+}
+
+/* Non-zero if one of the eight bytes is zero. */
+static uint64_t has_zero(uint64_t word)
+{
+    return (word - ONES) & ~word & HIGH_BITS;
+}
+
+/* Bytes from the start that go into a JSON string as they are. */
+static size_t plain_prefix(const uint8_t *text, size_t n_bytes)
+{
+    size_t i = 0;
+    for (; n_bytes - i >= 8; i += 8) {
+        uint64_t word;
+        memcpy(&word, text + i, sizeof word);
+        uint64_t controls = (word - ONES * 0x20) & ~word & HIGH_BITS;
+        if (controls | has_zero(word ^ ONES * '"') | has_zero(word ^ ONES * '\\') |
+            has_zero(word ^ ONES * 0x7F))
+            break;
+    }
+    while (i < n_bytes && !needs_escape(text[i]))
+        i++;
+    return i;
+}
+
+static void write_escape(struct gm_buf *buf, uint8_t byte)
+{
+    static const char short_form[] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+                                      ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't'};
+    static const char digits[] = "0123456789abcdef";
+    char short_char = byte < sizeof short_form ? short_form[byte] : '\0';
+    if (short_char) {
+        gm_buf_append(buf, (char[]){'\\', short_char}, 2);
+        return;
+    }
+    gm_buf_append(buf, (char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]}, 6);
+}
+
+/* text is valid UTF-8. */
+static void write_escaped(struct gm_buf *buf, const uint8_t *text, size_t n_bytes)
+{
+    size_t i = 0;
+    while (i < n_bytes) {
+        size_t n_plain = plain_prefix(text + i, n_bytes - i);
+        gm_buf_append(buf, text + i, n_plain);
+        i += n_plain;
+        if (i < n_bytes)
+            write_escape(buf, text[i++]);
+    }
+}
+
+void gm_json_string(struct gm_buf *buf, const void *text, size_t n_bytes)
+{
+    const uint8_t *bytes = text;
+    size_t i = 0;
+    if (n_bytes < SIZE_MAX - 2)
+        gm_buf_reserve(buf, n_bytes + 2);
+    gm_buf_char(buf, '"');
+    while (i < n_bytes) {
+        size_t n_valid = gm_utf8_valid_prefix(bytes + i, n_bytes - i);
+        write_escaped(buf, bytes + i, n_valid);
+        i += n_valid;
+        if (i < n_bytes) {
+            gm_buf_text(buf, REPLACEMENT);
+            i++;
+        }
+    }
+    gm_buf_char(buf, '"');
+}
+
+void gm_json_key(struct gm_buf *buf, const char *key)
+{
+    uint8_t last = buf->n_bytes ? buf->data[buf->n_bytes - 1] : '{';
+    if (last != '{' && last != '[')
+        gm_buf_char(buf, ',');
+    gm_json_string(buf, key, strlen(key));
+    gm_buf_char(buf, ':');
+}
+
+void gm_json_u64(struct gm_buf *buf, uint64_t value)
+{
+    char text[20];
+    size_t at = sizeof text;
+    do {
+        text[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    gm_buf_append(buf, text + at, sizeof text - at);
+}
+
+void gm_json_i64(struct gm_buf *buf, int64_t value)
+{
+    if (value < 0)
+        gm_buf_char(buf, '-');
+    gm_json_u64(buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+/* The digits of a positive double: 0.d1d2d3... * 10^point */
+struct decimal {
+    char digits[20];
+    int n_digits;
+    int point;
+};
+
+/* Rounds value to n_digits; true if that reads back as value. */
+static bool to_decimal(double value, int n_digits, struct decimal *decimal)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.*e", n_digits - 1, value);
+    bool exact = strtod(text, NULL) == value;
+    /* The decimal point is skipped rather than named: it depends on the locale. */
+    const char *at = text;
+    decimal->n_digits = 0;
+    for (; *at != 'e'; at++) {
+        if (*at >= '0' && *at <= '9')
+            decimal->digits[decimal->n_digits++] = *at;
+    }
+    decimal->point = (int)strtol(at + 1, NULL, 10) + 1;
+    while (decimal->n_digits > 1 && decimal->digits[decimal->n_digits - 1] == '0')
+        decimal->n_digits--;
+    return exact;
+}
+
+static void shortest_decimal(double value, struct decimal *decimal)
+{
+    /* A decimal of up to 15 digits survives the way through a double, so if any short form exists,
+     * 15 digits show it with zeros behind. Not so for subnormals, which hold fewer digits. */
+    int first = value < DBL_MIN ? 1 : DBL_DIG;
+    for (int n_digits = first; n_digits <= 17; n_digits++) {
+        if (to_decimal(value, n_digits, decimal))
+            return;
+    }
+}
+
+static void write_zeros(struct gm_buf *buf, int n)
+{
+    for (; n > 0; n--)
+        gm_buf_char(buf, '0');
+}
+
+static void write_positional(struct gm_buf *buf, const struct decimal *decimal)
+{
+    int n_whole = decimal->point > 0 ? decimal->point : 0;
+    int n_taken = n_whole < decimal->n_digits ? n_whole : decimal->n_digits;
+    gm_buf_append(buf, decimal->digits, (size_t)n_taken);
+    write_zeros(buf, n_whole ? n_whole - n_taken : 1);
+    gm_buf_char(buf, '.');
+    if (n_taken == decimal->n_digits) {
+        gm_buf_char(buf, '0');
+        return;
+    }
+    write_zeros(buf, -decimal->point);
+    gm_buf_append(buf, decimal->digits + n_taken, (size_t)(decimal->n_digits - n_taken));
+}
+
+static void write_scientific(struct gm_buf *buf, const struct decimal *decimal)
+{
+    gm_buf_char(buf, decimal->digits[0]);
+    if (decimal->n_digits > 1) {
+        gm_buf_char(buf, '.');
+        gm_buf_append(buf, decimal->digits + 1, (size_t)decimal->n_digits - 1);
+    }
+    gm_buf_printf(buf, "e%+03d", decimal->point - 1);
+}
+
+void gm_json_f64(struct gm_buf *buf, double value)
+{
+    if (!isfinite(value)) {
+        gm_buf_text(buf, "null");
+        return;
+    }
+    if (signbit(value))
+        gm_buf_char(buf, '-');
+    struct decimal decimal = {.digits = "0", .n_digits = 1, .point = 1};
+    if (value != 0)
+        shortest_decimal(fabs(value), &decimal);
+    /* Plain notation between 0.0001 and 1e16, as people write numbers. */
+    if (decimal.point > -4 && decimal.point <= 16)
+        write_positional(buf, &decimal);
+    else
+        write_scientific(buf, &decimal);
+}
