@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GM_MAX_COLUMNS 64
+#define GM_MAX_COLUMNS       64
 #define GM_COLUMN_NAME_BYTES 32
-#define GM_NO_COLUMN (-1)
+#define GM_NO_COLUMN         (-1)
 
 enum gm_type {
     GM_TYPE_U64,     /* uint64_t */
@@ -47,7 +47,10 @@ struct gm_column_def {
     const char *unit; /* "bytes", "code points"; NULL: none */
     const char *help; /* one sentence for docs and `gristmill stages NAME` */
 };
-#define GM_COLUMN_END {NULL, GM_TYPE_U64, 0, NULL, NULL}
+#define GM_COLUMN_END                                                                              \
+    {                                                                                              \
+        NULL, GM_TYPE_U64, 0, NULL, NULL                                                           \
+    }
 
 struct gm_view {
     const uint8_t *data; /* NULL: the value is null */
@@ -71,8 +74,8 @@ struct gm_batch {
     uint32_t n_rows;
     uint32_t n_columns;
     struct gm_column columns[GM_MAX_COLUMNS];
-    uint16_t *reasons;           /* enum gm_reason per row; 0 = still in */
-    struct gm_view *messages;    /* per row, for dropped rows; view may be null */
+    uint16_t *reasons;             /* enum gm_reason per row; 0 = still in */
+    struct gm_view *messages;      /* per row, for dropped rows; view may be null */
     struct gm_arena_chunk *chunks; /* private memory, newest first */
     size_t allocated_bytes;
 };
@@ -83,7 +86,8 @@ enum gm_input_column {
     GM_IN_ITEM,   /* "item"   U64: number of the source item, 0-based, over all sources */
     GM_IN_MEMBER, /* "member" U64: number within the container; null for the item itself */
     GM_IN_SOURCE, /* "source" STRING: URL or path as listed (invalid UTF-8 replaced) */
-    GM_IN_NAME,   /* "name"   STRING: name to mirror: path below the source's root, member path, or null */
+    GM_IN_NAME,   /* "name"   STRING: name to mirror: path below the source's root, member path, or
+                     null */
     GM_IN_MEDIA,  /* "media"  U64 hidden: enum gm_media */
     GM_IN_BODY,   /* "body"   BYTES hidden */
     GM_IN_META,   /* "meta"   JSON: the list row's other columns, passed through; or null */

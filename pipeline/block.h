@@ -16,13 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GM_BLOCK_MAGIC 0x31424d47u /* "GMB1" */
-#define GM_BLOCK_BYTES (256u * 1024u)          /* the usual class */
+#define GM_BLOCK_MAGIC     0x31424d47u           /* "GMB1" */
+#define GM_BLOCK_BYTES     (256u * 1024u)        /* the usual class */
 #define GM_BLOCK_MAX_BYTES (64u * 1024u * 1024u) /* the largest class */
 
 struct gm_block_header {
     uint32_t magic;
-    uint32_t n_bytes;       /* used, with this header */
+    uint32_t n_bytes; /* used, with this header */
     uint32_t n_rows;
     uint32_t n_columns;
     uint32_t columns_offset; /* of struct gm_block_column[n_columns] */
@@ -37,7 +37,7 @@ struct gm_block_column {
     uint32_t offsets_offset; /* view types: uint32_t[n_rows + 1] into the values; else 0 */
     uint32_t values_offset;
     uint32_t values_bytes;
-    uint32_t valid_offset;   /* uint8_t[n_rows] */
+    uint32_t valid_offset; /* uint8_t[n_rows] */
 };
 
 /* What a producer knows of a row besides its body. Strings may be NULL (null). */
@@ -49,11 +49,11 @@ struct gm_row {
 };
 
 struct gm_block_builder {
-    uint8_t *data;          /* the block, not owned */
+    uint8_t *data; /* the block, not owned */
     size_t capacity_bytes;
-    size_t body_end;        /* next free byte of the body area */
+    size_t body_end; /* next free byte of the body area */
     size_t row_body_start;
-    struct gm_buf small;    /* encoded small columns, row by row */
+    struct gm_buf small; /* encoded small columns, row by row */
     uint32_t n_rows;
     bool in_row;
 };

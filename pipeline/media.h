@@ -40,9 +40,10 @@ enum gm_media {
 #define GM_MEDIA_HEAD_BYTES 512
 
 /* head: the first n_bytes of the body (at most GM_MEDIA_HEAD_BYTES are looked at); name: path, URL
- * path or member name (may be empty), used only for .jsonl/.ndjson, also in front of .gz/.zst/.xz/.bz2.
- * n_bytes == 0 is GM_MEDIA_EMPTY. Text is what has no NUL and no C0 controls but tab, LF, VT, FF, CR, ESC
- * (invalid UTF-8 is still text: the utf8 stage judges it; UTF-16 with a BOM is UNKNOWN). */
+ * path or member name (may be empty), used only for .jsonl/.ndjson, also in front of
+ * .gz/.zst/.xz/.bz2. n_bytes == 0 is GM_MEDIA_EMPTY. Text is what has no NUL and no C0 controls but
+ * tab, LF, VT, FF, CR, ESC (invalid UTF-8 is still text: the utf8 stage judges it; UTF-16 with a
+ * BOM is UNKNOWN). */
 enum gm_media gm_media_sniff(const uint8_t *head, size_t n_bytes, const char *name,
                              size_t name_bytes);
 const char *gm_media_name(enum gm_media media);

@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GM_OUT_MAGIC 0x314f4d47u /* "GMO1" */
-#define GM_MAX_STREAMS 8
+#define GM_OUT_MAGIC      0x314f4d47u /* "GMO1" */
+#define GM_MAX_STREAMS    8
 #define GM_OUT_NAME_BYTES 1024
 
 /* Streams that every run has; sinks follow from GM_STREAM_FIRST_SINK on, in plan order. */
@@ -24,17 +24,17 @@ enum gm_stream { GM_STREAM_ITEMS, GM_STREAM_REJECTS, GM_STREAM_KEYS, GM_STREAM_F
 struct gm_out_header {
     uint32_t magic;
     uint32_t n_parts;
-    uint32_t n_bytes;    /* whole block with this header */
-    uint32_t n_in;       /* records that this block accounts for */
-    uint32_t n_written;  /* of them, records that came out */
+    uint32_t n_bytes;                  /* whole block with this header */
+    uint32_t n_in;                     /* records that this block accounts for */
+    uint32_t n_written;                /* of them, records that came out */
     uint32_t reasons[GM_REASON_SLOTS]; /* the others, by enum gm_reason; [0] unused */
     uint32_t reserved;
-    uint64_t checksum;   /* XXH3-64 of all parts */
+    uint64_t checksum; /* XXH3-64 of all parts */
 };
 _Static_assert(sizeof(struct gm_out_header) == 288, "output header is part of the protocol");
 
 struct gm_out_part {
-    uint32_t stream;     /* < GM_MAX_STREAMS */
+    uint32_t stream; /* < GM_MAX_STREAMS */
     uint32_t n_records;
     uint32_t name_bytes; /* <= GM_OUT_NAME_BYTES */
     uint32_t n_bytes;    /* payload */
@@ -53,7 +53,8 @@ void gm_out_free(struct gm_out *out);
 void gm_out_reset(struct gm_out *out);
 /* Counts a record; NONE = written. */
 void gm_out_count(struct gm_out *out, enum gm_reason reason);
-/* Completes the header in front; after that out->bytes is the block. GM_NOMEM if an append failed. */
+/* Completes the header in front; after that out->bytes is the block. GM_NOMEM if an append failed.
+ */
 enum gm_status gm_out_finish(struct gm_out *out, struct gm_err *err);
 
 /* Reader. header_out gets a checked copy; n_bytes is the size of the mapping that may be read. */
@@ -65,12 +66,13 @@ enum gm_status gm_out_next(const uint8_t *data, size_t n_bytes, size_t *offset,
                            struct gm_out_part *part, const uint8_t **name, const uint8_t **payload,
                            struct gm_err *err);
 
-/* One line of rejects.jsonl for a row that did not come out; the same everywhere. NULL strings are null. */
+/* One line of rejects.jsonl for a row that did not come out; the same everywhere. NULL strings are
+ * null. */
 struct gm_reject {
     uint64_t item;
-    uint64_t member;     /* UINT64_MAX: none */
+    uint64_t member; /* UINT64_MAX: none */
     struct gm_view source, name;
-    const char *stage;   /* "fetch", "unpack", "text.utf8", ... */
+    const char *stage; /* "fetch", "unpack", "text.utf8", ... */
     enum gm_reason reason;
     struct gm_view message;
 };

@@ -16,7 +16,8 @@ enum gm_outcome { GM_OUTCOME_WRITTEN, GM_OUTCOME_REJECTED, GM_OUTCOME_FAILED };
     X(NONE, "", WRITTEN, "")                                                                       \
     X(FETCH_URL, "fetch.url", FAILED, "the URL is malformed: correct the line")                    \
     X(FETCH_SCHEME, "fetch.scheme", FAILED, "only http and https are fetched")                     \
-    X(FETCH_ADDRESS, "fetch.address", FAILED, "the address is private or reserved: fetch.allow_private")  \
+    X(FETCH_ADDRESS, "fetch.address", FAILED,                                                      \
+      "the address is private or reserved: fetch.allow_private")                                   \
     X(FETCH_DNS, "fetch.dns", FAILED, "the host name does not resolve")                            \
     X(FETCH_CONNECT, "fetch.connect", FAILED, "no connection: host down, refused or timed out")    \
     X(FETCH_TLS, "fetch.tls", FAILED, "the TLS certificate or handshake is not acceptable")        \
@@ -34,12 +35,14 @@ enum gm_outcome { GM_OUTCOME_WRITTEN, GM_OUTCOME_REJECTED, GM_OUTCOME_FAILED };
     X(FETCH_IO, "fetch.io", FAILED, "reading the file failed")                                     \
     X(FETCH_LIST, "fetch.list", FAILED, "this row of the list cannot be used: correct it")         \
     X(MEDIA_EMPTY, "media.empty", REJECTED, "the file has no bytes")                               \
-    X(MEDIA_UNSUPPORTED, "media.unsupported", REJECTED, "not a kind of file that this job handles") \
+    X(MEDIA_UNSUPPORTED, "media.unsupported", REJECTED,                                            \
+      "not a kind of file that this job handles")                                                  \
     X(UNPACK_BROKEN, "unpack.broken", FAILED, "the archive is damaged from the stated offset on")  \
     X(UNPACK_ENCRYPTED, "unpack.encrypted", FAILED, "the archive or member is encrypted")          \
     X(UNPACK_FORMAT, "unpack.format", FAILED, "this archive format or method is not supported")    \
     X(LIMIT_ENTRY_BYTES, "limit.entry_bytes", REJECTED, "member larger than unpack.max_entry")     \
-    X(LIMIT_TOTAL_BYTES, "limit.total_bytes", REJECTED, "archive unpacks to more than unpack.max_total") \
+    X(LIMIT_TOTAL_BYTES, "limit.total_bytes", REJECTED,                                            \
+      "archive unpacks to more than unpack.max_total")                                             \
     X(LIMIT_RATIO, "limit.ratio", REJECTED, "unpacked to packed size above unpack.max_ratio")      \
     X(LIMIT_DEPTH, "limit.depth", REJECTED, "archives nested deeper than unpack.max_depth")        \
     X(LIMIT_ENTRIES, "limit.entries", REJECTED, "more members than unpack.max_entries")            \
@@ -53,8 +56,10 @@ enum gm_outcome { GM_OUTCOME_WRITTEN, GM_OUTCOME_REJECTED, GM_OUTCOME_FAILED };
     X(TEXT_DUPLICATE, "text.duplicate", REJECTED, "the same text came earlier")                    \
     X(IMAGE_TRUNCATED, "image.truncated", FAILED, "the image file is cut off")                     \
     X(IMAGE_BROKEN, "image.broken", FAILED, "the image data is damaged")                           \
-    X(IMAGE_UNSUPPORTED, "image.unsupported", REJECTED, "this variant of the format is not decoded") \
-    X(WORKER_CRASHED, "worker.crashed", FAILED, "a worker crashed on it three times: see quarantine/") \
+    X(IMAGE_UNSUPPORTED, "image.unsupported", REJECTED,                                            \
+      "this variant of the format is not decoded")                                                 \
+    X(WORKER_CRASHED, "worker.crashed", FAILED,                                                    \
+      "a worker crashed on it three times: see quarantine/")                                       \
     X(WORKER_DEADLINE, "worker.deadline", FAILED, "processing exceeded the record deadline")       \
     X(SOURCE_CHANGED, "source.changed", FAILED, "the source changed during the run")
 

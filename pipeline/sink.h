@@ -29,9 +29,9 @@ enum gm_status gm_out_part(struct gm_out *out, const char *name, const void *dat
 struct gm_buf *gm_out_scratch(struct gm_out *out);
 
 struct gm_sink {
-    const char *name;    /* key in the `sink:` section: "records", "images", "bodies" */
+    const char *name; /* key in the `sink:` section: "records", "images", "bodies" */
     const char *summary;
-    const char *family;  /* which chain it ends ("text", "image", "files"), "" = text and image */
+    const char *family; /* which chain it ends ("text", "image", "files"), "" = text and image */
     const struct gm_opt *opts;
     size_t opts_bytes;
     size_t ctx_bytes;
@@ -42,12 +42,14 @@ struct gm_sink {
     enum gm_stream_mode (*mode)(const void *opts);
     const char *(*extension)(const void *opts);
     uint64_t (*shard_bytes)(const void *opts);
-    /* Bytes that close a finished shard (1,024 zeros for tar); *n_bytes 0: none. NULL hook: none. */
+    /* Bytes that close a finished shard (1,024 zeros for tar); *n_bytes 0: none. NULL hook: none.
+     */
     const void *(*trailer)(const void *opts, size_t *n_bytes);
 
     enum gm_status (*open)(void *ctx, const void *opts, const struct gm_batch *schema,
                            struct gm_err *err);
-    /* Writes the rows whose reason is NONE. Called once a block, after the chain. Returns GM_NOMEM or a bug. */
+    /* Writes the rows whose reason is NONE. Called once a block, after the chain. Returns GM_NOMEM
+     * or a bug. */
     enum gm_status (*encode)(void *ctx, const struct gm_batch *batch, struct gm_out *out,
                              struct gm_err *err);
     void (*close)(void *ctx);

@@ -1,7 +1,8 @@
 /* The contracts of the input side, two steps in two processes:
  *
- *  1. a lister turns each `source:` entry into items, in order, once, streamed into the run folder's
- *     snapshot. From then on the snapshot is the input: numbering, resuming and ETA hang on it.
+ *  1. a lister turns each `source:` entry into items, in order, once, streamed into the run
+ * folder's snapshot. From then on the snapshot is the input: numbering, resuming and ETA hang on
+ * it.
  *  2. the fetcher (one process, the only one with threads) takes items from the feed in order and
  *     gives each back, in any order, with a body or a reason.
  *
@@ -26,19 +27,20 @@ enum gm_item_kind { GM_ITEM_URL, GM_ITEM_FILE };
 /* One row of a list or one file. Strings are NUL-terminated and owned by whoever fills the struct;
  * the receiver of a call copies what it keeps. */
 struct gm_item {
-    uint64_t number;          /* 0-based over all sources; set by the engine */
+    uint64_t number; /* 0-based over all sources; set by the engine */
     enum gm_item_kind kind;
-    const char *locator;      /* URL or path */
-    const char *name;         /* name to mirror: path below the glob's root; NULL for URLs */
-    const char *meta_json;    /* other columns of the list row as a JSON object, or NULL */
-    uint64_t expected_bytes;  /* UINT64_MAX: not stated */
+    const char *locator;     /* URL or path */
+    const char *name;        /* name to mirror: path below the glob's root; NULL for URLs */
+    const char *meta_json;   /* other columns of the list row as a JSON object, or NULL */
+    uint64_t expected_bytes; /* UINT64_MAX: not stated */
     uint8_t expected_sha256[GM_SHA256_BYTES];
     bool has_sha256;
-    uint64_t file_bytes;      /* FILE: size and mtime when listed, for re-runs */
+    uint64_t file_bytes; /* FILE: size and mtime when listed, for re-runs */
     int64_t file_mtime_ns;
-    enum gm_reason reason;    /* not NONE: the row is unusable (message says why); never fetched */
+    enum gm_reason reason; /* not NONE: the row is unusable (message says why); never fetched */
     const char *message;
-    /* From the last generation, set by the engine for the fetcher's conditional request; NULL or 0: none */
+    /* From the last generation, set by the engine for the fetcher's conditional request; NULL or 0:
+     * none */
     const char *etag;
     const char *last_modified;
 };
@@ -52,11 +54,12 @@ enum gm_status gm_lister_add(struct gm_lister_sink *sink, const struct gm_item *
 
 /* One kind of `source:` entry; table in stages/table.def (urls, files). */
 struct gm_lister {
-    const char *name;    /* the key of the entry: "urls", "files"; its scalar value is opts[0] */
+    const char *name; /* the key of the entry: "urls", "files"; its scalar value is opts[0] */
     const char *summary;
     const struct gm_opt *opts;
     size_t opts_bytes;
-    enum gm_status (*check)(const void *opts, struct gm_err *err); /* planner: does the file exist...? */
+    enum gm_status (*check)(const void *opts,
+                            struct gm_err *err); /* planner: does the file exist...? */
     /* Streams items in a deterministic order. stdin_fd: the saved standard input for "-", else -1.
      * A row that cannot be used is added with a reason, not an error. */
     enum gm_status (*list)(const void *opts, int stdin_fd, struct gm_lister_sink *sink,
@@ -68,28 +71,31 @@ extern const struct gm_lister *const gm_listers[]; /* ended by NULL */
 
 /* The outcome of one item. Ownership of body (malloc) and fd passes to the feed. */
 struct gm_fetched {
-    uint64_t number;        /* of the item */
-    enum gm_reason reason;  /* NONE: there is a body (or unchanged) */
-    char message[256];      /* for a reason: what happened, NUL-terminated */
-    uint8_t *body;          /* malloc'ed, n_bytes; NULL if fd >= 0 or no body */
-    int fd;                 /* regular file to read from offset 0; -1 if body */
-    uint64_t n_bytes;       /* of the body or file */
+    uint64_t number;       /* of the item */
+    enum gm_reason reason; /* NONE: there is a body (or unchanged) */
+    char message[256];     /* for a reason: what happened, NUL-terminated */
+    uint8_t *body;         /* malloc'ed, n_bytes; NULL if fd >= 0 or no body */
+    int fd;                /* regular file to read from offset 0; -1 if body */
+    uint64_t n_bytes;      /* of the body or file */
     enum gm_media media;
-    bool has_sha256;        /* of the body */
+    bool has_sha256; /* of the body */
     uint8_t sha256[GM_SHA256_BYTES];
-    bool unchanged;         /* 304 Not Modified, or the same bytes as last generation */
-    bool complete_unknown;  /* no length was stated: a cut-off body cannot be told */
+    bool unchanged;        /* 304 Not Modified, or the same bytes as last generation */
+    bool complete_unknown; /* no length was stated: a cut-off body cannot be told */
     /* for items.jsonl and run.db only; never in a record */
-    unsigned http_status;   /* 0: none */
+    unsigned http_status; /* 0: none */
     unsigned n_tries;
     uint64_t wire_bytes;
     uint64_t elapsed_ms;
-    char *final_url;        /* malloc'ed or NULL (= the locator) */
-    char *etag;             /* malloc'ed or NULL */
-    char *last_modified;    /* malloc'ed or NULL */
-    char *content_type;     /* malloc'ed or NULL */
+    char *final_url;     /* malloc'ed or NULL (= the locator) */
+    char *etag;          /* malloc'ed or NULL */
+    char *last_modified; /* malloc'ed or NULL */
+    char *content_type;  /* malloc'ed or NULL */
 };
-#define GM_FETCHED_INIT {.fd = -1}
+#define GM_FETCHED_INIT                                                                            \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
 
 struct gm_feed; /* opaque; pipeline/run/feed.c, faked in tests */
 
@@ -104,8 +110,9 @@ int gm_feed_fd(const struct gm_feed *feed);
 enum gm_status gm_feed_pump(struct gm_feed *feed, struct gm_err *err);
 /* Bodies up to this size are given inline, larger ones as a file. */
 uint64_t gm_feed_inline_bytes(const struct gm_feed *feed);
-/* A folder descriptor for partial downloads, private to this run, kept across crashes and resumes: files are named by the
- * fetcher ("item-NNN.part", "item-NNN.meta"); the engine removes them when the item is committed. */
+/* A folder descriptor for partial downloads, private to this run, kept across crashes and resumes:
+ * files are named by the fetcher ("item-NNN.part", "item-NNN.meta"); the engine removes them when
+ * the item is committed. */
 int gm_feed_spool_fd(const struct gm_feed *feed);
 /* Counters for progress; any thread. */
 void gm_feed_count(struct gm_feed *feed, uint64_t requests, uint64_t bytes, uint64_t retries);
@@ -115,7 +122,8 @@ struct gm_fetcher {
     const struct gm_opt *opts; /* the `fetch:` section */
     size_t opts_bytes;
     enum gm_status (*check)(const void *opts, struct gm_err *err);
-    /* The fetch process's main loop; returns GM_OK when the feed says GM_END. Threads that it starts have ended then. */
+    /* The fetch process's main loop; returns GM_OK when the feed says GM_END. Threads that it
+     * starts have ended then. */
     enum gm_status (*run)(const void *opts, struct gm_feed *feed, struct gm_err *err);
 };
 extern const struct gm_fetcher gm_fetch; /* stages/fetch/fetch.c */

@@ -3,7 +3,8 @@
  * processes of its own, reads the container as a stream and never writes a file.
  *
  *      gm_emit_begin -> gm_emit_data* -> gm_emit_end         one member
- *      gm_emit_reject                                        one member, or the container, that is lost
+ *      gm_emit_reject                                        one member, or the container, that is
+ * lost
  *
  * The engine packs members into blocks, gets new blocks from the supervisor (a call may wait for
  * one: that is the back-pressure), numbers the members and publishes the number before each, so
@@ -25,15 +26,15 @@ struct gm_container {
     const uint8_t *data; /* whole container, read-only shared memory; NULL if fd */
     uint64_t n_bytes;    /* size; for fd from fstat */
     enum gm_media media;
-    const char *name;    /* path or URL path, NUL-terminated, for sniffing and messages */
+    const char *name; /* path or URL path, NUL-terminated, for sniffing and messages */
 };
 
 struct gm_member {
-    const char *name;         /* UTF-8 (invalid bytes replaced by the splitter), need not be NUL-terminated; NULL: no name
-                                 (a JSON line) */
+    const char *name; /* UTF-8 (invalid bytes replaced by the splitter), need not be NUL-terminated;
+                         NULL: no name (a JSON line) */
     size_t name_bytes;
-    enum gm_media media;      /* what it is; decides who gets it. Families without a chain are rejected by
-                                 the engine as media.unsupported */
+    enum gm_media media; /* what it is; decides who gets it. Families without a chain are rejected
+                            by the engine as media.unsupported */
     uint64_t size_hint_bytes; /* 0 if unknown */
 };
 
@@ -57,7 +58,8 @@ enum gm_status gm_emit_record(struct gm_emit *emit, const struct gm_member *memb
 /* member NULL: the container as such ("damaged from byte 8192 on"). message is NUL-terminated. */
 enum gm_status gm_emit_reject(struct gm_emit *emit, const struct gm_member *member,
                               enum gm_reason reason, const char *message, struct gm_err *err);
-/* Call at least every 64 MB or 0.1 s of work without an emit (skipping, decompressing): moves the deadline on. */
+/* Call at least every 64 MB or 0.1 s of work without an emit (skipping, decompressing): moves the
+ * deadline on. */
 void gm_emit_alive(struct gm_emit *emit);
 
 struct gm_splitter {
@@ -68,7 +70,8 @@ struct gm_splitter {
     size_t ctx_bytes;
     enum gm_status (*check)(const void *opts, struct gm_err *err);
     enum gm_status (*open)(void *ctx, const void *opts, struct gm_err *err);
-    /* A damaged container is not an error: gm_emit_reject and GM_OK. GM_NOMEM becomes limit.memory. */
+    /* A damaged container is not an error: gm_emit_reject and GM_OK. GM_NOMEM becomes limit.memory.
+     */
     enum gm_status (*split)(void *ctx, const struct gm_container *container, struct gm_emit *emit,
                             struct gm_err *err);
     void (*close)(void *ctx);

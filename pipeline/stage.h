@@ -7,8 +7,9 @@
  * Rules, all tested by tests/conformance/:
  *  - process is a pure function of (row, options): no time, no randomness, no state carried from
  *    row to row that changes a result, no locale. Caches are fine.
- *  - It runs sandboxed: no file, socket, process or new thread can be opened there. Whatever it needs from disk
- *    is loaded by `prepare`, which runs once in the supervisor's planner before the fork.
+ *  - It runs sandboxed: no file, socket, process or new thread can be opened there. Whatever it
+ * needs from disk is loaded by `prepare`, which runs once in the supervisor's planner before the
+ * fork.
  *  - Bad data is not an error: call gm_batch_reject and return GM_OK. GM_NOMEM turns the row into
  *    limit.memory; any other status is a bug and stops the run.
  *  - It may leave output columns null. */
@@ -30,8 +31,8 @@ struct gm_stage {
     const char *family;  /* "text", "image": which list of the job it may stand in */
     const char *summary; /* one line */
 
-    const struct gm_column_def *in;  /* by name and type; ended by GM_COLUMN_END. An input that may be absent has
-                                        unit "optional" */
+    const struct gm_column_def *in;  /* by name and type; ended by GM_COLUMN_END. An input that may
+                                        be absent has  unit "optional" */
     const struct gm_column_def *out; /* ended by GM_COLUMN_END */
     const struct gm_opt *opts;       /* ended by GM_OPT_END; never NULL */
     size_t opts_bytes;               /* size of the options struct */
@@ -39,7 +40,8 @@ struct gm_stage {
 
     /* Each may be NULL unless stated. opts is the stage's filled options struct, read-only. */
 
-    /* Checks combinations of options that the table cannot; planner; GM_CONFIG with "option: ...". */
+    /* Checks combinations of options that the table cannot; planner; GM_CONFIG with "option: ...".
+     */
     enum gm_status (*check)(const void *opts, struct gm_err *err);
     /* Loads files named in options into memory that is inherited by the fork (*prepared, freed
      * never). Planner, once per stage of the chain. */

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#define STAGE(id) extern const struct gm_stage id;
+#define STAGE(id)  extern const struct gm_stage id;
 #define LISTER(id) extern const struct gm_lister id;
-#define SINK(id) extern const struct gm_sink id;
+#define SINK(id)   extern const struct gm_sink id;
 #include "table.def"
 #undef STAGE
 #undef LISTER

@@ -1,6 +1,7 @@
 /* The control channel of a child: a SOCK_SEQPACKET pair for what is small and rare: hello, log
  * lines, and descriptors on their way to a child (SCM_RIGHTS). Payload never passes here. The
- * child's end is non-blocking for logs: a full pipe drops lines (counted), it never blocks a worker. */
+ * child's end is non-blocking for logs: a full pipe drops lines (counted), it never blocks a
+ * worker. */
 #ifndef GM_IPC_CONTROL_H
 #define GM_IPC_CONTROL_H
 
@@ -21,7 +22,7 @@ enum gm_control_kind {
 struct gm_control_hello {
     uint32_t protocol; /* GM_CONTROL_PROTOCOL */
     uint32_t pid;
-    uint32_t sandbox;  /* enum gm_sandbox_state */
+    uint32_t sandbox; /* enum gm_sandbox_state */
     uint32_t epoch;
 };
 #define GM_CONTROL_PROTOCOL 1u
@@ -29,18 +30,20 @@ struct gm_control_hello {
 struct gm_control_message {
     enum gm_control_kind kind;
     uint64_t key;
-    int fd;               /* received descriptor (owned by the receiver), or -1 */
-    size_t n_bytes;       /* of data; always NUL-terminated behind */
+    int fd;         /* received descriptor (owned by the receiver), or -1 */
+    size_t n_bytes; /* of data; always NUL-terminated behind */
     uint8_t data[GM_CONTROL_MAX_BYTES + 1];
 };
 
 enum gm_status gm_control_pair(int *parent_fd, int *child_fd, struct gm_err *err);
-/* fd_to_send may be -1. Blocks only if wait is GM_CONTROL_WAIT; else GM_AGAIN when the pipe is full. */
+/* fd_to_send may be -1. Blocks only if wait is GM_CONTROL_WAIT; else GM_AGAIN when the pipe is
+ * full. */
 enum gm_control_wait { GM_CONTROL_NOWAIT, GM_CONTROL_WAIT };
 enum gm_status gm_control_send(int fd, enum gm_control_kind kind, uint64_t key, const void *data,
                                size_t n_bytes, int fd_to_send, enum gm_control_wait wait,
                                struct gm_err *err);
-/* GM_AGAIN: nothing there (never blocks with NOWAIT). GM_END: the peer is gone. Truncated or malformed: GM_INTERNAL. */
+/* GM_AGAIN: nothing there (never blocks with NOWAIT). GM_END: the peer is gone. Truncated or
+ * malformed: GM_INTERNAL. */
 enum gm_status gm_control_receive(int fd, struct gm_control_message *message,
                                   enum gm_control_wait wait, struct gm_err *err);
 /* Sends this process's log lines through fd (for children). */

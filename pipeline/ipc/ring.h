@@ -6,7 +6,8 @@
  *
  *   shared part (struct gm_ring_shared)  head and tail on cache lines of their own, one writer each
  *   local part  (struct gm_ring)         own index and a cached copy of the peer's; capacity is a
- *                                        constant, nothing is ever re-read from shared memory to be trusted
+ *                                        constant, nothing is ever re-read from shared memory to be
+ * trusted
  *
  * Publication: write slots, then store tail (release). Wake protocol, model-checked in
  * tests/models/wake.pml: the producer stores tail seq_cst, then looks at consumer_sleeping; the
@@ -24,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GM_RING_SLOTS 64u
+#define GM_RING_SLOTS      64u
 #define GM_RING_SLOT_BYTES 64u
 #define GM_RING_LINE_BYTES 128 /* two lines: the adjacent-line prefetcher */
 
@@ -46,7 +47,8 @@ struct gm_ring {
 /* Zeroes the shared part. Only while nobody uses it: before the fork, or after the peer is dead
  * (not doing so duplicates records: tests/models/crash.pml has the counterexample). */
 void gm_ring_reset(struct gm_ring_shared *shared);
-/* Attaches one end; the shared part must be freshly reset. Each process attaches exactly one end. */
+/* Attaches one end; the shared part must be freshly reset. Each process attaches exactly one end.
+ */
 void gm_ring_attach(struct gm_ring *ring, struct gm_ring_shared *shared);
 
 /* ---- producer ---- */
@@ -56,13 +58,16 @@ enum gm_status gm_ring_push(struct gm_ring *ring, const void *descriptor, struct
 bool gm_ring_publish(struct gm_ring *ring);
 /* Free slots as far as known without a fresh look, at least 0. */
 uint32_t gm_ring_free_slots(struct gm_ring *ring);
-/* Announces that the producer wants to be woken when at least half is free; true: still full, may block now. */
+/* Announces that the producer wants to be woken when at least half is free; true: still full, may
+ * block now. */
 bool gm_ring_producer_sleep(struct gm_ring *ring);
 
 /* ---- consumer ---- */
-/* Copies the next descriptor out. GM_AGAIN: empty. GM_INTERNAL: the producer broke the invariant. */
+/* Copies the next descriptor out. GM_AGAIN: empty. GM_INTERNAL: the producer broke the invariant.
+ */
 enum gm_status gm_ring_pop(struct gm_ring *ring, void *descriptor, struct gm_err *err);
-/* Gives the popped slots back. True: the producer sleeps and half the ring is free, ring its bell. */
+/* Gives the popped slots back. True: the producer sleeps and half the ring is free, ring its bell.
+ */
 bool gm_ring_release(struct gm_ring *ring);
 /* Announces sleep; true: still empty, the caller may block on the bell. False: items are there. */
 bool gm_ring_consumer_sleep(struct gm_ring *ring);

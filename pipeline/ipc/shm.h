@@ -12,7 +12,10 @@ struct gm_shm {
     uint8_t *data;  /* mapping, MAP_SHARED, page-aligned */
     size_t n_bytes; /* multiple of the page size */
 };
-#define GM_SHM_INIT {-1, NULL, 0}
+#define GM_SHM_INIT                                                                                \
+    {                                                                                              \
+        -1, NULL, 0                                                                                \
+    }
 
 /* name shows in /proc/PID/maps. The first populate_bytes are populated (MADV_POPULATE_WRITE), the
  * rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message. Supervisor only. */

@@ -21,20 +21,20 @@
 #include <stdint.h>
 
 #define GM_MAX_ROUTES 4
-#define GM_MAX_CHAIN 32
+#define GM_MAX_CHAIN  32
 
 /* The job's own options (top level of the YAML and `limits:`); table in plan_opts.c. */
 enum gm_order { GM_ORDER_INPUT, GM_ORDER_ARRIVAL };
 enum gm_durability { GM_DURABILITY_GROUP, GM_DURABILITY_NONE, GM_DURABILITY_RECORD };
 struct gm_job_opts {
-    char *job;               /* name; default: the file's name without extension */
-    char *out;               /* run folder */
-    uint64_t memory_bytes;   /* 512MB */
-    char *workers;           /* "auto" or a number: processes per route */
-    int order;               /* enum gm_order */
-    int sandbox;             /* enum gm_sandbox_mode */
-    int durability;          /* enum gm_durability */
-    uint64_t max_failed;     /* items that may fail before the exit code is 1; default: no bound */
+    char *job;             /* name; default: the file's name without extension */
+    char *out;             /* run folder */
+    uint64_t memory_bytes; /* 512MB */
+    char *workers;         /* "auto" or a number: processes per route */
+    int order;             /* enum gm_order */
+    int sandbox;           /* enum gm_sandbox_mode */
+    int durability;        /* enum gm_durability */
+    uint64_t max_failed;   /* items that may fail before the exit code is 1; default: no bound */
     uint64_t record_deadline_ms; /* 60s: a record may not be worked on for longer */
     uint64_t drain_deadline_ms;  /* 20s after the first SIGTERM */
     uint64_t max_record_bytes;   /* 32MB: one record, clipped to what the memory allows */
@@ -49,54 +49,54 @@ struct gm_plan_stage {
     const struct gm_stage *stage;
     void *opts;
     void *prepared;
-    int *in;                 /* column indices for struct gm_bind */
+    int *in; /* column indices for struct gm_bind */
     int *out;
 };
 
 struct gm_plan_sink {
     const struct gm_sink *sink;
     void *opts;
-    uint32_t stream;         /* >= GM_STREAM_FIRST_SINK */
+    uint32_t stream; /* >= GM_STREAM_FIRST_SINK */
 };
 
 enum gm_route_kind { GM_ROUTE_CHAIN, GM_ROUTE_SPLIT };
 
 struct gm_plan_route {
-    char family[16];         /* "text", "image", "files", "unpack" */
+    char family[16]; /* "text", "image", "files", "unpack" */
     enum gm_route_kind kind;
     uint32_t n_workers;
     uint32_t n_stages;
     struct gm_plan_stage stages[GM_MAX_CHAIN]; /* empty for "files" and "unpack" */
-    int gate_stage;          /* index of the ordered gate in stages, or -1. Stages before it and the
-                                hidden key run in hop 1, the rest in hop 2 */
+    int gate_stage; /* index of the ordered gate in stages, or -1. Stages before it and the
+                       hidden key run in hop 1, the rest in hop 2 */
     int gate_key_column;
-    uint32_t n_columns;      /* schema: input columns first, then each stage's out columns */
+    uint32_t n_columns; /* schema: input columns first, then each stage's out columns */
     const struct gm_column_def *columns[GM_MAX_COLUMNS];
     uint32_t n_sinks;
     uint32_t sinks[GM_MAX_STREAMS]; /* indices into plan->sinks */
-    uint64_t heap_bytes;     /* private memory that one worker may use */
+    uint64_t heap_bytes;            /* private memory that one worker may use */
 };
 
 /* How the budget is split; printed by `gristmill check`. All in bytes. */
 struct gm_memory_plan {
     uint64_t total;
-    uint64_t fixed;          /* supervisor, rings, tables */
-    uint64_t fetch_heap;     /* fetch process: buffers and connections */
-    uint64_t fetch_arena;    /* blocks that fetch fills */
-    uint64_t unpack_arena;   /* per unpack worker */
-    uint64_t worker_arena;   /* output blocks per worker */
-    uint64_t large;          /* for blocks above 256 KB, shared by all, taken and given back */
+    uint64_t fixed;        /* supervisor, rings, tables */
+    uint64_t fetch_heap;   /* fetch process: buffers and connections */
+    uint64_t fetch_arena;  /* blocks that fetch fills */
+    uint64_t unpack_arena; /* per unpack worker */
+    uint64_t worker_arena; /* output blocks per worker */
+    uint64_t large;        /* for blocks above 256 KB, shared by all, taken and given back */
     uint64_t writer;
-    uint64_t heaps;          /* sum of the routes' n_workers x heap_bytes */
-    uint64_t inline_bytes;   /* bodies up to this size travel inline */
+    uint64_t heaps;           /* sum of the routes' n_workers x heap_bytes */
+    uint64_t inline_bytes;    /* bodies up to this size travel inline */
     uint64_t max_block_bytes; /* largest block class that fits */
     uint32_t fetch_blocks, unpack_blocks, worker_blocks; /* small blocks in each arena */
 };
 
 struct gm_plan {
     struct gm_job_opts job;
-    char *file;              /* path of the YAML, or "(command line)" */
-    uint32_t n_cpus;         /* that this process may use: affinity and cgroup quota */
+    char *file;      /* path of the YAML, or "(command line)" */
+    uint32_t n_cpus; /* that this process may use: affinity and cgroup quota */
     uint32_t n_sources;
     struct gm_plan_source *sources;
     const struct gm_fetcher *fetcher;
@@ -115,7 +115,8 @@ struct gm_plan {
 /* Mistakes of a job, all of them. */
 struct gm_mistakes {
     uint32_t n_mistakes;
-    struct gm_buf text; /* one paragraph each: "job.yaml:12:9: message", the line, a caret, a hint */
+    struct gm_buf
+        text; /* one paragraph each: "job.yaml:12:9: message", the line, a caret, a hint */
 };
 
 struct gm_setting { /* one --set a.b=c */
@@ -123,8 +124,8 @@ struct gm_setting { /* one --set a.b=c */
 };
 
 /* From a file / from YAML text (the short commands build such text). Returns GM_CONFIG with
- * mistakes filled (err says how many), else GM_OK and *plan (free with gm_plan_free). settings are applied
- * on top; a path into the stages of a chain uses the stage's name: text.stats.x=y. */
+ * mistakes filled (err says how many), else GM_OK and *plan (free with gm_plan_free). settings are
+ * applied on top; a path into the stages of a chain uses the stage's name: text.stats.x=y. */
 enum gm_status gm_plan_load(const char *path, const struct gm_setting *settings,
                             unsigned n_settings, struct gm_plan **plan,
                             struct gm_mistakes *mistakes, struct gm_err *err);

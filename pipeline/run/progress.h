@@ -8,21 +8,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum gm_progress_mode { GM_PROGRESS_AUTO, GM_PROGRESS_TERMINAL, GM_PROGRESS_PLAIN, GM_PROGRESS_JSON,
-                        GM_PROGRESS_QUIET };
+enum gm_progress_mode {
+    GM_PROGRESS_AUTO,
+    GM_PROGRESS_TERMINAL,
+    GM_PROGRESS_PLAIN,
+    GM_PROGRESS_JSON,
+    GM_PROGRESS_QUIET
+};
 
 struct gm_progress_state {
-    uint64_t n_items_total;   /* 0: not known yet (listing) */
+    uint64_t n_items_total; /* 0: not known yet (listing) */
     uint64_t n_items_listed;
     uint64_t n_items_fetched;
-    uint64_t n_items_done;    /* committed */
+    uint64_t n_items_done; /* committed */
     uint64_t n_written, n_rejected, n_failed;
     uint64_t fetched_bytes, output_bytes;
     uint64_t memory_bytes, memory_budget_bytes;
     uint32_t n_busy_workers, n_workers;
     uint32_t n_deaths;
-    const char *bottleneck;   /* "fetch", "unpack", "text", "image", "write"; static */
-    const char *phase;        /* "listing", "running", "draining", "finishing"; static */
+    const char *bottleneck; /* "fetch", "unpack", "text", "image", "write"; static */
+    const char *phase;      /* "listing", "running", "draining", "finishing"; static */
 };
 
 struct gm_progress; /* opaque */
