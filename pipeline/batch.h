@@ -80,6 +80,12 @@ struct gm_batch {
     size_t allocated_bytes;
 };
 
+/* How a record is named in every output: the item's number with at least 9 digits, and for a member
+ * of a container "." and its number with at least 6 ("000000017", "000000017.000003"). text holds
+ * GM_RECORD_ID_BYTES and gets a NUL; member UINT64_MAX: none. Returns the length. */
+#define GM_RECORD_ID_BYTES 48
+size_t gm_record_id(uint64_t item, uint64_t member, char *text);
+
 /* Columns that every input block has, in this order; stages name them in their `in` tables. */
 extern const struct gm_column_def gm_input_columns[];
 enum gm_input_column {

@@ -3,7 +3,8 @@
  *      header | part | part | ...           part: part header, name, payload, padding to 8
  *
  * Everything is little-endian with fixed sizes. The writer reads it from memory that a worker
- * wrote, so gm_out_read checks every length: "assume the worker is already taken over". */
+ * wrote, so gm_out_check and gm_out_next check every length: "assume the worker is already taken
+ * over". */
 #ifndef GM_OUT_H
 #define GM_OUT_H
 
