@@ -1,32 +1,34 @@
-/* The table of reasons as arrays. */
+/* The reason table as arrays. */
 #include "reason.h"
 
 #include "base/assert.h"
 
-static const struct row {
+static const struct {
     const char *code;
     enum gm_outcome outcome;
     const char *advice;
-} rows[] = {
+} reasons[] = {
 #define X(name, code, outcome, advice) {code, GM_OUTCOME_##outcome, advice},
     GM_REASON_TABLE(X)
 #undef X
 };
 
+_Static_assert(GM_ARRAY_LEN(reasons) == GM_REASON_COUNT, "one row per reason");
+
 const char *gm_reason_code(enum gm_reason reason)
 {
-    GM_ASSERT(reason < GM_REASON_COUNT);
-    return rows[reason].code;
+    GM_ASSERT((unsigned)reason < GM_REASON_COUNT);
+    return reasons[reason].code;
 }
 
 enum gm_outcome gm_reason_outcome(enum gm_reason reason)
 {
-    GM_ASSERT(reason < GM_REASON_COUNT);
-    return rows[reason].outcome;
+    GM_ASSERT((unsigned)reason < GM_REASON_COUNT);
+    return reasons[reason].outcome;
 }
 
 const char *gm_reason_advice(enum gm_reason reason)
 {
-    GM_ASSERT(reason < GM_REASON_COUNT);
-    return rows[reason].advice;
+    GM_ASSERT((unsigned)reason < GM_REASON_COUNT);
+    return reasons[reason].advice;
 }

@@ -1,0 +1,232 @@
+/* Kinds of bodies by magic number. A table of fixed bytes first; then the kinds whose magic is so
+ * short that text may start with it (BMP, PNM, bzip2) or that have none (tar before 1988), each
+ * with a look at its next fields; then text, which is whatever holds no control characters. Only
+ * the first GM_MEDIA_HEAD_BYTES bytes are looked at, so a verdict never depends on how a body is
+ * cut into pieces. */
+#include "media.h"
+
+#include "base/assert.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+    const char *name;
+    const char *family;
+} kinds[] = {
+#define X(name, text, family) {text, family},
+    GM_MEDIA_TABLE(X)
+#undef X
+};
+
+static const char *const extensions[GM_MEDIA_COUNT] = {
+    [GM_MEDIA_UNKNOWN] = "bin",    [GM_MEDIA_EMPTY] = "bin", [GM_MEDIA_TEXT] = "txt",
+    [GM_MEDIA_JSON_LINE] = "json", [GM_MEDIA_JPEG] = "jpg",  [GM_MEDIA_PNG] = "png",
+    [GM_MEDIA_GIF] = "gif",        [GM_MEDIA_BMP] = "bmp",   [GM_MEDIA_WEBP] = "webp",
+    [GM_MEDIA_PNM] = "pnm",        [GM_MEDIA_TIFF] = "tif",  [GM_MEDIA_JSONL] = "jsonl",
+    [GM_MEDIA_GZIP] = "gz",        [GM_MEDIA_BZIP2] = "bz2", [GM_MEDIA_XZ] = "xz",
+    [GM_MEDIA_ZSTD] = "zst",       [GM_MEDIA_TAR] = "tar",   [GM_MEDIA_ZIP] = "zip",
+    [GM_MEDIA_SEVENZIP] = "7z",    [GM_MEDIA_PDF] = "pdf",
+};
+
+const char *gm_media_name(enum gm_media media)
+{
+    GM_ASSERT((unsigned)media < GM_MEDIA_COUNT);
+    return kinds[media].name;
+}
+
+const char *gm_media_family(enum gm_media media)
+{
+    GM_ASSERT((unsigned)media < GM_MEDIA_COUNT);
+    return kinds[media].family;
+}
+
+const char *gm_media_extension(enum gm_media media)
+{
+    GM_ASSERT((unsigned)media < GM_MEDIA_COUNT);
+    return extensions[media];
+}
+
+struct head {
+    const uint8_t *bytes;
+    size_t n_bytes;
+};
+
+struct magic {
+    enum gm_media media;
+    size_t offset;
+    size_t n_bytes;
+    const char *bytes;
+};
+
+#define MAGIC(media, offset, text)                                                                 \
+    {                                                                                              \
+        GM_MEDIA_##media, offset, sizeof(text) - 1, text                                           \
+    }
+
+static const struct magic magics[] = {
+    MAGIC(JPEG, 0, "\xff\xd8\xff"),
+    MAGIC(PNG, 0, "\x89PNG\r\n\x1a\n"),
+    MAGIC(GIF, 0, "GIF87a"),
+    MAGIC(GIF, 0, "GIF89a"),
+    MAGIC(TIFF, 0, "II*\0"),
+    MAGIC(TIFF, 0, "MM\0*"),
+    MAGIC(TIFF, 0, "II+\0"),
+    MAGIC(TIFF, 0, "MM\0+"),
+    MAGIC(GZIP, 0, "\x1f\x8b\x08"),
+    MAGIC(XZ, 0,
+          "\xfd"
+          "7zXZ\0"),
+    MAGIC(ZSTD, 0, "\x28\xb5\x2f\xfd"),
+    MAGIC(ZIP, 0, "PK\x03\x04"),
+    MAGIC(ZIP, 0, "PK\x05\x06"),
+    MAGIC(ZIP, 0, "PK\x07\x08PK\x03\x04"),
+    MAGIC(SEVENZIP, 0, "7z\xbc\xaf\x27\x1c"),
+    MAGIC(PDF, 0, "%PDF-"),
+    MAGIC(TAR, 257,
+          "ustar\0"
+          "00"),
+    MAGIC(TAR, 257, "ustar  \0"),
+};
+
+static bool has(struct head head, size_t offset, const char *bytes, size_t n_bytes)
+{
+    return head.n_bytes >= offset + n_bytes && memcmp(head.bytes + offset, bytes, n_bytes) == 0;
+}
+
+static enum gm_media by_magic(struct head head)
+{
+    for (size_t i = 0; i < GM_ARRAY_LEN(magics); i++)
+        if (has(head, magics[i].offset, magics[i].bytes, magics[i].n_bytes))
+            return magics[i].media;
+    return GM_MEDIA_UNKNOWN;
+}
+
+static bool is_webp(struct head head)
+{
+    return has(head, 0, "RIFF", 4) && has(head, 8, "WEBP", 4);
+}
+
+/* Parallel compressors put a skippable frame first: 0x184D2A50 to 0x184D2A5F, little-endian. */
+static bool is_zstd_skippable(struct head head)
+{
+    return has(head, 1, "\x2a\x4d\x18", 3) && (head.bytes[0] & 0xf0) == 0x50;
+}
+
+/* "BZh1" to "BZh9", then the start of a block or of an empty stream's end. */
+static bool is_bzip2(struct head head)
+{
+    return has(head, 0, "BZh", 3) && head.n_bytes >= 10 && head.bytes[3] >= '1' &&
+           head.bytes[3] <= '9' &&
+           (has(head, 4, "\x31\x41\x59\x26\x53\x59", 6) ||
+            has(head, 4, "\x17\x72\x45\x38\x50\x90", 6));
+}
+
+/* "BM" is how many a text starts; the size of the second header is one of eight numbers. */
+static bool is_bmp(struct head head)
+{
+    static const uint8_t header_bytes[] = {12, 16, 40, 52, 56, 64, 108, 124};
+    if (!has(head, 0, "BM", 2) || !has(head, 15, "\0\0\0", 3))
+        return false;
+    return memchr(header_bytes, head.bytes[14], sizeof(header_bytes)) != NULL;
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* "P1" to "P6", white space, and a number or a comment. */
+static bool is_pnm(struct head head)
+{
+    if (head.n_bytes < 4 || head.bytes[0] != 'P' || head.bytes[1] < '1' || head.bytes[1] > '6')
+        return false;
+    size_t at = 2;
+    while (at < head.n_bytes && is_space(head.bytes[at]))
+        at++;
+    return at > 2 && at < head.n_bytes &&
+           (head.bytes[at] == '#' || (head.bytes[at] >= '0' && head.bytes[at] <= '9'));
+}
+
+/* A header without "ustar" is told by its checksum: six octal digits at 148, the sum of all bytes
+ * with the checksum's own eight taken as spaces. */
+static bool is_old_tar(struct head head)
+{
+    if (head.n_bytes < 512 || head.bytes[0] == '\0')
+        return false;
+    unsigned stated = 0;
+    size_t at = 148;
+    while (at < 156 && head.bytes[at] == ' ')
+        at++;
+    size_t first = at;
+    for (; at < 156 && head.bytes[at] >= '0' && head.bytes[at] <= '7'; at++)
+        stated = stated * 8 + (unsigned)(head.bytes[at] - '0');
+    if (at == first)
+        return false;
+    unsigned sum = 8 * ' ';
+    for (size_t i = 0; i < 512; i++)
+        sum += i >= 148 && i < 156 ? 0 : head.bytes[i];
+    return sum == stated;
+}
+
+static const struct {
+    enum gm_media media;
+    bool (*is)(struct head head);
+} checks[] = {
+    {GM_MEDIA_WEBP, is_webp},   {GM_MEDIA_ZSTD, is_zstd_skippable},
+    {GM_MEDIA_BZIP2, is_bzip2}, {GM_MEDIA_BMP, is_bmp},
+    {GM_MEDIA_PNM, is_pnm},     {GM_MEDIA_TAR, is_old_tar},
+};
+
+static bool is_utf16(struct head head)
+{
+    return has(head, 0, "\xff\xfe", 2) || has(head, 0, "\xfe\xff", 2);
+}
+
+static bool is_text(struct head head)
+{
+    for (size_t i = 0; i < head.n_bytes; i++) {
+        uint8_t c = head.bytes[i];
+        if (c < 0x20 && !(c >= '\t' && c <= '\r') && c != 0x1b)
+            return false;
+    }
+    return true;
+}
+
+static bool ends_with(const char *name, size_t *name_bytes, const char *suffix)
+{
+    size_t n = strlen(suffix);
+    if (*name_bytes < n || strncasecmp(name + *name_bytes - n, suffix, n) != 0)
+        return false;
+    *name_bytes -= n;
+    return true;
+}
+
+static bool is_jsonl_name(const char *name, size_t name_bytes)
+{
+    static const char *const outer[] = {".gz", ".zst", ".xz", ".bz2"};
+    for (size_t i = 0; i < GM_ARRAY_LEN(outer); i++)
+        if (ends_with(name, &name_bytes, outer[i]))
+            break;
+    return ends_with(name, &name_bytes, ".jsonl") || ends_with(name, &name_bytes, ".ndjson");
+}
+
+enum gm_media gm_media_sniff(const uint8_t *head_bytes, size_t n_bytes, const char *name,
+                             size_t name_bytes)
+{
+    if (n_bytes == 0)
+        return GM_MEDIA_EMPTY;
+    struct head head = {head_bytes, n_bytes < GM_MEDIA_HEAD_BYTES ? n_bytes : GM_MEDIA_HEAD_BYTES};
+    enum gm_media media = by_magic(head);
+    if (media != GM_MEDIA_UNKNOWN)
+        return media;
+    for (size_t i = 0; i < GM_ARRAY_LEN(checks); i++)
+        if (checks[i].is(head))
+            return checks[i].media;
+    if (is_utf16(head))
+        return GM_MEDIA_UNKNOWN;
+    if (is_jsonl_name(name, name_bytes))
+        return GM_MEDIA_JSONL; /* a stray control character costs its line, not the file */
+    return is_text(head) ? GM_MEDIA_TEXT : GM_MEDIA_UNKNOWN;
+}
