@@ -60,6 +60,11 @@ void gm_log_redirect(gm_log_emit *emit, void *context)
     destination.context = context;
 }
 
+void gm_log_count_dropped(void)
+{
+    atomic_fetch_add_explicit(&destination.n_dropped, 1, memory_order_relaxed);
+}
+
 uint64_t gm_log_dropped(void)
 {
     return atomic_load_explicit(&destination.n_dropped, memory_order_relaxed);
@@ -201,6 +206,6 @@ void gm_log(enum gm_log_level level, const char *format, ...)
     if (destination.emit)
         destination.emit(destination.context, level, line.text, line.n_bytes);
     else if (!write_line(&line))
-        atomic_fetch_add_explicit(&destination.n_dropped, 1, memory_order_relaxed);
+        gm_log_count_dropped();
     errno = saved_errno;
 }

@@ -24,7 +24,9 @@ typedef void gm_log_emit(void *context, enum gm_log_level level, const char *lin
 void gm_log_redirect(gm_log_emit *emit, void *context);
 
 void gm_log(enum gm_log_level level, const char *format, ...) GM_PRINTF(2, 3);
+/* Lines that were not delivered; an emitter that gives one up counts it itself. */
 uint64_t gm_log_dropped(void);
+void gm_log_count_dropped(void);
 
 /* "error", "warn", "info", "debug". */
 const char *gm_log_level_name(enum gm_log_level level);

@@ -47,11 +47,12 @@ struct gm_obituary {
     uint64_t cpu_ns;        /* user + system */
 };
 
-/* Reaps without blocking: true if it was dead; then pid is 0, pidfd closed, *obituary filled. */
+/* Reaps without blocking: true if it was dead; then pid is 0, pidfd closed, *obituary filled.
+ * obituary may be NULL here and below. */
 bool gm_child_reap(struct gm_child *child, struct gm_obituary *obituary);
 /* Sends a signal through the pidfd; no-op for none or dead. */
 void gm_child_signal(const struct gm_child *child, int signal_number);
-/* SIGKILL, then reaps, blocking. */
+/* SIGKILL, then reaps, blocking; no-op for none. */
 void gm_child_kill(struct gm_child *child, struct gm_obituary *obituary);
 /* Private memory (RssAnon) of a process now, from /proc; 0 if it is gone. */
 uint64_t gm_process_private_bytes(pid_t pid);

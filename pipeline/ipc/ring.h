@@ -52,24 +52,26 @@ void gm_ring_reset(struct gm_ring_shared *shared);
 void gm_ring_attach(struct gm_ring *ring, struct gm_ring_shared *shared);
 
 /* ---- producer ---- */
-/* Copies one descriptor into the next slot without publishing it. GM_AGAIN: full. */
+/* Copies one descriptor into the next slot without publishing it. GM_AGAIN: full (err is not
+ * filled). GM_INTERNAL: the consumer broke the invariant. */
 enum gm_status gm_ring_push(struct gm_ring *ring, const void *descriptor, struct gm_err *err);
 /* Makes everything pushed visible. True: the consumer sleeps, ring its bell. */
 bool gm_ring_publish(struct gm_ring *ring);
 /* Free slots as far as known without a fresh look, at least 0. */
 uint32_t gm_ring_free_slots(struct gm_ring *ring);
 /* Announces that the producer wants to be woken when at least half is free; true: still full, may
- * block now. */
+ * block now. Everything pushed must have been published. */
 bool gm_ring_producer_sleep(struct gm_ring *ring);
 
 /* ---- consumer ---- */
-/* Copies the next descriptor out. GM_AGAIN: empty. GM_INTERNAL: the producer broke the invariant.
- */
+/* Copies the next descriptor out. GM_AGAIN: empty (err is not filled). GM_INTERNAL: the producer
+ * broke the invariant. */
 enum gm_status gm_ring_pop(struct gm_ring *ring, void *descriptor, struct gm_err *err);
 /* Gives the popped slots back. True: the producer sleeps and half the ring is free, ring its bell.
  */
 bool gm_ring_release(struct gm_ring *ring);
-/* Announces sleep; true: still empty, the caller may block on the bell. False: items are there. */
+/* Announces sleep; true: still empty, the caller may block on the bell. False: items are there.
+ * Everything popped must have been released. */
 bool gm_ring_consumer_sleep(struct gm_ring *ring);
 /* Withdraws an announced sleep (after any wake-up). */
 void gm_ring_awake(struct gm_ring *ring);

@@ -29,7 +29,8 @@ void gm_shm_decommit(struct gm_shm *shm, size_t offset, size_t n_bytes);
 /* Bytes of memory that the memfd holds now (st_blocks). */
 uint64_t gm_shm_resident_bytes(const struct gm_shm *shm);
 
-/* In a child, after the fork: the mapping becomes read-only / disappears. */
+/* In a child, after the fork: the mapping becomes read-only / disappears. shm->fd becomes -1 in
+ * both; the child has no such descriptor unless its list in child.h says so. */
 enum gm_status gm_shm_make_readonly(struct gm_shm *shm, struct gm_err *err);
 void gm_shm_drop(struct gm_shm *shm);
 

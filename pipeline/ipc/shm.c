@@ -1,0 +1,158 @@
+/* Shared memory on sealed memfds. The seals on size mean that no process can shrink the file under
+ * somebody's mapping, which would be a SIGBUS there. Memory is taken with fallocate before it is
+ * populated: fallocate fails with an errno where a store would be a signal.
+ *
+ * gm_shm_make_readonly guards against wild stores, not against a process that calls mprotect. */
+#include "ipc/shm.h"
+
+#include "base/fs.h"
+#include "base/num.h"
+#include <stdbool.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system */
+
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool round_to_pages(size_t n_bytes, size_t *rounded)
+{
+    size_t page = page_bytes();
+    if (!gm_add_size(n_bytes, page - 1, rounded))
+        return false;
+    *rounded -= *rounded % page;
+    return true;
+}
+
+static enum gm_status no_memory(const char *what, size_t n_bytes, struct gm_err *err)
+{
+    char text[GM_NUM_TEXT_BYTES];
+    return gm_err_sys(err, GM_NOMEM, errno, "unable to %s %s of shared memory (lower `memory:`)",
+                      what, gm_format_bytes(n_bytes, text));
+}
+
+/* fallocate, and again if a signal came: a large range takes long enough for one. */
+static int allocate(int fd, int mode, size_t offset, size_t n_bytes)
+{
+    int rc;
+    do
+        rc = fallocate(fd, mode, (off_t)offset, (off_t)n_bytes);
+    while (rc != 0 && errno == EINTR);
+    return rc;
+}
+
+static enum gm_status populate(struct gm_shm *shm, size_t n_bytes, struct gm_err *err)
+{
+    enum gm_status status;
+    if (n_bytes == 0)
+        return GM_OK;
+    if ((status = gm_shm_commit(shm, 0, n_bytes, err)) != GM_OK)
+        return status;
+    if (madvise(shm->data, n_bytes, MADV_POPULATE_WRITE) == 0)
+        return GM_OK;
+    if (errno != EINVAL)
+        return no_memory("populate", n_bytes, err);
+    /* A kernel before 5.14. The memory is taken already, so touching it cannot fail. */
+    for (size_t i = 0; i < n_bytes; i += page_bytes())
+        *(volatile uint8_t *)(shm->data + i) = 0;
+    return GM_OK;
+}
+
+enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_bytes,
+                             struct gm_shm *shm, struct gm_err *err)
+{
+    struct gm_shm made = GM_SHM_INIT;
+    enum gm_status status;
+    GM_ASSERT(n_bytes > 0 && populate_bytes <= n_bytes);
+    if (!round_to_pages(n_bytes, &made.n_bytes) || made.n_bytes > INT64_MAX)
+        return gm_err_set(err, GM_NOMEM, "shared memory %s: %zu bytes are too many", name, n_bytes);
+    made.fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (made.fd < 0) {
+        status = gm_err_sys(err, GM_SYSTEM, errno, "unable to make shared memory");
+        goto fail;
+    }
+    if (ftruncate(made.fd, (off_t)made.n_bytes) != 0) {
+        status = no_memory("size", made.n_bytes, err);
+        goto fail;
+    }
+    if (fcntl(made.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+        status = gm_err_sys(err, GM_SYSTEM, errno, "unable to seal shared memory");
+        goto fail;
+    }
+    void *data = mmap(NULL, made.n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, made.fd, 0);
+    if (data == MAP_FAILED) {
+        status = no_memory("map", made.n_bytes, err);
+        goto fail;
+    }
+    made.data = data;
+    round_to_pages(populate_bytes, &populate_bytes);
+    if ((status = populate(&made, populate_bytes, err)) != GM_OK)
+        goto fail;
+    *shm = made;
+    return GM_OK;
+fail:
+    gm_shm_destroy(&made);
+    gm_err_add(err, "%s", name);
+    return status;
+}
+
+void gm_shm_destroy(struct gm_shm *shm)
+{
+    if (!shm)
+        return;
+    if (shm->data)
+        munmap(shm->data, shm->n_bytes);
+    gm_close(&shm->fd);
+    *shm = (struct gm_shm)GM_SHM_INIT;
+}
+
+static void check_range(const struct gm_shm *shm, size_t offset, size_t n_bytes)
+{
+    GM_ASSERT(offset <= shm->n_bytes && n_bytes <= shm->n_bytes - offset);
+    GM_ASSERT(offset % page_bytes() == 0 && n_bytes % page_bytes() == 0);
+}
+
+enum gm_status gm_shm_commit(struct gm_shm *shm, size_t offset, size_t n_bytes, struct gm_err *err)
+{
+    check_range(shm, offset, n_bytes);
+    if (n_bytes > 0 && allocate(shm->fd, 0, offset, n_bytes) != 0)
+        return no_memory("get", n_bytes, err);
+    return GM_OK;
+}
+
+void gm_shm_decommit(struct gm_shm *shm, size_t offset, size_t n_bytes)
+{
+    check_range(shm, offset, n_bytes);
+    if (n_bytes > 0)
+        /* Cannot fail on a memfd without a write seal; if it does, the memory merely stays. */
+        (void)allocate(shm->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, n_bytes);
+}
+
+uint64_t gm_shm_resident_bytes(const struct gm_shm *shm)
+{
+    struct stat stat;
+    if (shm->fd < 0 || fstat(shm->fd, &stat) != 0)
+        return 0;
+    return (uint64_t)stat.st_blocks * BLOCK_BYTES;
+}
+
+enum gm_status gm_shm_make_readonly(struct gm_shm *shm, struct gm_err *err)
+{
+    shm->fd = -1;
+    if (shm->data && mprotect(shm->data, shm->n_bytes, PROT_READ) != 0)
+        return gm_err_sys(err, GM_SYSTEM, errno, "unable to make shared memory read-only");
+    return GM_OK;
+}
+
+void gm_shm_drop(struct gm_shm *shm)
+{
+    if (shm->data)
+        munmap(shm->data, shm->n_bytes);
+    *shm = (struct gm_shm)GM_SHM_INIT;
+}
