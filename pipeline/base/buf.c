@@ -5,9 +5,9 @@
  * to escape. Numbers are written without printf's locale. Memory grows by doubling. */
 #include "base/buf.h"
 
+#include "base/decimal.h"
 #include "base/num.h"
 #include "base/utf8.h"
-#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -92,12 +92,16 @@ void gm_buf_printf(struct gm_buf *buf, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    /* Most texts fit the room that is there, and are then formatted once. */
+    size_t room = buf->failed ? 0 : buf->capacity_bytes - buf->n_bytes;
+    char *at = room ? (char *)buf->data + buf->n_bytes : NULL;
+    int n = vsnprintf(at, room, format, args);
     va_end(args);
-    /* vsnprintf writes its NUL behind the text; it is not counted. */
-    if (n < 0)
+    if (n < 0) {
         buf->failed = true;
-    else if (gm_buf_reserve(buf, (size_t)n + 1)) {
+    } else if ((size_t)n < room) {
+        buf->n_bytes += (size_t)n;
+    } else if (gm_buf_reserve(buf, (size_t)n + 1)) {
         vsnprintf((char *)buf->data + buf->n_bytes, (size_t)n + 1, format, again);
         buf->n_bytes += (size_t)n;
     }
@@ -219,50 +223,13 @@ void gm_json_i64(struct gm_buf *buf, int64_t value)
     gm_json_u64(buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
-/* The digits of a positive double: 0.d1d2d3... * 10^point */
-struct decimal {
-    char digits[20];
-    int n_digits;
-    int point;
-};
-
-/* Rounds value to n_digits; true if that reads back as value. */
-static bool to_decimal(double value, int n_digits, struct decimal *decimal)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%.*e", n_digits - 1, value);
-    bool exact = strtod(text, NULL) == value;
-    /* The decimal point is skipped rather than named: it depends on the locale. */
-    const char *at = text;
-    decimal->n_digits = 0;
-    for (; *at != 'e'; at++) {
-        if (*at >= '0' && *at <= '9')
-            decimal->digits[decimal->n_digits++] = *at;
-    }
-    decimal->point = (int)strtol(at + 1, NULL, 10) + 1;
-    while (decimal->n_digits > 1 && decimal->digits[decimal->n_digits - 1] == '0')
-        decimal->n_digits--;
-    return exact;
-}
-
-static void shortest_decimal(double value, struct decimal *decimal)
-{
-    /* A decimal of up to 15 digits survives the way through a double, so if any short form exists,
-     * 15 digits show it with zeros behind. Not so for subnormals, which hold fewer digits. */
-    int first = value < DBL_MIN ? 1 : DBL_DIG;
-    for (int n_digits = first; n_digits <= 17; n_digits++) {
-        if (to_decimal(value, n_digits, decimal))
-            return;
-    }
-}
-
 static void write_zeros(struct gm_buf *buf, int n)
 {
     for (; n > 0; n--)
         gm_buf_char(buf, '0');
 }
 
-static void write_positional(struct gm_buf *buf, const struct decimal *decimal)
+static void write_positional(struct gm_buf *buf, const struct gm_decimal *decimal)
 {
     int n_whole = decimal->point > 0 ? decimal->point : 0;
     int n_taken = n_whole < decimal->n_digits ? n_whole : decimal->n_digits;
@@ -277,7 +244,7 @@ static void write_positional(struct gm_buf *buf, const struct decimal *decimal)
     gm_buf_append(buf, decimal->digits + n_taken, (size_t)(decimal->n_digits - n_taken));
 }
 
-static void write_scientific(struct gm_buf *buf, const struct decimal *decimal)
+static void write_scientific(struct gm_buf *buf, const struct gm_decimal *decimal)
 {
     gm_buf_char(buf, decimal->digits[0]);
     if (decimal->n_digits > 1) {
@@ -295,9 +262,9 @@ void gm_json_f64(struct gm_buf *buf, double value)
     }
     if (signbit(value))
         gm_buf_char(buf, '-');
-    struct decimal decimal = {.digits = "0", .n_digits = 1, .point = 1};
+    struct gm_decimal decimal = {.digits = "0", .n_digits = 1, .point = 1};
     if (value != 0)
-        shortest_decimal(fabs(value), &decimal);
+        gm_decimal_shortest(fabs(value), &decimal);
     /* Plain notation between 0.0001 and 1e16, as people write numbers. */
     if (decimal.point > -4 && decimal.point <= 16)
         write_positional(buf, &decimal);
