@@ -1,0 +1,275 @@
+/* The gray stage: a picture in any of the decoded formats becomes a gray plane and a gray file.
+ *
+ *      body --picture--> plane --encode--> gray_image        (+ what the picture was)
+ *
+ * Pixels are Pillow's convert("L") bit for bit (mode exact); alpha is dropped, orientation tags and
+ * color profiles are not applied, of an animation the first frame is taken: Pillow's ways, too.
+ *
+ * gray_plane is a view into this stage's memory: it holds the row in work and is null again when
+ * the next row comes or the block ends, so that a block of a thousand pictures costs one plane.
+ * Later stages of the same row may read it; sinks find it null.
+ *
+ * Memory: the plane, what the decoder needs, and for PNG output two more bytes a pixel; all of it
+ * is estimated from the header and refused before it is taken. */
+#include "image/encode.h"
+#include "image/file_name.h"
+#include "image/picture.h"
+#include "stage.h"
+
+#include <string.h>
+
+enum format { FORMAT_KEEP, FORMAT_JPEG, FORMAT_PNG };
+static const char *const format_names[] = {"keep", "jpeg", "png", NULL};
+static const char *const mode_names[] = {[GM_LUMA_EXACT] = "exact", [GM_LUMA_FAST] = "luma", NULL};
+
+struct gray_opts {
+    int mode;   /* enum gm_luma_mode */
+    int format; /* enum format */
+    uint64_t quality;
+    uint64_t compression;
+    uint64_t max_pixels;
+    uint64_t max_memory;
+};
+
+static const struct gm_opt gray_opt_table[] = {
+    {"mode", GM_OPT_ENUM, offsetof(struct gray_opts, mode), "exact", 0, 0, mode_names, NULL,
+     "exact: gray from RGB, as Pillow's convert(\"L\"); luma: the Y channel of a JPEG as it is "
+     "stored, faster and closer to the file, but not the same bits"},
+    {"format", GM_OPT_ENUM, offsetof(struct gray_opts, format), "keep", 0, 0, format_names, NULL,
+     "format of the gray file; keep: JPEG for JPEG, PNG for all else"},
+    {"quality", GM_OPT_U64, offsetof(struct gray_opts, quality), "75", 1, 100, NULL, NULL,
+     "quality of gray JPEGs"},
+    {"compression", GM_OPT_U64, offsetof(struct gray_opts, compression), "1", 1, 12, NULL, NULL,
+     "effort for gray PNGs; each step up is slower and a little smaller"},
+    {"max_pixels", GM_OPT_U64, offsetof(struct gray_opts, max_pixels), "100000000", 1, 1e10, NULL,
+     "pixels", "larger pictures are rejected before they are decoded"},
+    {"max_memory", GM_OPT_BYTES, offsetof(struct gray_opts, max_memory), "0", 0, 0, NULL, NULL,
+     "pictures that need more memory are refused by their header; 0: what the worker has"},
+    GM_OPT_END,
+};
+
+enum in { IN_ITEM, IN_MEMBER, IN_NAME, IN_MEDIA, IN_BODY };
+static const struct gm_column_def gray_in[] = {
+    [IN_ITEM] = {"item", GM_TYPE_U64, 0, NULL, NULL},
+    [IN_MEMBER] = {"member", GM_TYPE_U64, 0, "optional", NULL},
+    [IN_NAME] = {"name", GM_TYPE_STRING, 0, "optional", NULL},
+    [IN_MEDIA] = {"media", GM_TYPE_U64, 0, NULL, NULL},
+    [IN_BODY] = {"body", GM_TYPE_BYTES, 0, NULL, NULL},
+    GM_COLUMN_END,
+};
+
+enum out {
+    OUT_FORMAT,
+    OUT_WIDTH,
+    OUT_HEIGHT,
+    OUT_CHANNELS,
+    OUT_BIT_DEPTH,
+    OUT_GRAY_FORMAT,
+    OUT_GRAY_BYTES,
+    OUT_FILE,
+    OUT_IMAGE,
+    OUT_PLANE
+};
+static const struct gm_column_def gray_out[] = {
+    [OUT_FORMAT] = {"format", GM_TYPE_STRING, 0, NULL,
+                    "format of the picture, told from its bytes"},
+    [OUT_WIDTH] = {"width", GM_TYPE_U64, 0, "pixels", "width of the picture"},
+    [OUT_HEIGHT] = {"height", GM_TYPE_U64, 0, "pixels", "height of the picture"},
+    [OUT_CHANNELS] = {"channels", GM_TYPE_U64, 0, NULL,
+                      "channels in the file: 1 gray or palette, 2 gray and alpha, 3 color, 4 color "
+                      "and alpha or CMYK"},
+    [OUT_BIT_DEPTH] = {"bit_depth", GM_TYPE_U64, 0, "bits",
+                       "bits per channel or palette index in the file"},
+    [OUT_GRAY_FORMAT] = {"gray_format", GM_TYPE_STRING, 0, NULL, "format of the gray file"},
+    [OUT_GRAY_BYTES] = {"gray_bytes", GM_TYPE_U64, 0, "bytes", "size of the gray file"},
+    [OUT_FILE] = {"file", GM_TYPE_STRING, 0, NULL, "relative path of the gray file"},
+    [OUT_IMAGE] = {"gray_image", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL, "the gray file"},
+    [OUT_PLANE] = {"gray_plane", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL,
+                   "width x height gray values, while the row is in work"},
+    GM_COLUMN_END,
+};
+
+/* What each output format is called, and the names that fit it. */
+static const struct {
+    const char *name;
+    const char *const *extensions;
+    uint64_t encoder_bytes_per_pixel;
+} formats[] = {
+    [FORMAT_JPEG] = {"jpeg", (const char *const[]){"jpg", "jpeg", "jpe", "jfif", NULL}, 1},
+    [FORMAT_PNG] = {"png", (const char *const[]){"png", NULL}, 2},
+};
+
+struct gray {
+    const struct gray_opts *opts;
+    const struct gm_bind *bind;
+    struct gm_picture picture;
+    struct gm_jpeg_encoder *jpeg;
+    struct gm_png_encoder *png;
+    struct gm_buf file; /* the gray file in work */
+    struct gm_buf name;
+    uint32_t plane_row; /* whose plane column is set */
+    bool plane_is_set;
+};
+
+static void gray_close(void *ctx)
+{
+    struct gray *gray = ctx;
+    gm_picture_fini(&gray->picture);
+    gm_jpeg_encoder_free(gray->jpeg);
+    gm_png_encoder_free(gray->png);
+    gray->jpeg = NULL;
+    gray->png = NULL;
+    gm_buf_free(&gray->file);
+    gm_buf_free(&gray->name);
+}
+
+static enum gm_status gray_open(void *ctx, const void *opts, const void *prepared,
+                                const struct gm_bind *bind, struct gm_err *err)
+{
+    struct gray *gray = ctx;
+    (void)prepared;
+    gray->opts = opts;
+    gray->bind = bind;
+    gm_picture_init(&gray->picture);
+    gm_buf_init(&gray->file);
+    gm_buf_init(&gray->name);
+    gray->picture.luma_mode = (enum gm_luma_mode)gray->opts->mode;
+    gray->picture.limits.max_pixels = gray->opts->max_pixels;
+    if (gray->opts->max_memory)
+        gray->picture.limits.max_bytes = gray->opts->max_memory;
+    gray->jpeg = gm_jpeg_encoder_new((int)gray->opts->quality);
+    gray->png = gm_png_encoder_new((int)gray->opts->compression);
+    if (!gray->jpeg || !gray->png) {
+        gray_close(gray);
+        return gm_err_set(err, GM_NOMEM, "no memory for the encoders");
+    }
+    return GM_OK;
+}
+
+static void drop_plane(struct gray *gray, struct gm_batch *batch)
+{
+    if (gray->plane_is_set)
+        gm_batch_set_view(batch, gray->bind->out[OUT_PLANE], gray->plane_row, NULL, 0);
+    gray->plane_is_set = false;
+}
+
+static enum format output_format(const struct gray *gray, enum gm_media media)
+{
+    if (gray->opts->format != FORMAT_KEEP)
+        return (enum format)gray->opts->format;
+    return media == GM_MEDIA_JPEG ? FORMAT_JPEG : FORMAT_PNG;
+}
+
+static enum gm_status encode(struct gray *gray, enum format format, struct gm_err *err)
+{
+    const struct gm_picture *picture = &gray->picture;
+    struct gm_gray plane = {picture->plane, picture->width, picture->height};
+    gm_buf_clear(&gray->file);
+    return format == FORMAT_JPEG ? gm_jpeg_encode(gray->jpeg, &plane, &gray->file, err)
+                                 : gm_png_encode(gray->png, &plane, &gray->file, err);
+}
+
+static bool is_null(const struct gm_batch *batch, int column, uint32_t row)
+{
+    return column == GM_NO_COLUMN || gm_batch_is_null(batch, column, row);
+}
+
+static bool set_file_name(struct gray *gray, struct gm_batch *batch, uint32_t row,
+                          enum format format)
+{
+    const int *in = gray->bind->in;
+    struct gm_file_name from = {.item = gm_batch_u64(batch, in[IN_ITEM], row),
+                                .extensions = formats[format].extensions};
+    from.is_member = !is_null(batch, in[IN_MEMBER], row);
+    if (from.is_member)
+        from.member = gm_batch_u64(batch, in[IN_MEMBER], row);
+    if (!is_null(batch, in[IN_NAME], row)) {
+        struct gm_view name = gm_batch_view(batch, in[IN_NAME], row);
+        from.name = name.data;
+        from.name_bytes = name.n_bytes;
+    }
+    gm_buf_clear(&gray->name);
+    gm_file_name(&from, &gray->name);
+    return !gray->name.failed && gm_batch_set_copy(batch, gray->bind->out[OUT_FILE], row,
+                                                   gray->name.data, gray->name.n_bytes);
+}
+
+static void set_text(struct gm_batch *batch, int column, uint32_t row, const char *text)
+{
+    gm_batch_set_view(batch, column, row, text, strlen(text));
+}
+
+static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uint32_t row,
+                                  enum format format, struct gm_err *err)
+{
+    const int *out = gray->bind->out;
+    const struct gm_picture *picture = &gray->picture;
+    enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
+    if (!set_file_name(gray, batch, row, format) ||
+        !gm_batch_set_copy(batch, out[OUT_IMAGE], row, gray->file.data, gray->file.n_bytes))
+        return gm_err_set(err, GM_NOMEM, "no memory for the gray file");
+    set_text(batch, out[OUT_FORMAT], row, gm_media_name(media));
+    set_text(batch, out[OUT_GRAY_FORMAT], row, formats[format].name);
+    gm_batch_set_u64(batch, out[OUT_WIDTH], row, picture->width);
+    gm_batch_set_u64(batch, out[OUT_HEIGHT], row, picture->height);
+    gm_batch_set_u64(batch, out[OUT_CHANNELS], row, picture->channels);
+    gm_batch_set_u64(batch, out[OUT_BIT_DEPTH], row, picture->bit_depth);
+    gm_batch_set_u64(batch, out[OUT_GRAY_BYTES], row, gray->file.n_bytes);
+    gm_batch_set_view(batch, out[OUT_PLANE], row, picture->plane,
+                      (size_t)picture->width * picture->height);
+    gray->plane_row = row;
+    gray->plane_is_set = true;
+    return GM_OK;
+}
+
+static enum gm_status gray_process(void *ctx, struct gm_batch *batch, uint32_t row,
+                                   struct gm_err *err)
+{
+    struct gray *gray = ctx;
+    drop_plane(gray, batch);
+    struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
+    if (body.n_bytes == 0) {
+        gm_batch_reject(batch, row, GM_REASON_MEDIA_EMPTY, "the file has no bytes");
+        return GM_OK;
+    }
+    enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
+    enum format format = output_format(gray, media);
+    struct gm_picture *picture = &gray->picture;
+    picture->limits.extra_bytes_per_pixel = formats[format].encoder_bytes_per_pixel;
+    enum gm_reason reason = gm_picture_decode(picture, media, body.data, body.n_bytes);
+    if (reason) {
+        gm_batch_reject(batch, row, reason, "%s: %s", gm_media_name(media), picture->message);
+        return GM_OK;
+    }
+    if (format == FORMAT_JPEG &&
+        (picture->width > GM_JPEG_MAX_SIDE || picture->height > GM_JPEG_MAX_SIDE)) {
+        gm_batch_reject(batch, row, GM_REASON_IMAGE_UNSUPPORTED,
+                        "%u x %u pixels do not fit a JPEG: set format: png", picture->width,
+                        picture->height);
+        return GM_OK;
+    }
+    enum gm_status status = encode(gray, format, err);
+    return status == GM_OK ? set_columns(gray, batch, row, format, err) : status;
+}
+
+static enum gm_status gray_flush(void *ctx, struct gm_batch *batch, struct gm_err *err)
+{
+    (void)err;
+    drop_plane(ctx, batch);
+    return GM_OK;
+}
+
+const struct gm_stage gm_image_gray = {
+    .name = "gray",
+    .family = "image",
+    .summary = "decode a picture, turn it into gray, write it as JPEG or PNG",
+    .in = gray_in,
+    .out = gray_out,
+    .opts = gray_opt_table,
+    .opts_bytes = sizeof(struct gray_opts),
+    .ctx_bytes = sizeof(struct gray),
+    .open = gray_open,
+    .process = gray_process,
+    .flush = gray_flush,
+    .close = gray_close,
+};

@@ -1,0 +1,134 @@
+/* Gray JPEG through libjpeg-turbo with its default tables, as Pillow's save() writes it. The
+ * compressor is set up once and used for every picture; each file carries its own tables. */
+#include "image/encode.h"
+
+#include <stdlib.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+#include <setjmp.h>
+
+#define ROWS_AT_ONCE   16
+#define MIN_ROOM_BYTES 65536
+
+struct gm_jpeg_encoder {
+    struct jpeg_compress_struct cinfo;
+    struct jpeg_error_mgr errors;
+    struct jpeg_destination_mgr destination;
+    jmp_buf escape;
+    struct gm_buf *out;
+};
+
+static struct gm_jpeg_encoder *encoder_of(j_common_ptr cinfo)
+{
+    return cinfo->client_data;
+}
+
+static void on_error(j_common_ptr cinfo)
+{
+    longjmp(encoder_of(cinfo)->escape, 1);
+}
+
+static void on_output(j_common_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+/* Gives the library what is free at the end of the buffer. */
+static void offer_room(struct gm_jpeg_encoder *encoder)
+{
+    if (!gm_buf_reserve(encoder->out, MIN_ROOM_BYTES))
+        longjmp(encoder->escape, 1);
+    encoder->destination.next_output_byte = encoder->out->data + encoder->out->n_bytes;
+    encoder->destination.free_in_buffer = encoder->out->capacity_bytes - encoder->out->n_bytes;
+}
+
+static void destination_init(j_compress_ptr cinfo)
+{
+    offer_room(encoder_of((j_common_ptr)cinfo));
+}
+
+static boolean destination_full(j_compress_ptr cinfo)
+{
+    struct gm_jpeg_encoder *encoder = encoder_of((j_common_ptr)cinfo);
+    encoder->out->n_bytes = encoder->out->capacity_bytes;
+    offer_room(encoder);
+    return TRUE;
+}
+
+static void destination_term(j_compress_ptr cinfo)
+{
+    struct gm_jpeg_encoder *encoder = encoder_of((j_common_ptr)cinfo);
+    encoder->out->n_bytes = encoder->out->capacity_bytes - encoder->destination.free_in_buffer;
+}
+
+static bool set_up(struct gm_jpeg_encoder *encoder, int quality)
+{
+    j_compress_ptr cinfo = &encoder->cinfo;
+    if (setjmp(encoder->escape))
+        return false;
+    jpeg_create_compress(cinfo);
+    cinfo->dest = &encoder->destination;
+    cinfo->input_components = 1;
+    cinfo->in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(cinfo);
+    jpeg_set_quality(cinfo, quality, TRUE);
+    return true;
+}
+
+struct gm_jpeg_encoder *gm_jpeg_encoder_new(int quality)
+{
+    struct gm_jpeg_encoder *encoder = calloc(1, sizeof(*encoder));
+    if (!encoder)
+        return NULL;
+    encoder->cinfo.err = jpeg_std_error(&encoder->errors);
+    encoder->cinfo.client_data = encoder;
+    encoder->errors.error_exit = on_error;
+    encoder->errors.output_message = on_output;
+    encoder->destination.init_destination = destination_init;
+    encoder->destination.empty_output_buffer = destination_full;
+    encoder->destination.term_destination = destination_term;
+    if (!set_up(encoder, quality)) {
+        gm_jpeg_encoder_free(encoder);
+        return NULL;
+    }
+    return encoder;
+}
+
+void gm_jpeg_encoder_free(struct gm_jpeg_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    jpeg_destroy_compress(&encoder->cinfo);
+    free(encoder);
+}
+
+static void encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray)
+{
+    j_compress_ptr cinfo = &encoder->cinfo;
+    cinfo->image_width = gray->width;
+    cinfo->image_height = gray->height;
+    jpeg_start_compress(cinfo, TRUE);
+    while (cinfo->next_scanline < gray->height) {
+        JSAMPROW rows[ROWS_AT_ONCE];
+        uint32_t left = gray->height - cinfo->next_scanline;
+        uint32_t n_rows = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
+        for (uint32_t i = 0; i < n_rows; i++)
+            rows[i] = (JSAMPROW)gray->plane + (size_t)gray->width * (cinfo->next_scanline + i);
+        jpeg_write_scanlines(cinfo, rows, n_rows);
+    }
+    jpeg_finish_compress(cinfo);
+}
+
+enum gm_status gm_jpeg_encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray,
+                              struct gm_buf *out, struct gm_err *err)
+{
+    GM_ASSERT(gray->width <= GM_JPEG_MAX_SIDE && gray->height <= GM_JPEG_MAX_SIDE);
+    encoder->out = out;
+    if (setjmp(encoder->escape)) {
+        jpeg_abort_compress(&encoder->cinfo);
+        return gm_err_set(err, GM_NOMEM, "no memory to write the JPEG");
+    }
+    encode(encoder, gray);
+    return GM_OK;
+}

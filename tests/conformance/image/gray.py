@@ -1,0 +1,225 @@
+"""Compares the gray stage with Pillow's convert("L"), byte for byte, over every kind of picture.
+
+gray.py TOOL FOLDER: TOOL is tool_gray, FOLDER is for the pictures."""
+
+import hashlib
+import io
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+
+import pictures as pic
+from PIL import Image
+
+SIZES = [(1, 1), (7, 5), (16, 16), (33, 17), (100, 75), (257, 3), (3, 130)]
+PNG_KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+
+
+class Cases:
+    """Files, and what their gray plane must be (None: whatever Pillow says)."""
+
+    def __init__(self, folder):
+        self.folder, self.rows = folder, []
+
+    def add(self, name, data, expected=None):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(data)
+        self.rows.append((path, expected))
+
+    def save(self, name, im, **options):
+        out = io.BytesIO()
+        im.save(out, **options)
+        self.add(name, out.getvalue())
+
+
+def add_jpegs(cases, size, tag):
+    for mode in ("L", "RGB", "CMYK"):
+        im = pic.photo(mode, size, 1)
+        for quality in (30, 75, 96):
+            for progressive in (False, True):
+                cases.save(f"{mode}-{quality}-{progressive}-{tag}.jpg", im, format="JPEG",
+                           quality=quality, progressive=progressive)
+    for subsampling in (0, 1, 2):
+        cases.save(f"sub{subsampling}-{tag}.jpg", pic.photo("RGB", size, 2), format="JPEG",
+                   subsampling=subsampling, optimize=True)
+
+
+def add_pngs(cases, size, tag):
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        cases.save(f"{mode}-{tag}.png", pic.photo(mode, size, 3), format="PNG")
+    for color, depths in PNG_KINDS.items():
+        for depth in depths:
+            for interlaced in (0, 1):
+                data, rows = pic.png(size, color, depth, interlaced, 4)
+                # Pillow clips 16-bit gray; ours is the high byte.
+                high = bytes(v >> 8 for row in rows for v in row)
+                cases.add(f"c{color}d{depth}i{interlaced}-{tag}.png", data,
+                          high if (color, depth) == (0, 16) else None)
+
+
+def add_bmps(cases, size, tag):
+    for mode in ("1", "L", "P", "RGB", "RGBA"):
+        cases.save(f"{mode}-{tag}.bmp", pic.photo(mode, size, 5), format="BMP")
+    for top_down in (False, True):
+        for bits in (1, 4, 8, 16, 24, 32):
+            palette = bytes((i * 37 + 11) & 255 for i in range(4 << bits)) if bits <= 8 else b""
+            cases.add(f"b{bits}-{top_down}-{tag}.bmp",
+                      pic.bmp(size, bits, pic.bmp_rows(size, bits, 6), palette=palette,
+                              top_down=top_down))
+    masks = {"565": (16, (0xF800, 0x7E0, 0x1F)), "555": (16, (0x7C00, 0x3E0, 0x1F)),
+             "xbgr": (32, (0xFF000000, 0xFF0000, 0xFF00)), "bgrx": (32, (0xFF0000, 0xFF00, 0xFF))}
+    for name, (bits, mask) in masks.items():
+        for header in (40, 108, 124):
+            cases.add(f"{name}-{header}-{tag}.bmp", pic.bmp(
+                size, bits, pic.bmp_rows(size, bits, 8), 3, masks=mask, header=header))
+    palette = bytes((i * 29 + 5) & 255 for i in range(3 * 16))
+    cases.add(f"os2-{tag}.bmp",
+              pic.bmp(size, 4, pic.bmp_rows(size, 4, 9), palette=palette, header=12))
+    for bits in (4, 8):
+        palette = bytes((i * 53 + 3) & 255 for i in range(4 << bits))
+        cases.add(f"rle{bits}-{tag}.bmp", pic.bmp(
+            size, bits, pic.rle(size, bits, 10), 3 - bits // 4, palette=palette))
+
+
+def add_gifs(cases, size, tag):
+    for mode in ("1", "L", "P", "RGB"):
+        for interlace in (0, 1):
+            cases.save(f"{mode}-{interlace}-{tag}.gif", pic.photo(mode, size, 11), format="GIF",
+                       interlace=interlace)
+    frames = [pic.photo("P", size, s) for s in range(12, 15)]
+    cases.save(f"animated-{tag}.gif", frames[0], format="GIF", save_all=True,
+               append_images=frames[1:], duration=50, loop=0)
+    for transparent in (None, 5):
+        for local in (False, True):
+            name = f"{transparent}-{local}-{tag}.gif"
+            frame = (3, 2, size[0], size[1])
+            inside = (size[0] + 5, size[1] + 9)
+            cases.add("inside-" + name, pic.gif(inside, frame, 16, transparent, local, 3))
+            cases.add("outside-" + name, pic.gif(size, frame, 17, transparent, local))
+
+
+def add_webps(cases, size, tag):
+    for mode in ("RGB", "RGBA"):
+        im = pic.photo(mode, size, 18)
+        cases.save(f"lossy-{mode}-{tag}.webp", im, format="WEBP", quality=60)
+        cases.save(f"lossless-{mode}-{tag}.webp", im, format="WEBP", lossless=True)
+        cases.save(f"exact-{mode}-{tag}.webp", im, format="WEBP", lossless=True, exact=True)
+        frames = [pic.photo(mode, size, s) for s in (19, 20)]
+        cases.save(f"animated-{mode}-{tag}.webp", frames[0], format="WEBP", save_all=True,
+                   append_images=frames[1:], duration=80, quality=70)
+
+
+def add_pnms(cases, size, tag):
+    width, height = size
+    rnd = random.Random(22)
+    for mode in ("1", "L", "RGB"):
+        cases.save(f"{mode}-{tag}.pnm", pic.photo(mode, size, 21), format="PPM")
+    for kind, channels in ((2, 1), (3, 3)):
+        for top in (1, 9, 255):
+            values = [str(rnd.randrange(top + 1)) for _ in range(width * height * channels)]
+            text = f"P{kind} # comment\n{width} {height}\n{top}\n" + " ".join(values) + "\n"
+            cases.add(f"plain{kind}-{top}-{tag}.pnm", text.encode())
+    bits = "".join(rnd.choice("01 \n") for _ in range(width * height)) + "0" * width * height
+    cases.add(f"plain1-{tag}.pnm", f"P1\n{width} {height}\n{bits}".encode())
+    for top in (1, 9, 100, 1000, 65535):
+        step = 1 if top < 256 else 2
+        values = [rnd.randrange(top + 1) for _ in range(3 * width * height)]
+        body = b"".join(v.to_bytes(step, "big") for v in values)
+        cases.add(f"raw6-{top}-{tag}.pnm", f"P6\n{width} {height}\n{top}\n".encode() + body)
+        if top < 256:
+            cases.add(f"raw5-{top}-{tag}.pnm",
+                      f"P5\n{width} {height}\n{top}\n".encode() + body[:width * height])
+
+
+def run(tool, folder, rows, *settings):
+    out = os.path.join(folder, "out")
+    os.makedirs(out, exist_ok=True)
+    command = [tool, "-o", out] + [a for s in settings for a in ("-s", s)]
+    done = subprocess.run(command + [path for path, _ in rows], stdout=subprocess.PIPE, check=True)
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(rows)
+    for i, result in enumerate(results):
+        for suffix in ("plane", "file"):
+            if not result["reason"]:
+                with open(os.path.join(out, f"{i}.{suffix}"), "rb") as f:
+                    result[suffix] = f.read()
+    return results
+
+
+def features_of(plane):
+    n = len(plane)
+    histogram = [plane.count(v) for v in range(256)]
+    mean = sum(v * c for v, c in enumerate(histogram)) / n
+    std = math.sqrt(sum(c * (v - mean)**2 for v, c in enumerate(histogram)) / n)
+    entropy = -sum(c / n * math.log2(c / n) for c in histogram if c)
+    return {"mean": mean, "std": std, "entropy": entropy, "min": min(plane), "max": max(plane)}
+
+
+def check_file(result, pillow, plane):
+    """The gray file: PNG with our pixels, JPEG with the bytes that Pillow writes."""
+    back = Image.open(io.BytesIO(result["file"]))
+    if back.mode != "L" or back.size != pillow.size:
+        return "the gray file is not gray"
+    if result["gray_format"] == "png":
+        return None if back.tobytes() == plane else "the gray PNG holds other pixels"
+    same = io.BytesIO()
+    pillow.save(same, "JPEG", quality=75)
+    return None if same.getvalue() == result["file"] else "the gray JPEG differs from Pillow's"
+
+
+def check(path, expected, result):
+    if result["reason"]:
+        return f"{result['reason']}: {result['message']}"
+    pillow = Image.open(path).convert("L")
+    plane = expected or pillow.tobytes()
+    if result["plane"] != plane:
+        differ = sum(a != b for a, b in zip(result["plane"], plane))
+        return f"{differ} of {len(plane)} gray values differ from Pillow's"
+    if (result["width"], result["height"]) != pillow.size:
+        return "wrong size"
+    for name, value in features_of(plane).items():
+        if abs(value - result[name]) > 1e-6:
+            return f"{name} is {result[name]}, not {value}"
+    with open(path, "rb") as f:
+        if result["sha256"] != hashlib.sha256(f.read()).hexdigest():
+            return "wrong sha256"
+    if result["gray_sha256"] != hashlib.sha256(plane).hexdigest():
+        return "wrong gray_sha256"
+    return check_file(result, pillow, plane)
+
+
+def check_luma(tool, folder, rows):
+    """Mode luma is libjpeg's own gray output, which Pillow reaches through draft()."""
+    rows = [r for r in rows if r[0].endswith(".jpg")]
+    bad = 0
+    for (path, _), result in zip(rows, run(tool, folder, rows, "mode=luma")):
+        im = Image.open(path)
+        im.draft("L", im.size)
+        if result["plane"] != im.convert("L").tobytes():
+            print(f"{path}: luma differs from libjpeg's gray output")
+            bad += 1
+    return bad
+
+
+def main():
+    tool, folder = sys.argv[1:]
+    cases = Cases(folder)
+    for size in SIZES:
+        for add in (add_jpegs, add_pngs, add_bmps, add_gifs, add_webps, add_pnms):
+            add(cases, size, "%dx%d" % size)
+    bad = 0
+    for (path, expected), result in zip(cases.rows, run(tool, folder, cases.rows)):
+        wrong = check(path, expected, result)
+        if wrong:
+            print(f"{os.path.basename(path)}: {wrong}")
+            bad += 1
+    bad += check_luma(tool, folder, cases.rows)
+    print(f"{len(cases.rows)} pictures, {bad} wrong")
+    return bad > 0
+
+
+sys.exit(main())

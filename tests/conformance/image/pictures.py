@@ -1,0 +1,188 @@
+"""Makes pictures of every kind that the image stages decode, by Pillow where it can write them and
+by the small writers below where it cannot (interlaced and low-depth PNG, 16-bit and run-length BMP,
+GIF frames off the corner). Seeded: the same files every time."""
+
+import random
+import struct
+import zlib
+
+from PIL import Image, ImageDraw
+
+
+def photo(mode, size, seed):
+    """A smooth picture with edges and noise, so that every code path of a codec has work."""
+    rnd = random.Random(seed)
+    width, height = size
+    im = Image.new("RGB", size)
+    px = im.load()
+    for y in range(height):
+        for x in range(width):
+            n = rnd.randrange(24)
+            px[x, y] = ((x * 5 + n) % 256, (y * 7 + x + n) % 256, (x * y // 3 + 2 * n) % 256)
+    draw = ImageDraw.Draw(im)
+    for _ in range(4):
+        xs = sorted(rnd.randrange(width + 1) for _ in range(2))
+        ys = sorted(rnd.randrange(height + 1) for _ in range(2))
+        color = tuple(rnd.randrange(256) for _ in range(3))
+        draw.rectangle((xs[0], ys[0], xs[1], ys[1]), fill=color)
+    if mode in ("RGBA", "LA"):
+        im = im.convert("RGBA")
+        alpha = bytes(rnd.randrange(256) for _ in range(width * height))
+        im.putalpha(Image.frombytes("L", size, alpha))
+    if mode == "P":
+        return im.quantize(min(256, max(2, width * height // 2)))
+    return im.convert(mode)
+
+
+# ---- PNG ----
+
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4),
+          (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def chunk(tag, data):
+    return struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+
+
+def pack_row(samples, depth):
+    if depth == 16:
+        return b"".join(struct.pack(">H", s) for s in samples)
+    bits, n, out = 0, 0, bytearray()
+    for s in samples:
+        bits, n = bits << depth | s, n + depth
+        if n == 8:
+            out.append(bits)
+            bits, n = 0, 0
+    if n:
+        out.append(bits << (8 - n))
+    return bytes(out)
+
+
+def filter_row(kind, row, above, step):
+    out = bytearray()
+    for i, v in enumerate(row):
+        a = row[i - step] if i >= step else 0
+        b = above[i]
+        c = above[i - step] if i >= step else 0
+        p = a + b - c
+        paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+        out.append((v - (0, a, b, (a + b) // 2, paeth)[kind]) & 255)
+    return bytes([kind]) + bytes(out)
+
+
+def png(size, color, depth, interlaced, seed):
+    """Returns the file and the samples, row by row."""
+    rnd = random.Random(seed)
+    width, height = size
+    channels = PNG_CHANNELS[color]
+    rows = [[rnd.randrange(1 << depth) for _ in range(width * channels)] for _ in range(height)]
+    step = max(1, channels * depth // 8)
+    data = bytearray()
+    for x0, y0, dx, dy in PASSES if interlaced else ((0, 0, 1, 1),):
+        above = None
+        for y in range(y0, height, dy):
+            columns = range(x0, width, dx)
+            samples = [rows[y][x * channels + k] for x in columns for k in range(channels)]
+            if not samples:
+                continue
+            row = pack_row(samples, depth)
+            data += filter_row(rnd.randrange(5), row, above or bytes(len(row)), step)
+            above = row
+    out = b"\x89PNG\r\n\x1a\n" + chunk(
+        b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced))
+    if color == 3:
+        out += chunk(b"PLTE", bytes(rnd.randrange(256) for _ in range(3 << depth)))
+        out += chunk(b"tRNS", bytes([0, 128]))
+    packed = zlib.compress(bytes(data))
+    cut = len(packed) // 2
+    out += chunk(b"tEXt", b"Comment\0made by hand")
+    out += chunk(b"IDAT", packed[:cut]) + chunk(b"IDAT", packed[cut:]) + chunk(b"IEND", b"")
+    return out, rows
+
+
+# ---- BMP ----
+
+
+def bmp(size, bits, pixels, compression=0, palette=b"", masks=(), top_down=False, header=40):
+    width, height = size
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", 40 if header == 40 else header, width,
+                           -height if top_down else height, 1, bits, compression, len(pixels),
+                           2835, 2835, len(palette) // 4, 0)
+        fields = b"".join(struct.pack("<I", m) for m in masks)
+        info += fields if header == 40 else fields.ljust(header - 40, b"\0")
+    offset = 14 + len(info) + len(palette)
+    head = b"BM" + struct.pack("<IHHI", offset + len(pixels), 0, 0, offset)
+    return head + info + palette + pixels
+
+
+def bmp_rows(size, bits, seed):
+    rnd = random.Random(seed)
+    width, height = size
+    stride = (width * bits + 31) // 32 * 4
+    out = b""
+    for _ in range(height):
+        if bits <= 8:
+            row = pack_row([rnd.randrange(1 << bits) for _ in range(width)], bits)
+        else:
+            row = bytes(rnd.randrange(256) for _ in range(width * bits // 8))
+        out += row.ljust(stride, b"\0")
+    return out
+
+
+def rle(size, bits, seed):
+    """Runs, literals and ends of line that give every pixel."""
+    rnd = random.Random(seed)
+    out = bytearray()
+    for _ in range(size[1]):
+        left = size[0]
+        while left:
+            n = min(left, rnd.randrange(1, 12))
+            if n >= 4 and n % 4 == 0 and rnd.random() < 0.5:
+                body = pack_row([rnd.randrange(1 << bits) for _ in range(n)], bits)
+                out += bytes([0, n]) + body + bytes(len(body) & 1)
+            else:
+                out += bytes([n, pack_row([rnd.randrange(1 << bits) for _ in range(8 // bits)], bits)[0]])
+            left -= n
+        out += b"\0\0"
+    return bytes(out) + b"\0\1"
+
+
+# ---- GIF ----
+
+
+def gif_codes(pixels, width):
+    """LZW without compression: a clear code often enough that codes never grow."""
+    bits, n, out = 0, 0, bytearray()
+    codes = []
+    for i, p in enumerate(pixels):
+        if i % ((1 << width) - 2) == 0:
+            codes.append(1 << width)
+        codes.append(p)
+    for code in codes + [(1 << width) + 1]:
+        bits |= code << n
+        n += width + 1
+        while n >= 8:
+            out.append(bits & 255)
+            bits >>= 8
+            n -= 8
+    out.append(bits & 255)
+    parts = [bytes(out[i:i + 255]) for i in range(0, len(out), 255)]
+    return bytes([width]) + b"".join(bytes([len(p)]) + p for p in parts) + b"\0"
+
+
+def gif(screen, frame, seed, transparent=None, local=False, background=0):
+    rnd = random.Random(seed)
+    x, y, width, height = frame
+    palette = bytes(rnd.randrange(256) for _ in range(3 * 16))
+    pixels = [rnd.randrange(16) for _ in range(width * height)]
+    out = b"GIF89a" + struct.pack("<HHBBB", screen[0], screen[1], 0x80 | 3, background, 0)
+    out += bytes(rnd.randrange(256) for _ in range(48)) if local else palette
+    out += b"!\xfe\x05hello\0"
+    if transparent is not None:
+        out += b"!\xf9\x04" + bytes([1, 10, 0, transparent]) + b"\0"
+    out += b"," + struct.pack("<HHHHB", x, y, width, height, 0x80 | 3 if local else 0)
+    return out + (palette if local else b"") + gif_codes(pixels, 4) + b";"
