@@ -1,0 +1,376 @@
+/* Growing files. Each keeps two running hashes: XXH3 for the journal, cheap enough for every
+ * commit, and SHA-256 for the manifest. Neither can be saved half-way, so opening a file again
+ * reads its committed bytes, which also proves that they are still the ones that were committed. */
+#include "run/outfile.h"
+
+#include "base/fs.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { EARLY_FLUSH_BYTES = 8 * 1024 * 1024, READ_BYTES = 256 * 1024 };
+
+struct gm_outfile_state {
+    XXH3_state_t *hash;
+    struct gm_sha256 *sha256;
+};
+
+static void state_free(struct gm_outfile_state *state)
+{
+    if (!state)
+        return;
+    XXH3_freeState(state->hash);
+    gm_sha256_free(state->sha256);
+    free(state);
+}
+
+static struct gm_outfile_state *state_new(void)
+{
+    struct gm_outfile_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return NULL;
+    state->hash = XXH3_createState();
+    state->sha256 = gm_sha256_new();
+    if (!state->hash || !state->sha256) {
+        state_free(state);
+        return NULL;
+    }
+    return state;
+}
+
+static void state_reset(struct gm_outfile_state *state)
+{
+    XXH3_64bits_reset(state->hash);
+    gm_sha256_reset(state->sha256);
+}
+
+static void state_update(struct gm_outfile_state *state, const void *data, size_t n_bytes)
+{
+    XXH3_64bits_update(state->hash, data, n_bytes);
+    gm_sha256_update(state->sha256, data, n_bytes);
+}
+
+/* ---- names ---- */
+
+void gm_output_file_name(const struct gm_output_stream *stream, const struct gm_frame_file *file,
+                         struct gm_buf *name)
+{
+    if (stream->mode == GM_OUTPUT_SHARDS)
+        gm_buf_printf(name, "%s-%05u%s", stream->name, file->shard, stream->extension);
+    else if (stream->mode == GM_OUTPUT_FILES)
+        gm_buf_printf(name, "%s.sha256", stream->name);
+    else
+        gm_buf_printf(name, "%s%s", stream->name, stream->extension);
+}
+
+static enum gm_status set_path(struct gm_outfile *file, uint32_t shard, struct gm_err *err)
+{
+    struct gm_frame_file named = {.shard = shard};
+    gm_buf_clear(&file->path);
+    gm_buf_printf(&file->path, "%s/", file->config->folder);
+    file->name_at = file->path.n_bytes;
+    gm_output_file_name(file->def, &named, &file->path);
+    gm_buf_cstr(&file->path);
+    return file->path.failed ? gm_err_set(err, GM_NOMEM, "output: no memory") : GM_OK;
+}
+
+static const char *path_of(struct gm_outfile *file)
+{
+    return gm_buf_cstr(&file->path);
+}
+
+static const char *name_of(struct gm_outfile *file)
+{
+    return path_of(file) + file->name_at;
+}
+
+/* Whether a name is one of the stream's shards, and which. */
+static bool parse_shard(const struct gm_output_stream *def, const char *name, uint32_t *shard)
+{
+    size_t n = strlen(def->name);
+    if (strncmp(name, def->name, n) != 0 || name[n] != '-')
+        return false;
+    uint64_t number = 0;
+    const char *digit = name + n + 1;
+    for (; *digit >= '0' && *digit <= '9' && number < UINT32_MAX; digit++)
+        number = number * 10 + (uint64_t)(*digit - '0');
+    if (digit - (name + n + 1) < 5 || number > UINT32_MAX || strcmp(digit, def->extension) != 0)
+        return false;
+    *shard = (uint32_t)number;
+    return true;
+}
+
+/* Removes every shard from `first` on, or tells of the first one if found is given. */
+static enum gm_status remove_shards(const struct gm_output_config *config, uint32_t stream,
+                                    uint32_t first, bool *found, struct gm_err *err)
+{
+    int fd = -1;
+    enum gm_status status = gm_open_at(config->dir_fd, ".", O_RDONLY | O_DIRECTORY, &fd, err);
+    if (status != GM_OK)
+        return status;
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        gm_close(&fd);
+        return gm_err_sys(err, GM_IO, errno, "unable to list %s", config->folder);
+    }
+    const struct dirent *entry;
+    while (status == GM_OK && (entry = readdir(dir))) {
+        uint32_t shard;
+        if (!parse_shard(&config->streams[stream], entry->d_name, &shard) || shard < first)
+            continue;
+        if (found)
+            *found = true;
+        else if (unlinkat(config->dir_fd, entry->d_name, 0) != 0)
+            status = gm_err_sys(err, GM_IO, errno, "unable to remove %s/%s", config->folder,
+                                entry->d_name);
+    }
+    closedir(dir);
+    return status;
+}
+
+enum gm_status gm_outfile_check_new(const struct gm_output_config *config, uint32_t stream,
+                                    struct gm_err *err)
+{
+    const struct gm_output_stream *def = &config->streams[stream];
+    bool found = false;
+    struct stat info;
+    if (def->mode == GM_OUTPUT_SHARDS) {
+        enum gm_status status = remove_shards(config, stream, 0, &found, err);
+        if (status != GM_OK)
+            return status;
+    } else {
+        struct gm_buf name = GM_BUF_INIT;
+        gm_output_file_name(def, &(struct gm_frame_file){0}, &name);
+        found = fstatat(config->dir_fd, gm_buf_cstr(&name), &info, AT_SYMLINK_NOFOLLOW) == 0;
+        gm_buf_free(&name);
+        if (def->mode == GM_OUTPUT_FILES)
+            found |= fstatat(config->dir_fd, def->name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    if (found)
+        return gm_err_set(err, GM_CONFIG,
+                          "%s: there are files of \"%s\" here that no run of this folder wrote: "
+                          "choose another out folder, or remove them",
+                          config->folder, def->name);
+    return GM_OK;
+}
+
+/* ---- opening and closing ---- */
+
+static enum gm_status create(struct gm_outfile *file, struct gm_err *err)
+{
+    enum gm_status status = set_path(file, file->now.shard, err);
+    if (status != GM_OK)
+        return status;
+    int fd = openat(file->config->dir_fd, name_of(file),
+                    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return gm_err_sys(err, GM_IO, errno, "unable to create %s", path_of(file));
+    file->fd = fd;
+    file->created = true;
+    file->flushed_bytes = 0;
+    return GM_OK;
+}
+
+/* Reads the committed bytes into the hashes. */
+static enum gm_status read_back(struct gm_outfile *file, struct gm_err *err)
+{
+    uint8_t *chunk = malloc(READ_BYTES);
+    if (!chunk)
+        return gm_err_set(err, GM_NOMEM, "output: no memory");
+    enum gm_status status = GM_OK;
+    uint64_t n_left = file->committed.shard_bytes;
+    while (status == GM_OK && n_left > 0) {
+        size_t n_read;
+        size_t n_wanted = n_left < READ_BYTES ? (size_t)n_left : READ_BYTES;
+        status = gm_read_full(file->fd, chunk, n_wanted, &n_read, err);
+        if (status == GM_OK && n_read < n_wanted)
+            status = gm_err_set(err, GM_INPUT,
+                                "%s is shorter than the %llu bytes that were committed: restore "
+                                "it, or remove the folder and run again",
+                                path_of(file), (unsigned long long)file->committed.shard_bytes);
+        else if (status != GM_OK)
+            gm_err_add(err, "%s", path_of(file));
+        state_update(file->state, chunk, n_read);
+        n_left -= n_read;
+    }
+    free(chunk);
+    if (status == GM_OK && XXH3_64bits_digest(file->state->hash) != file->committed.shard_hash)
+        status = gm_err_set(err, GM_INPUT,
+                            "%s was changed or damaged in its first %llu bytes, which were "
+                            "committed: restore it, or remove the folder and run again",
+                            path_of(file), (unsigned long long)file->committed.shard_bytes);
+    return status;
+}
+
+static enum gm_status reopen(struct gm_outfile *file, struct gm_err *err)
+{
+    enum gm_status status = set_path(file, file->now.shard, err);
+    if (status == GM_OK)
+        status =
+            gm_open_at(file->config->dir_fd, name_of(file), O_RDWR | O_NOFOLLOW, &file->fd, err);
+    if (status != GM_OK)
+        return gm_err_add(err, "%s", file->config->folder);
+    status = read_back(file, err);
+    if (status != GM_OK)
+        return status;
+    file->flushed_bytes = file->committed.shard_bytes;
+    if (ftruncate(file->fd, (off_t)file->committed.shard_bytes) != 0)
+        return gm_err_sys(err, GM_IO, errno, "unable to truncate %s", path_of(file));
+    return GM_OK;
+}
+
+enum gm_status gm_outfile_open(struct gm_outfile *file, const struct gm_output_config *config,
+                               uint32_t stream, const struct gm_frame_stream *committed,
+                               struct gm_err *err)
+{
+    *file = (struct gm_outfile){.config = config,
+                                .def = &config->streams[stream],
+                                .stream = stream,
+                                .fd = -1,
+                                .now = *committed,
+                                .committed = *committed};
+    gm_buf_init(&file->path);
+    file->state = state_new();
+    if (!file->state)
+        return gm_err_set(err, GM_NOMEM, "output: no memory");
+    state_reset(file->state);
+    bool has_bytes = committed->shard_bytes > 0;
+    enum gm_status status = GM_OK;
+    if (file->def->mode == GM_OUTPUT_SHARDS) {
+        status = remove_shards(config, stream, committed->shard + has_bytes, NULL, err);
+    } else if (!has_bytes && committed->shard == 0) {
+        status = set_path(file, 0, err);
+        if (status == GM_OK && unlinkat(config->dir_fd, name_of(file), 0) != 0 && errno != ENOENT)
+            status = gm_err_sys(err, GM_IO, errno, "unable to remove %s", path_of(file));
+        if (status == GM_OK)
+            status = create(file, err);
+    }
+    if (status == GM_OK && has_bytes)
+        status = reopen(file, err);
+    return status;
+}
+
+void gm_outfile_close(struct gm_outfile *file)
+{
+    gm_close(&file->fd);
+    gm_buf_free(&file->path);
+    state_free(file->state);
+    file->state = NULL;
+}
+
+void gm_outfile_rollback(struct gm_outfile *file)
+{
+    const struct gm_frame_stream *committed = &file->committed;
+    if (!file->state)
+        return;
+    gm_close(&file->fd);
+    if (file->def->mode == GM_OUTPUT_SHARDS)
+        remove_shards(file->config, file->stream, committed->shard + (committed->shard_bytes > 0),
+                      NULL, NULL);
+    if (file->def->mode == GM_OUTPUT_SHARDS && committed->shard_bytes == 0)
+        return;
+    if (committed->shard > 0 && committed->shard_bytes == 0)
+        return;
+    int fd = -1;
+    if (set_path(file, committed->shard, NULL) == GM_OK &&
+        gm_open_at(file->config->dir_fd, name_of(file), O_WRONLY | O_NOFOLLOW, &fd, NULL) == GM_OK)
+        while (ftruncate(fd, (off_t)committed->shard_bytes) != 0 && errno == EINTR)
+            ;
+    gm_close(&fd);
+}
+
+/* ---- growing ---- */
+
+static enum gm_status write_bytes(struct gm_outfile *file, const void *data, size_t n_bytes,
+                                  struct gm_err *err)
+{
+    file->dirty = true;
+    enum gm_status status = gm_write_full(file->fd, data, n_bytes, path_of(file), err);
+    if (status != GM_OK)
+        return status;
+    state_update(file->state, data, n_bytes);
+    file->now.shard_bytes += n_bytes;
+    uint64_t n_waiting = file->now.shard_bytes - file->flushed_bytes;
+    if (n_waiting >= EARLY_FLUSH_BYTES && file->config->durability != GM_DURABILITY_NONE) {
+        /* Only a hint: it starts writing, so that the sync of the group has less to wait for. */
+        sync_file_range(file->fd, (off_t)file->flushed_bytes, (off_t)n_waiting,
+                        SYNC_FILE_RANGE_WRITE);
+        file->flushed_bytes = file->now.shard_bytes;
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err)
+{
+    if (!file->dirty)
+        return GM_OK;
+    file->dirty = false;
+    if (file->config->durability == GM_DURABILITY_NONE || file->fd < 0)
+        return GM_OK;
+    return gm_sync_data(file->fd, path_of(file), err);
+}
+
+enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_journal *journal,
+                                   struct gm_err *err)
+{
+    if (file->fd < 0)
+        return GM_OK;
+    enum gm_status status = GM_OK;
+    if (file->def->mode == GM_OUTPUT_SHARDS && file->def->trailer_bytes > 0)
+        status = write_bytes(file, file->def->trailer, file->def->trailer_bytes, err);
+    if (status == GM_OK)
+        status = gm_outfile_sync(file, err);
+    if (status != GM_OK)
+        return status;
+    struct gm_frame_file frame = {.stream = file->stream,
+                                  .shard = file->now.shard,
+                                  .n_bytes = file->now.shard_bytes,
+                                  .n_records = file->now.shard_records};
+    gm_sha256_final(file->state->sha256, frame.sha256);
+    status = gm_journal_add_file(journal, &frame, err);
+    gm_close(&file->fd);
+    state_reset(file->state);
+    file->now.shard++;
+    file->now.shard_bytes = 0;
+    file->now.shard_records = 0;
+    return status;
+}
+
+enum gm_status gm_outfile_append(struct gm_outfile *file, const void *data, size_t n_bytes,
+                                 uint32_t n_records, struct gm_journal *journal, struct gm_err *err)
+{
+    enum gm_status status = GM_OK;
+    if (n_bytes == 0) {
+        file->now.total_records += n_records;
+        return GM_OK;
+    }
+    if (file->def->mode == GM_OUTPUT_SHARDS && file->now.shard_bytes > 0 &&
+        file->now.shard_bytes + n_bytes > file->def->shard_bytes)
+        status = gm_outfile_complete(file, journal, err);
+    if (status == GM_OK && file->fd < 0)
+        status = create(file, err);
+    if (status == GM_OK)
+        status = write_bytes(file, data, n_bytes, err);
+    file->now.shard_records += n_records;
+    file->now.total_records += n_records;
+    return status;
+}
+
+struct gm_frame_stream gm_outfile_frame(const struct gm_outfile *file)
+{
+    struct gm_frame_stream frame = file->now;
+    frame.shard_hash = XXH3_64bits_digest(file->state->hash);
+    return frame;
+}
+
+void gm_outfile_committed(struct gm_outfile *file)
+{
+    file->committed = file->now;
+    file->created = false;
+}

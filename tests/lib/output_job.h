@@ -1,0 +1,28 @@
+/* A deterministic job for the output folder: block i of it is always the same bytes, so that a run
+ * that was killed and resumed must leave the same files as one that was not. Records go to shards
+ * with a trailer, rejects to one file, and small files with clashing names to a folder. */
+#ifndef GM_TEST_OUTPUT_JOB_H
+#define GM_TEST_OUTPUT_JOB_H
+
+#include "out.h"
+#include "run/output.h"
+
+enum { JOB_RECORDS = GM_STREAM_FIRST_SINK, JOB_IMAGES };
+
+extern const struct gm_output_stream job_streams[GM_MAX_STREAMS];
+
+/* Configuration over an open folder. SHARDS_ONLY leaves out the placed files. */
+enum job_kind { JOB_SHARDS_ONLY, JOB_WITH_FILES };
+struct gm_output_config job_config(int dir_fd, const char *folder, enum job_kind kind);
+
+void job_block(struct gm_out *out, uint64_t number, enum job_kind kind);
+
+/* Runs or resumes the job of n_blocks blocks, with a commit after every group_blocks; group_blocks
+ * 0: never before the end. */
+enum gm_status job_run(const struct gm_output_config *config, uint64_t n_blocks,
+                       uint64_t group_blocks, struct gm_err *err);
+
+/* SHA-256 over the names and bytes of all files below a folder but the journal. */
+void job_digest(const char *folder, char hex[GM_SHA256_HEX_BYTES]);
+
+#endif
