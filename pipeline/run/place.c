@@ -236,7 +236,7 @@ static enum gm_status write_intent(struct gm_place *place, uint64_t frame_number
                                         : gm_write_file_durable(place->dir_fd, GM_PLACE_INTENT,
                                                                 list.data, list.n_bytes, err);
     gm_buf_free(&list);
-    return status;
+    return status == GM_OK ? GM_OK : gm_err_add(err, "%s", place->folder);
 }
 
 enum gm_status gm_place_move(struct gm_place *place, uint64_t frame_number, struct gm_err *err)

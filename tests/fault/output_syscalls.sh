@@ -10,30 +10,34 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 strace -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
 blocks=14 group=3 bad=0
-changing=write,openat,fdatasync,fsync,syncfs,ftruncate,renameat,unlinkat,mkdirat
+changing="write openat fdatasync fsync syncfs ftruncate renameat unlinkat mkdirat"
 
 mkdir "$work/reference"
 "$tool" "$work/reference" $blocks $group || exit 1
 want=$("$tool" digest "$work/reference")
 
-n=1 kills=0
-while :; do
-    rm -rf "$work/run" && mkdir "$work/run"
-    strace -f -o /dev/null -e trace=$changing -e inject=$changing:signal=KILL:when=$n \
-        "$tool" "$work/run" $blocks $group 2>"$work/message"
-    code=$?
-    [ "$code" -eq 0 ] && break
-    kills=$((kills + 1))
-    if ! "$tool" "$work/run" $blocks $group 2>"$work/message"; then
-        echo "killed at call $n: resuming failed: $(cat "$work/message")"
-        bad=1
-    elif [ "$("$tool" digest "$work/run")" != "$want" ]; then
-        echo "killed at call $n: the resumed files differ"
-        bad=1
-    fi
-    n=$((n + 1))
+# strace counts each kind of call by itself, hence a loop over the kinds.
+kills=0
+for call in $changing; do
+    n=1
+    while :; do
+        rm -rf "$work/run" && mkdir "$work/run"
+        strace -f -o /dev/null -e trace="$call" -e inject="$call:signal=KILL:when=$n" \
+            "$tool" "$work/run" $blocks $group 2>"$work/message"
+        code=$?
+        [ "$code" -eq 0 ] && break
+        kills=$((kills + 1))
+        if ! "$tool" "$work/run" $blocks $group 2>"$work/message"; then
+            echo "killed at $call $n: resuming failed: $(cat "$work/message")"
+            bad=1
+        elif [ "$("$tool" digest "$work/run")" != "$want" ]; then
+            echo "killed at $call $n: the resumed files differ"
+            bad=1
+        fi
+        n=$((n + 1))
+    done
+    [ "$n" -gt 1 ] || { echo "$call was never called"; bad=1; }
 done
-[ "$kills" -gt 60 ] || { echo "only $kills kills"; bad=1; }
 
 for call in fdatasync fsync syncfs; do
     n=1
@@ -52,7 +56,7 @@ for call in fdatasync fsync syncfs; do
             echo "$call $n failed, and the run went on syncing"
             bad=1
         fi
-        grep -q "$work/run\|journal" "$work/message" || { echo "no file named: $(cat "$work/message")"; bad=1; }
+        grep -q "$work/run" "$work/message" || { echo "no file named: $(cat "$work/message")"; bad=1; }
         if ! "$tool" "$work/run" $blocks $group || [ "$("$tool" digest "$work/run")" != "$want" ]; then
             echo "$call $n failed: the resumed files differ"
             bad=1
