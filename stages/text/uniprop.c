@@ -1,0 +1,19 @@
+/* The tables of the Unicode Character Database, compiled in; see uniprop.h. */
+#include "text/uniprop.h"
+
+#include "text/unicode_tables.h"
+
+size_t gm_uni_fold(uint32_t code_point, const struct gm_uniprop *prop, uint32_t out[3])
+{
+    if (!prop->fold_multi) {
+        out[0] = (uint32_t)((int32_t)code_point + prop->fold);
+        return 1;
+    }
+    const uint32_t *folds = gm_uni_folds[prop->fold_multi - 1];
+    size_t n = 0;
+    while (n < 3 && folds[n]) {
+        out[n] = folds[n];
+        n++;
+    }
+    return n;
+}
