@@ -1,0 +1,122 @@
+/* 64 bytes of ASCII turned into one bit per byte and property: bit i belongs to byte i. With SSE2,
+ * which every x86-64 has, or by table elsewhere. */
+#ifndef GM_TEXT_ASCII_BLOCK_H
+#define GM_TEXT_ASCII_BLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define GM_ASCII_BLOCK_BYTES 64
+
+struct gm_ascii_block {
+    uint64_t letter, digit, space, punctuation; /* as in uniprop.h */
+    uint64_t underscore;
+    uint64_t mid_letter; /* joins letters (WB6): : . ' */
+    uint64_t mid_number; /* joins digits (WB12): , . ; ' */
+    uint64_t lf, cr;
+    uint64_t terminator; /* ends a sentence: . ? ! */
+};
+
+/* A zero byte has none of the properties; neither has a byte above 127. text: 64 readable bytes;
+ * lower: gets them with A-Z as a-z. */
+static inline __attribute__((always_inline)) void
+gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower);
+
+#ifdef __SSE2__
+
+/* 0xFF where first <= byte <= last; both below 0x7F. */
+static inline __attribute__((always_inline)) __m128i gm_ascii_in(__m128i bytes, char first,
+                                                                 char last)
+{
+    return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8((char)(first - 1))),
+                         _mm_cmplt_epi8(bytes, _mm_set1_epi8((char)(last + 1))));
+}
+
+static inline __attribute__((always_inline)) __m128i gm_ascii_is(__m128i bytes, char wanted)
+{
+    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(wanted));
+}
+
+static inline __attribute__((always_inline)) uint64_t gm_ascii_bits(__m128i found, unsigned part)
+{
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(found) << (16 * part);
+}
+
+static inline __attribute__((always_inline)) void
+gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower)
+{
+    *block = (struct gm_ascii_block){0};
+#pragma GCC unroll 4
+    for (unsigned part = 0; part < 4; part++) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(text + 16 * part));
+        const __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+        const __m128i letter = gm_ascii_in(folded, 'a', 'z');
+        const __m128i digit = gm_ascii_in(bytes, '0', '9');
+        const __m128i either = _mm_or_si128(gm_ascii_is(bytes, '.'), gm_ascii_is(bytes, '\''));
+        const __m128i control = gm_ascii_in(bytes, '\t', '\r');
+        /* Symbols, the graphic characters that are not punctuation: $ + < = > ^ ~ ` | */
+        __m128i symbol = _mm_or_si128(gm_ascii_is(bytes, '$'), gm_ascii_is(bytes, '+'));
+        symbol = _mm_or_si128(symbol, gm_ascii_in(bytes, '<', '>'));
+        symbol = _mm_or_si128(symbol, gm_ascii_is(folded, '~'));
+        symbol = _mm_or_si128(symbol, gm_ascii_is(bytes, '`'));
+        symbol = _mm_or_si128(symbol, gm_ascii_is(bytes, '|'));
+        symbol = _mm_or_si128(symbol, _mm_or_si128(letter, digit));
+        const __m128i terminator =
+            _mm_or_si128(gm_ascii_is(bytes, '.'),
+                         _mm_or_si128(gm_ascii_is(bytes, '?'), gm_ascii_is(bytes, '!')));
+
+        const __m128i case_bit = _mm_and_si128(letter, _mm_set1_epi8(0x20));
+        _mm_storeu_si128((__m128i *)(lower + 16 * part), _mm_or_si128(bytes, case_bit));
+        block->letter |= gm_ascii_bits(letter, part);
+        block->digit |= gm_ascii_bits(digit, part);
+        block->space |= gm_ascii_bits(_mm_or_si128(control, gm_ascii_is(bytes, ' ')), part);
+        block->punctuation |=
+            gm_ascii_bits(_mm_andnot_si128(symbol, gm_ascii_in(bytes, '!', '}')), part);
+        block->underscore |= gm_ascii_bits(gm_ascii_is(bytes, '_'), part);
+        block->mid_letter |= gm_ascii_bits(_mm_or_si128(either, gm_ascii_is(bytes, ':')), part);
+        block->mid_number |= gm_ascii_bits(
+            _mm_or_si128(either, _mm_or_si128(gm_ascii_is(bytes, ','), gm_ascii_is(bytes, ';'))),
+            part);
+        block->lf |= gm_ascii_bits(gm_ascii_is(bytes, '\n'), part);
+        block->cr |= gm_ascii_bits(gm_ascii_is(bytes, '\r'), part);
+        block->terminator |= gm_ascii_bits(terminator, part);
+    }
+}
+
+#else
+
+#include "text/uniprop.h"
+
+static inline __attribute__((always_inline)) void
+gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower)
+{
+    *block = (struct gm_ascii_block){0};
+    for (unsigned i = 0; i < GM_ASCII_BLOCK_BYTES; i++) {
+        const uint8_t byte = text[i];
+        if (byte == 0 || byte > 127) {
+            lower[i] = byte;
+            continue;
+        }
+        const struct gm_uniprop *prop = gm_uniprop(byte);
+        const unsigned word = prop->word;
+        const unsigned sentence = prop->sentence;
+        const unsigned mid_both = word == GM_WB_MIDNUMLET || word == GM_WB_SINGLE_QUOTE;
+        lower[i] = (uint8_t)(byte + prop->fold);
+        block->letter |= (uint64_t) !!(prop->flags & GM_UNI_LETTER) << i;
+        block->digit |= (uint64_t) !!(prop->flags & GM_UNI_DIGIT) << i;
+        block->space |= (uint64_t) !!(prop->flags & GM_UNI_SPACE) << i;
+        block->punctuation |= (uint64_t) !!(prop->flags & GM_UNI_PUNCTUATION) << i;
+        block->underscore |= (uint64_t)(word == GM_WB_EXTENDNUMLET) << i;
+        block->mid_letter |= (uint64_t)(word == GM_WB_MIDLETTER || mid_both) << i;
+        block->mid_number |= (uint64_t)(word == GM_WB_MIDNUM || mid_both) << i;
+        block->lf |= (uint64_t)(byte == '\n') << i;
+        block->cr |= (uint64_t)(byte == '\r') << i;
+        block->terminator |= (uint64_t)(sentence == GM_SB_ATERM || sentence == GM_SB_STERM) << i;
+    }
+}
+
+#endif
+#endif

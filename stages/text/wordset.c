@@ -1,0 +1,82 @@
+/* The set's cold half: sizing, collisions, and the hash for words that come in pieces. */
+#include "text/wordset.h"
+
+#include "base/assert.h"
+#include <stdlib.h>
+
+#define MIN_SLOTS ((size_t)1 << 11)
+#define MAX_SLOTS ((size_t)2 * GM_WORDSET_MAX_WORDS)
+
+void gm_wordset_init(struct gm_wordset *set)
+{
+    *set = (struct gm_wordset){NULL, 0, 0, 0, 0};
+}
+
+void gm_wordset_fini(struct gm_wordset *set)
+{
+    free(set->slots);
+    gm_wordset_init(set);
+}
+
+bool gm_wordset_begin(struct gm_wordset *set, size_t text_bytes)
+{
+    /* Distinct words need two bytes each on average, so the table is never more than half full. */
+    size_t n_slots = MIN_SLOTS;
+    while (n_slots < text_bytes && n_slots < MAX_SLOTS)
+        n_slots *= 2;
+    if (n_slots > set->n_slots) {
+        free(set->slots);
+        set->slots = calloc(n_slots, sizeof *set->slots);
+        set->n_slots = set->slots ? n_slots : 0;
+        set->text = 0;
+        if (!set->slots)
+            return false;
+    }
+    set->text++;
+    if (set->text == 0) { /* came round: old entries would look new */
+        memset(set->slots, 0, set->n_slots * sizeof *set->slots);
+        set->text = 1;
+    }
+    set->mask = n_slots - 1;
+    set->n_words = 0;
+    return true;
+}
+
+void gm_wordset_add_far(struct gm_wordset *set, uint64_t hash)
+{
+    const uint64_t entry = (hash & ~(uint64_t)0xFFFF) | set->text;
+    if (set->n_words >= GM_WORDSET_MAX_WORDS)
+        return; /* and so the table is never searched full */
+    uint64_t at = hash & set->mask;
+    while ((uint16_t)set->slots[at] == set->text) {
+        if (set->slots[at] == entry)
+            return;
+        at = (at + 1) & set->mask;
+    }
+    set->slots[at] = entry;
+    set->n_words++;
+}
+
+void gm_word_hash_update(struct gm_word_hash *state, const uint8_t *bytes, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i++) {
+        if (state->n_chunk == sizeof state->chunk) {
+            uint64_t low, high;
+            memcpy(&low, state->chunk, 8);
+            memcpy(&high, state->chunk + 8, 8);
+            state->hash = gm_wordset_mix(state->hash, low, high);
+            state->n_chunk = 0;
+        }
+        state->chunk[state->n_chunk++] = bytes[i];
+    }
+}
+
+uint64_t gm_word_hash_final(struct gm_word_hash *state)
+{
+    GM_ASSERT(state->n_chunk > 0);
+    uint64_t low, high;
+    memset(state->chunk + state->n_chunk, 0, sizeof state->chunk - state->n_chunk);
+    memcpy(&low, state->chunk, 8);
+    memcpy(&high, state->chunk + 8, 8);
+    return gm_wordset_mix(state->hash ^ state->n_chunk, low, high);
+}
