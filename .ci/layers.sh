@@ -3,7 +3,7 @@
 #
 #   pipeline/base < contracts (pipeline/*.h) < pipeline/ipc < pipeline/run < pipeline/cli
 #
-# A stage sees base, the contracts and its own family, never the engine; threads live in
+# A stage sees base, the contracts, its own family and stages/json, never the engine; threads live in
 # stages/fetch only; headers form no cycle; every header compiles alone. Every offence is printed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -40,7 +40,7 @@ below() {
     ipc) echo base contract ipc ;;
     run) echo base contract ipc run stages ;;
     cli) echo base contract ipc run cli stages ;;
-    stages/*) echo base contract "$1" stages ;;
+    stages/*) echo base contract "$1" stages stages/json ;;
     stages) echo base contract stages ;;
     esac
 }

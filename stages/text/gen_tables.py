@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes stages/text/unicode_{names,tables}.h from the Unicode Character Database.
+"""Writes stages/text/unicode_names.h and unicode_tables.c from the Unicode Character Database.
 
     python3 stages/text/gen_tables.py [/usr/share/unicode [stages/text]]
 
@@ -182,7 +182,8 @@ def write_tables(path, version, data):
     multi3 = ["{%s}" % ", ".join("0x%X" % cp for cp in each + (0,) * (3 - len(each)))
               for each in multi]
     with open(path, "w", encoding="utf-8") as out:
-        out.write(NOTICE % (version, "Only uniprop.c includes it; uniprop.h explains it."))
+        out.write(NOTICE % (version, "uniprop.h explains it."))
+        out.write('#include "text/uniprop.h"\n\n')
         out.write("/* clang-format off */\n")
         out.write(table("const char *const gm_script_names[GM_SCRIPT_COUNT]",
                         ['"%s"' % name for name in script_names]))
@@ -201,7 +202,7 @@ def main():
         version = file.readline().strip()[len("# Scripts-"):-len(".txt")]
     data = records(folder)
     write_names(os.path.join(target, "unicode_names.h"), version, data[2])
-    write_tables(os.path.join(target, "unicode_tables.h"), version, data)
+    write_tables(os.path.join(target, "unicode_tables.c"), version, data)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
-/* The tables of the Unicode Character Database, compiled in; see uniprop.h. */
+/* Case folding; the tables are in unicode_tables.c. */
 #include "text/uniprop.h"
-
-#include "text/unicode_tables.h"
 
 size_t gm_uni_fold(uint32_t code_point, const struct gm_uniprop *prop, uint32_t out[3])
 {

@@ -1,5 +1,7 @@
 /* Generated from the Unicode Character Database 15.0.0 by gen_tables.py: do not edit.
- * Only uniprop.c includes it; uniprop.h explains it. */
+ * uniprop.h explains it. */
+#include "text/uniprop.h"
+
 /* clang-format off */
 const char *const gm_script_names[GM_SCRIPT_COUNT] = {
     "Unknown", "Common", "Inherited", "Adlam", "Ahom", "Anatolian_Hieroglyphs", "Arabic",
