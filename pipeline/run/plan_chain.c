@@ -2,6 +2,7 @@
  * now, by name and type, among the input's columns and what earlier stages add. */
 #include "run/plan_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

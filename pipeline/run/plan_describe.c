@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void print_bytes(struct gm_buf *text, const char *label, uint64_t bytes, const char *note)

@@ -5,6 +5,7 @@
 #include "run/plan_parts.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DIGEST_VERSION 1 /* raise it when the same options begin to mean other bytes */

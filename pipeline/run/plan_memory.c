@@ -14,6 +14,7 @@
 #include "block.h"
 #include "run/cpus.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -6,6 +6,7 @@
  * come back to the chains, and every chain ends at least in `records`. */
 #include "run/plan_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
  */
 #include "run/plan_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,6 +7,7 @@
 #include "run/plan.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,18 @@ static void draw_code_point(struct gm_buf *text, const uint8_t *data, size_t len
         gm_buf_append(text, data, length);
 }
 
+/* Messages quote names and values of the job: nothing in them may steer the terminal. */
+static void draw_text(struct gm_buf *out, const char *text)
+{
+    const uint8_t *data = (const uint8_t *)text;
+    size_t n_bytes = strlen(text);
+    for (size_t i = 0; i < n_bytes;) {
+        size_t length = step(data + i, n_bytes - i);
+        draw_code_point(out, data + i, length);
+        i += length;
+    }
+}
+
 /* Draws the shown part of the line into text and what stands below it into marks. */
 static void draw_line(struct gm_view line, const struct gm_place *place, struct gm_buf *text,
                       struct gm_buf *marks)
@@ -188,14 +201,21 @@ static void draw_source(struct gm_buf *out, const struct gm_place *place)
 static void draw(struct gm_buf *out, const struct mistake *mistake)
 {
     const struct gm_place *place = &mistake->place;
+    struct gm_buf head = GM_BUF_INIT;
     if (place->origin->rank > 0 || place->line == 0)
-        gm_buf_printf(out, "%s: ", place->origin->name);
+        gm_buf_printf(&head, "%s: %s", place->origin->name, mistake->message);
     else
-        gm_buf_printf(out, "%s:%u:%u: ", place->origin->name, place->line, place->column);
-    gm_buf_printf(out, "%s\n", mistake->message);
+        gm_buf_printf(&head, "%s:%u:%u: %s", place->origin->name, place->line, place->column,
+                      mistake->message);
+    draw_text(out, gm_buf_cstr(&head));
+    gm_buf_char(out, '\n');
     draw_source(out, place);
-    if (mistake->hint)
-        gm_buf_printf(out, "   hint: %s\n", mistake->hint);
+    if (mistake->hint) {
+        gm_buf_text(out, "   hint: ");
+        draw_text(out, mistake->hint);
+        gm_buf_char(out, '\n');
+    }
+    gm_buf_free(&head);
 }
 
 enum gm_status gm_report_render(struct gm_report *report, struct gm_mistakes *mistakes)
