@@ -3,7 +3,7 @@
 #include "run/manifest.h"
 
 #include "base/fs.h"
-#include "base/json.h"
+#include "base/jread.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +57,7 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool read_sha256(const struct gm_json_reader *reader, uint8_t sha256[GM_SHA256_BYTES])
+static bool read_sha256(const struct gm_jread *reader, uint8_t sha256[GM_SHA256_BYTES])
 {
     if (reader->value.n_bytes != 2 * GM_SHA256_BYTES)
         return false;
@@ -71,25 +71,25 @@ static bool read_sha256(const struct gm_json_reader *reader, uint8_t sha256[GM_S
     return true;
 }
 
-static bool read_text(struct gm_json_reader *reader, char **text)
+static bool read_text(struct gm_jread *reader, char **text)
 {
     free(*text);
     *text = strdup(gm_buf_cstr(&reader->value));
     return *text && strlen(*text) == reader->value.n_bytes;
 }
 
-static bool read_field(struct gm_json_reader *reader, const struct field *field, void *target)
+static bool read_field(struct gm_jread *reader, const struct field *field, void *target)
 {
-    enum gm_json_token token = gm_json_next(reader);
+    enum gm_jread_token token = gm_jread_next(reader);
     uint8_t *at = (uint8_t *)target + field->offset;
     uint64_t number;
-    if (token == GM_JSON_NULL)
+    if (token == GM_JREAD_NULL)
         return field->type == FIELD_TEXT || field->type == FIELD_SHA256;
     if (field->type == FIELD_TEXT)
-        return token == GM_JSON_STRING && read_text(reader, (char **)(void *)at);
+        return token == GM_JREAD_STRING && read_text(reader, (char **)(void *)at);
     if (field->type == FIELD_SHA256)
-        return token == GM_JSON_STRING && read_sha256(reader, at);
-    if (token != GM_JSON_NUMBER || !gm_json_read_u64(reader, &number))
+        return token == GM_JREAD_STRING && read_sha256(reader, at);
+    if (token != GM_JREAD_NUMBER || !gm_jread_u64(reader, &number))
         return false;
     if (field->type == FIELD_U64)
         memcpy(at, &number, sizeof number);
@@ -100,54 +100,54 @@ static bool read_field(struct gm_json_reader *reader, const struct field *field,
     return true;
 }
 
-static const struct field *find_field(struct gm_json_reader *reader, const struct field *fields)
+static const struct field *find_field(struct gm_jread *reader, const struct field *fields)
 {
-    while (fields->key && !gm_json_is(reader, fields->key))
+    while (fields->key && !gm_jread_is(reader, fields->key))
         fields++;
     return fields->key ? fields : NULL;
 }
 
 /* The rest of an object whose first token was just read. */
-static bool read_object(struct gm_json_reader *reader, const struct field *fields, void *target)
+static bool read_object(struct gm_jread *reader, const struct field *fields, void *target)
 {
-    enum gm_json_token token;
-    while ((token = gm_json_next(reader)) == GM_JSON_KEY) {
+    enum gm_jread_token token;
+    while ((token = gm_jread_next(reader)) == GM_JREAD_KEY) {
         const struct field *field = find_field(reader, fields);
         if (!(field ? read_field(reader, field, target)
-                    : gm_json_skip(reader, gm_json_next(reader))))
+                    : gm_jread_skip(reader, gm_jread_next(reader))))
             return false;
     }
-    return token == GM_JSON_OBJECT_END;
+    return token == GM_JREAD_OBJECT_END;
 }
 
-static bool read_section(struct gm_json_reader *reader, const struct field *fields, void *target)
+static bool read_section(struct gm_jread *reader, const struct field *fields, void *target)
 {
-    return gm_json_next(reader) == GM_JSON_OBJECT && read_object(reader, fields, target);
+    return gm_jread_next(reader) == GM_JREAD_OBJECT && read_object(reader, fields, target);
 }
 
-static bool read_reasons(struct gm_json_reader *reader, struct gm_manifest *manifest)
+static bool read_reasons(struct gm_jread *reader, struct gm_manifest *manifest)
 {
-    if (gm_json_next(reader) != GM_JSON_OBJECT)
+    if (gm_jread_next(reader) != GM_JREAD_OBJECT)
         return false;
-    enum gm_json_token token;
-    while ((token = gm_json_next(reader)) == GM_JSON_KEY) {
+    enum gm_jread_token token;
+    while ((token = gm_jread_next(reader)) == GM_JREAD_KEY) {
         unsigned reason = 1;
         while (reason < GM_REASON_COUNT &&
-               !gm_json_is(reader, gm_reason_code((enum gm_reason)reason)))
+               !gm_jread_is(reader, gm_reason_code((enum gm_reason)reason)))
             reason++;
-        if (reason == GM_REASON_COUNT || gm_json_next(reader) != GM_JSON_NUMBER ||
-            !gm_json_read_u64(reader, &manifest->reasons[reason]))
+        if (reason == GM_REASON_COUNT || gm_jread_next(reader) != GM_JREAD_NUMBER ||
+            !gm_jread_u64(reader, &manifest->reasons[reason]))
             return false;
     }
-    return token == GM_JSON_OBJECT_END;
+    return token == GM_JREAD_OBJECT_END;
 }
 
-static bool read_files(struct gm_json_reader *reader, struct gm_manifest *manifest)
+static bool read_files(struct gm_jread *reader, struct gm_manifest *manifest)
 {
-    if (gm_json_next(reader) != GM_JSON_ARRAY)
+    if (gm_jread_next(reader) != GM_JREAD_ARRAY)
         return false;
-    enum gm_json_token token;
-    while ((token = gm_json_next(reader)) == GM_JSON_OBJECT) {
+    enum gm_jread_token token;
+    while ((token = gm_jread_next(reader)) == GM_JREAD_OBJECT) {
         size_t n = manifest->n_files;
         if ((n & (n - 1)) == 0) {
             struct gm_manifest_file *files =
@@ -163,56 +163,56 @@ static bool read_files(struct gm_json_reader *reader, struct gm_manifest *manife
         file->is_list = file->n_listed != UINT64_MAX;
         file->n_listed = file->is_list ? file->n_listed : 0;
     }
-    return token == GM_JSON_ARRAY_END;
+    return token == GM_JREAD_ARRAY_END;
 }
 
-static bool read_quarantine(struct gm_json_reader *reader, struct gm_manifest *manifest)
+static bool read_quarantine(struct gm_jread *reader, struct gm_manifest *manifest)
 {
-    if (gm_json_next(reader) != GM_JSON_ARRAY)
+    if (gm_jread_next(reader) != GM_JREAD_ARRAY)
         return false;
-    enum gm_json_token token;
-    while ((token = gm_json_next(reader)) == GM_JSON_STRING)
+    enum gm_jread_token token;
+    while ((token = gm_jread_next(reader)) == GM_JREAD_STRING)
         if (gm_manifest_add_quarantine(manifest, gm_buf_cstr(&reader->value), NULL) != GM_OK)
             return false;
-    return token == GM_JSON_ARRAY_END;
+    return token == GM_JREAD_ARRAY_END;
 }
 
-static bool read_member(struct gm_json_reader *reader, struct gm_manifest *manifest, bool *known)
+static bool read_member(struct gm_jread *reader, struct gm_manifest *manifest, bool *known)
 {
-    if (gm_json_is(reader, "format"))
-        return gm_json_next(reader) == GM_JSON_STRING &&
-               (*known = gm_json_is(reader, GM_MANIFEST_FORMAT));
-    if (gm_json_is(reader, "items"))
+    if (gm_jread_is(reader, "format"))
+        return gm_jread_next(reader) == GM_JREAD_STRING &&
+               (*known = gm_jread_is(reader, GM_MANIFEST_FORMAT));
+    if (gm_jread_is(reader, "items"))
         return read_section(reader, item_fields, manifest);
-    if (gm_json_is(reader, "records"))
+    if (gm_jread_is(reader, "records"))
         return read_section(reader, record_fields, manifest);
-    if (gm_json_is(reader, "reasons"))
+    if (gm_jread_is(reader, "reasons"))
         return read_reasons(reader, manifest);
-    if (gm_json_is(reader, "files"))
+    if (gm_jread_is(reader, "files"))
         return read_files(reader, manifest);
-    if (gm_json_is(reader, "quarantine"))
+    if (gm_jread_is(reader, "quarantine"))
         return read_quarantine(reader, manifest);
     const struct field *field = find_field(reader, top_fields);
     if (!field)
-        return gm_json_skip(reader, gm_json_next(reader));
+        return gm_jread_skip(reader, gm_jread_next(reader));
     if (field->offset == offsetof(struct gm_manifest, previous_sha256))
         manifest->has_previous = true; /* taken back below if it is null */
     return read_field(reader, field, manifest);
 }
 
-static bool parse(struct gm_json_reader *reader, struct gm_manifest *manifest)
+static bool parse(struct gm_jread *reader, struct gm_manifest *manifest)
 {
     bool known = false;
-    if (gm_json_next(reader) != GM_JSON_OBJECT)
+    if (gm_jread_next(reader) != GM_JREAD_OBJECT)
         return false;
-    enum gm_json_token token;
-    while ((token = gm_json_next(reader)) == GM_JSON_KEY)
+    enum gm_jread_token token;
+    while ((token = gm_jread_next(reader)) == GM_JREAD_KEY)
         if (!read_member(reader, manifest, &known))
             return false;
     static const uint8_t zeros[GM_SHA256_BYTES];
     if (memcmp(manifest->previous_sha256, zeros, sizeof zeros) == 0)
         manifest->has_previous = false;
-    return token == GM_JSON_OBJECT_END && gm_json_next(reader) == GM_JSON_END && known;
+    return token == GM_JREAD_OBJECT_END && gm_jread_next(reader) == GM_JREAD_END && known;
 }
 
 enum gm_status gm_manifest_read(struct gm_manifest *manifest, int dir_fd, const char *folder,
@@ -222,14 +222,14 @@ enum gm_status gm_manifest_read(struct gm_manifest *manifest, int dir_fd, const 
     memset(manifest, 0, sizeof *manifest);
     enum gm_status status = gm_read_file(dir_fd, GM_MANIFEST_NAME, MANIFEST_MAX_BYTES, &text, err);
     if (status == GM_OK) {
-        struct gm_json_reader reader;
-        gm_json_reader_init(&reader, text.data, text.n_bytes);
+        struct gm_jread reader;
+        gm_jread_init(&reader, text.data, text.n_bytes);
         if (!parse(&reader, manifest))
             status = gm_err_set(err, GM_INPUT,
                                 GM_MANIFEST_NAME ": malformed near byte %zu, or not of the format "
                                                  "\"" GM_MANIFEST_FORMAT "\"",
                                 reader.at);
-        gm_json_reader_free(&reader);
+        gm_jread_free(&reader);
     }
     if (status == GM_OK && sha256)
         gm_sha256(text.data, text.n_bytes, sha256);

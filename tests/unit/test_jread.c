@@ -1,5 +1,5 @@
 /* The JSON reader: what RFC 8259 allows is read, everything else is refused, nothing crashes. */
-#include "base/json.h"
+#include "base/jread.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,21 +15,21 @@ static bool trace(const char *text, size_t n_bytes, struct gm_buf *out)
     char *copy = malloc(n_bytes ? n_bytes : 1);
     assert_non_null(copy);
     memcpy(copy, text, n_bytes);
-    struct gm_json_reader reader;
-    gm_json_reader_init(&reader, copy, n_bytes);
-    enum gm_json_token token;
+    struct gm_jread reader;
+    gm_jread_init(&reader, copy, n_bytes);
+    enum gm_jread_token token;
     do {
-        token = gm_json_next(&reader);
+        token = gm_jread_next(&reader);
         gm_buf_char(out, letters[token]);
-        if (token == GM_JSON_KEY || token == GM_JSON_STRING || token == GM_JSON_NUMBER) {
+        if (token == GM_JREAD_KEY || token == GM_JREAD_STRING || token == GM_JREAD_NUMBER) {
             gm_buf_append(out, reader.value.data, reader.value.n_bytes);
             gm_buf_char(out, ' ');
         }
-    } while (token != GM_JSON_ERROR && token != GM_JSON_END);
-    assert_int_equal(gm_json_next(&reader), token);
-    gm_json_reader_free(&reader);
+    } while (token != GM_JREAD_ERROR && token != GM_JREAD_END);
+    assert_int_equal(gm_jread_next(&reader), token);
+    gm_jread_free(&reader);
     free(copy);
-    return token == GM_JSON_END;
+    return token == GM_JREAD_END;
 }
 
 static void good_text_is_read(void **state)
@@ -116,19 +116,19 @@ static void depth_is_bounded(void **state)
 static void skipping_lands_behind_the_value(void **state)
 {
     (void)state;
-    struct gm_json_reader reader;
+    struct gm_jread reader;
     const char *text = "{\"a\":{\"x\":[1,{\"y\":[]}]},\"b\":7}";
-    gm_json_reader_init(&reader, text, strlen(text));
-    assert_int_equal(gm_json_next(&reader), GM_JSON_OBJECT);
-    assert_int_equal(gm_json_next(&reader), GM_JSON_KEY);
-    assert_true(gm_json_skip(&reader, gm_json_next(&reader)));
-    assert_int_equal(gm_json_next(&reader), GM_JSON_KEY);
-    assert_true(gm_json_is(&reader, "b"));
-    assert_int_equal(gm_json_next(&reader), GM_JSON_NUMBER);
+    gm_jread_init(&reader, text, strlen(text));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_OBJECT);
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_KEY);
+    assert_true(gm_jread_skip(&reader, gm_jread_next(&reader)));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_KEY);
+    assert_true(gm_jread_is(&reader, "b"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_NUMBER);
     uint64_t value = 0;
-    assert_true(gm_json_read_u64(&reader, &value));
+    assert_true(gm_jread_u64(&reader, &value));
     assert_int_equal(value, 7);
-    gm_json_reader_free(&reader);
+    gm_jread_free(&reader);
 }
 
 static void changed_text_never_crashes(void **state)

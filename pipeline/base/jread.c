@@ -1,5 +1,5 @@
 /* The JSON reader: one function a kind of token, and what may come next as a small state. */
-#include "base/json.h"
+#include "base/jread.h"
 
 #include "base/num.h"
 #include "base/utf8.h"
@@ -16,7 +16,7 @@ enum expects {
     EXPECTS_BROKEN
 };
 
-void gm_json_reader_init(struct gm_json_reader *reader, const void *text, size_t n_bytes)
+void gm_jread_init(struct gm_jread *reader, const void *text, size_t n_bytes)
 {
     memset(reader, 0, sizeof *reader);
     reader->text = text;
@@ -25,37 +25,37 @@ void gm_json_reader_init(struct gm_json_reader *reader, const void *text, size_t
     gm_buf_init(&reader->value);
 }
 
-void gm_json_reader_free(struct gm_json_reader *reader)
+void gm_jread_free(struct gm_jread *reader)
 {
     gm_buf_free(&reader->value);
 }
 
-static enum gm_json_token broken(struct gm_json_reader *reader)
+static enum gm_jread_token broken(struct gm_jread *reader)
 {
     reader->expects = EXPECTS_BROKEN;
-    return GM_JSON_ERROR;
+    return GM_JREAD_ERROR;
 }
 
-static int peek(const struct gm_json_reader *reader)
+static int peek(const struct gm_jread *reader)
 {
     return reader->at < reader->n_bytes ? reader->text[reader->at] : -1;
 }
 
-static void skip_space(struct gm_json_reader *reader)
+static void skip_space(struct gm_jread *reader)
 {
     int c;
     while ((c = peek(reader)) == ' ' || c == '\t' || c == '\n' || c == '\r')
         reader->at++;
 }
 
-static void value_done(struct gm_json_reader *reader)
+static void value_done(struct gm_jread *reader)
 {
     reader->expects = reader->depth > 0 ? EXPECTS_MORE : EXPECTS_NOTHING;
 }
 
 /* ---- strings ---- */
 
-static bool read_hex4(struct gm_json_reader *reader, uint32_t *unit)
+static bool read_hex4(struct gm_jread *reader, uint32_t *unit)
 {
     *unit = 0;
     for (int i = 0; i < 4; i++, reader->at++) {
@@ -73,7 +73,7 @@ static bool read_hex4(struct gm_json_reader *reader, uint32_t *unit)
 }
 
 /* Behind "\u". */
-static bool read_unicode(struct gm_json_reader *reader)
+static bool read_unicode(struct gm_jread *reader)
 {
     uint32_t code_point, low;
     uint8_t bytes[4];
@@ -93,7 +93,7 @@ static bool read_unicode(struct gm_json_reader *reader)
 }
 
 /* Behind a backslash. */
-static bool read_escape(struct gm_json_reader *reader)
+static bool read_escape(struct gm_jread *reader)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     int c = peek(reader);
@@ -108,7 +108,7 @@ static bool read_escape(struct gm_json_reader *reader)
 }
 
 /* At the opening quote. */
-static bool read_string(struct gm_json_reader *reader)
+static bool read_string(struct gm_jread *reader)
 {
     gm_buf_clear(&reader->value);
     reader->at++;
@@ -131,7 +131,7 @@ static bool read_string(struct gm_json_reader *reader)
 
 /* ---- other values ---- */
 
-static bool read_digits(struct gm_json_reader *reader)
+static bool read_digits(struct gm_jread *reader)
 {
     size_t start = reader->at;
     while (peek(reader) >= '0' && peek(reader) <= '9')
@@ -139,7 +139,7 @@ static bool read_digits(struct gm_json_reader *reader)
     return reader->at > start;
 }
 
-static bool read_number(struct gm_json_reader *reader)
+static bool read_number(struct gm_jread *reader)
 {
     size_t start = reader->at;
     reader->at += peek(reader) == '-';
@@ -163,7 +163,7 @@ static bool read_number(struct gm_json_reader *reader)
     return !reader->value.failed;
 }
 
-static bool read_word(struct gm_json_reader *reader, const char *word)
+static bool read_word(struct gm_jread *reader, const char *word)
 {
     size_t n = strlen(word);
     if (reader->n_bytes - reader->at < n || memcmp(reader->text + reader->at, word, n) != 0)
@@ -172,7 +172,7 @@ static bool read_word(struct gm_json_reader *reader, const char *word)
     return true;
 }
 
-static enum gm_json_token scalar(struct gm_json_reader *reader, bool good, enum gm_json_token token)
+static enum gm_jread_token scalar(struct gm_jread *reader, bool good, enum gm_jread_token token)
 {
     if (!good)
         return broken(reader);
@@ -180,7 +180,7 @@ static enum gm_json_token scalar(struct gm_json_reader *reader, bool good, enum 
     return token;
 }
 
-static enum gm_json_token open_level(struct gm_json_reader *reader, bool object)
+static enum gm_jread_token open_level(struct gm_jread *reader, bool object)
 {
     if (reader->depth == MAX_DEPTH)
         return broken(reader);
@@ -188,24 +188,24 @@ static enum gm_json_token open_level(struct gm_json_reader *reader, bool object)
     reader->in_object = object ? reader->in_object | bit : reader->in_object & ~bit;
     reader->expects = object ? EXPECTS_KEY_OR_END : EXPECTS_VALUE_OR_END;
     reader->at++;
-    return object ? GM_JSON_OBJECT : GM_JSON_ARRAY;
+    return object ? GM_JREAD_OBJECT : GM_JREAD_ARRAY;
 }
 
-static bool inside_object(const struct gm_json_reader *reader)
+static bool inside_object(const struct gm_jread *reader)
 {
     return reader->depth > 0 && (reader->in_object >> (reader->depth - 1) & 1);
 }
 
-static enum gm_json_token close_level(struct gm_json_reader *reader)
+static enum gm_jread_token close_level(struct gm_jread *reader)
 {
-    enum gm_json_token token = inside_object(reader) ? GM_JSON_OBJECT_END : GM_JSON_ARRAY_END;
+    enum gm_jread_token token = inside_object(reader) ? GM_JREAD_OBJECT_END : GM_JREAD_ARRAY_END;
     reader->at++;
     reader->depth--;
     value_done(reader);
     return token;
 }
 
-static enum gm_json_token read_value(struct gm_json_reader *reader)
+static enum gm_jread_token read_value(struct gm_jread *reader)
 {
     switch (peek(reader)) {
     case '{':
@@ -213,19 +213,19 @@ static enum gm_json_token read_value(struct gm_json_reader *reader)
     case '[':
         return open_level(reader, false);
     case '"':
-        return scalar(reader, read_string(reader), GM_JSON_STRING);
+        return scalar(reader, read_string(reader), GM_JREAD_STRING);
     case 't':
-        return scalar(reader, read_word(reader, "true"), GM_JSON_TRUE);
+        return scalar(reader, read_word(reader, "true"), GM_JREAD_TRUE);
     case 'f':
-        return scalar(reader, read_word(reader, "false"), GM_JSON_FALSE);
+        return scalar(reader, read_word(reader, "false"), GM_JREAD_FALSE);
     case 'n':
-        return scalar(reader, read_word(reader, "null"), GM_JSON_NULL);
+        return scalar(reader, read_word(reader, "null"), GM_JREAD_NULL);
     default:
-        return scalar(reader, read_number(reader), GM_JSON_NUMBER);
+        return scalar(reader, read_number(reader), GM_JREAD_NUMBER);
     }
 }
 
-static enum gm_json_token read_key(struct gm_json_reader *reader)
+static enum gm_jread_token read_key(struct gm_jread *reader)
 {
     if (peek(reader) != '"' || !read_string(reader))
         return broken(reader);
@@ -234,10 +234,10 @@ static enum gm_json_token read_key(struct gm_json_reader *reader)
         return broken(reader);
     reader->at++;
     reader->expects = EXPECTS_VALUE;
-    return GM_JSON_KEY;
+    return GM_JREAD_KEY;
 }
 
-enum gm_json_token gm_json_next(struct gm_json_reader *reader)
+enum gm_jread_token gm_jread_next(struct gm_jread *reader)
 {
     skip_space(reader);
     int c = peek(reader);
@@ -258,30 +258,30 @@ enum gm_json_token gm_json_next(struct gm_json_reader *reader)
     case EXPECTS_KEY_OR_END:
         return c == '}' ? close_level(reader) : read_key(reader);
     case EXPECTS_NOTHING:
-        return c < 0 ? GM_JSON_END : broken(reader);
+        return c < 0 ? GM_JREAD_END : broken(reader);
     default:
         return broken(reader);
     }
 }
 
-bool gm_json_skip(struct gm_json_reader *reader, enum gm_json_token token)
+bool gm_jread_skip(struct gm_jread *reader, enum gm_jread_token token)
 {
-    if (token != GM_JSON_OBJECT && token != GM_JSON_ARRAY)
-        return token != GM_JSON_ERROR;
+    if (token != GM_JREAD_OBJECT && token != GM_JREAD_ARRAY)
+        return token != GM_JREAD_ERROR;
     unsigned depth = reader->depth - 1;
     while (reader->depth > depth)
-        if (gm_json_next(reader) == GM_JSON_ERROR)
+        if (gm_jread_next(reader) == GM_JREAD_ERROR)
             return false;
     return true;
 }
 
-bool gm_json_is(struct gm_json_reader *reader, const char *text)
+bool gm_jread_is(struct gm_jread *reader, const char *text)
 {
     size_t n = strlen(text);
     return reader->value.n_bytes == n && (n == 0 || memcmp(reader->value.data, text, n) == 0);
 }
 
-bool gm_json_read_u64(struct gm_json_reader *reader, uint64_t *out)
+bool gm_jread_u64(struct gm_jread *reader, uint64_t *out)
 {
     return gm_parse_u64((const char *)reader->value.data, reader->value.n_bytes, out, NULL) ==
            GM_OK;
