@@ -2,7 +2,7 @@
  * exists on disk or is noted for this group. The folder of the last file is kept open, because the
  * next file is mostly in the same one. A table of hints remembers how many suffixes of a name are
  * taken, so that a million files of one name do not cost a million looks each. */
-#include "run/placer_name.h"
+#include "run/place_name.h"
 
 #include "base/assert.h"
 #include "base/fs.h"
@@ -17,7 +17,7 @@
 
 enum { COMPONENT_BYTES = 255, N_HINTS = 4096, SUFFIX_BYTES = 24 };
 
-struct gm_placer_hint {
+struct gm_place_hint {
     uint64_t hash; /* of the path without suffix */
     uint64_t n_taken;
 };
@@ -40,26 +40,26 @@ static bool components_ok(const uint8_t *name, size_t n_bytes)
     return true;
 }
 
-bool gm_placer_name_ok(const uint8_t *name, size_t n_bytes)
+bool gm_place_name_ok(const uint8_t *name, size_t n_bytes)
 {
-    return n_bytes > 0 && n_bytes <= GM_PLACER_NAME_BYTES && components_ok(name, n_bytes);
+    return n_bytes > 0 && n_bytes <= GM_PLACE_NAME_BYTES && components_ok(name, n_bytes);
 }
 
-bool gm_placer_path_ok(const uint8_t *path, size_t n_bytes)
+bool gm_place_path_ok(const uint8_t *path, size_t n_bytes)
 {
-    return n_bytes > 0 && n_bytes < 2 * GM_PLACER_NAME_BYTES && components_ok(path, n_bytes);
+    return n_bytes > 0 && n_bytes < 2 * GM_PLACE_NAME_BYTES && components_ok(path, n_bytes);
 }
 
 /* ---- the paths of this group ---- */
 
-static bool is_noted(const struct gm_placer *place, const uint8_t *path, size_t n_bytes)
+static bool is_noted(const struct gm_place *place, const uint8_t *path, size_t n_bytes)
 {
     if (place->n_entries == 0)
         return false;
     size_t mask = 2 * place->capacity - 1;
     uint64_t hash = gm_xxh64(path, n_bytes, 0);
     for (size_t i = hash & mask; place->table[i] != 0; i = (i + 1) & mask) {
-        const struct gm_placer_entry *entry = &place->entries[place->table[i] - 1];
+        const struct gm_place_entry *entry = &place->entries[place->table[i] - 1];
         const char *noted = (const char *)place->paths.data + entry->path_at;
         if (entry->hash == hash && strlen(noted) == n_bytes && memcmp(noted, path, n_bytes) == 0)
             return true;
@@ -67,7 +67,7 @@ static bool is_noted(const struct gm_placer *place, const uint8_t *path, size_t 
     return false;
 }
 
-static void insert(struct gm_placer *place, size_t index)
+static void insert(struct gm_place *place, size_t index)
 {
     size_t mask = 2 * place->capacity - 1;
     size_t i = place->entries[index].hash & mask;
@@ -76,10 +76,10 @@ static void insert(struct gm_placer *place, size_t index)
     place->table[i] = (uint32_t)index + 1;
 }
 
-static bool grow(struct gm_placer *place)
+static bool grow(struct gm_place *place)
 {
     size_t capacity = place->capacity ? place->capacity * 2 : 256;
-    struct gm_placer_entry *entries = realloc(place->entries, capacity * sizeof *entries);
+    struct gm_place_entry *entries = realloc(place->entries, capacity * sizeof *entries);
     if (entries)
         place->entries = entries;
     uint32_t *table = calloc(2 * capacity, sizeof *table);
@@ -95,12 +95,12 @@ static bool grow(struct gm_placer *place)
     return true;
 }
 
-enum gm_status gm_placer_note(struct gm_placer *place, const char *path, size_t path_bytes,
-                              struct gm_err *err)
+enum gm_status gm_place_note(struct gm_place *place, const char *path, size_t path_bytes,
+                             struct gm_err *err)
 {
-    struct gm_placer_entry entry = {.sequence = place->sequence,
-                                    .hash = gm_xxh64(path, path_bytes, 0),
-                                    .path_at = place->paths.n_bytes};
+    struct gm_place_entry entry = {.sequence = place->sequence,
+                                   .hash = gm_xxh64(path, path_bytes, 0),
+                                   .path_at = place->paths.n_bytes};
     gm_buf_append(&place->paths, path, path_bytes);
     gm_buf_char(&place->paths, '\0');
     if (place->paths.failed || (place->n_entries == place->capacity && !grow(place)))
@@ -143,21 +143,21 @@ static void put_candidate(struct gm_buf *path, const uint8_t *name, size_t n_byt
     gm_buf_append(path, name + stem, n_extension);
 }
 
-static struct gm_placer_hint *hint_of(struct gm_placer *place, uint64_t hash)
+static struct gm_place_hint *hint_of(struct gm_place *place, uint64_t hash)
 {
     if (!place->hints)
         place->hints = calloc(N_HINTS, sizeof *place->hints);
     if (!place->hints)
         return NULL;
-    struct gm_placer_hint *hint = &place->hints[hash % N_HINTS];
+    struct gm_place_hint *hint = &place->hints[hash % N_HINTS];
     if (hint->hash != hash)
-        *hint = (struct gm_placer_hint){hash, 0};
+        *hint = (struct gm_place_hint){hash, 0};
     return hint;
 }
 
 enum taken { FREE, IS_FOLDER, IS_TAKEN };
 
-static enum taken look(const struct gm_placer *place, int fd, const struct gm_buf *path, size_t at)
+static enum taken look(const struct gm_place *place, int fd, const struct gm_buf *path, size_t at)
 {
     struct stat info;
     if (is_noted(place, path->data, path->n_bytes))
@@ -169,14 +169,14 @@ static enum taken look(const struct gm_placer *place, int fd, const struct gm_bu
 
 /* Appends "/" and the first candidate for the component that is free, or for a folder also one
  * that is a folder already, to path. */
-static enum taken choose_component(struct gm_placer *place, int fd, struct gm_buf *path,
-                                   const struct gm_placer_file *part, enum taken wanted)
+static enum taken choose_component(struct gm_place *place, int fd, struct gm_buf *path,
+                                   const struct gm_place_file *part, enum taken wanted)
 {
     if (path->n_bytes > 0)
         gm_buf_char(path, '/');
     size_t at = path->n_bytes;
     gm_buf_append(path, part->name, part->name_bytes);
-    struct gm_placer_hint *hint =
+    struct gm_place_hint *hint =
         hint_of(place, gm_xxh64(path->data, path->failed ? 0 : path->n_bytes, (uint64_t)wanted));
     for (uint64_t k = hint ? hint->n_taken + 1 : 1; !path->failed; k++) {
         path->n_bytes = at;
@@ -195,7 +195,7 @@ static enum taken choose_component(struct gm_placer *place, int fd, struct gm_bu
 /* ---- folders ---- */
 
 /* Steps from *fd (owned) into the folder at the end of path, creating it if need be. */
-static enum gm_status enter(struct gm_placer *place, int *fd, const struct gm_buf *path, size_t at,
+static enum gm_status enter(struct gm_place *place, int *fd, const struct gm_buf *path, size_t at,
                             struct gm_err *err)
 {
     const char *name = (const char *)path->data + at;
@@ -212,7 +212,7 @@ static enum gm_status enter(struct gm_placer *place, int *fd, const struct gm_bu
 }
 
 /* Walks to the folder of a file: place->parent_fd, with its path in place->found. */
-static enum gm_status walk(struct gm_placer *place, const uint8_t *parent, size_t n_bytes,
+static enum gm_status walk(struct gm_place *place, const uint8_t *parent, size_t n_bytes,
                            struct gm_err *err)
 {
     gm_close(&place->parent_fd);
@@ -222,7 +222,7 @@ static enum gm_status walk(struct gm_placer *place, const uint8_t *parent, size_
     for (size_t start = 0; status == GM_OK && start < n_bytes;) {
         const uint8_t *slash = memchr(parent + start, '/', n_bytes - start);
         size_t end = slash ? (size_t)(slash - parent) : n_bytes;
-        struct gm_placer_file part = {.name = parent + start, .name_bytes = end - start};
+        struct gm_place_file part = {.name = parent + start, .name_bytes = end - start};
         size_t at = place->found.n_bytes > 0 ? place->found.n_bytes + 1 : 0;
         choose_component(place, fd, &place->found, &part, IS_FOLDER);
         if (place->found.failed)
@@ -239,9 +239,9 @@ static enum gm_status walk(struct gm_placer *place, const uint8_t *parent, size_
     return status;
 }
 
-enum gm_status gm_placer_choose(struct gm_placer *place, const char *base,
-                                const struct gm_placer_file *file, struct gm_buf *path,
-                                struct gm_err *err)
+enum gm_status gm_place_choose(struct gm_place *place, const char *base,
+                               const struct gm_place_file *file, struct gm_buf *path,
+                               struct gm_err *err)
 {
     GM_ASSERT(path->n_bytes == 0);
     const uint8_t *slash = memrchr(file->name, '/', file->name_bytes);
@@ -261,7 +261,7 @@ enum gm_status gm_placer_choose(struct gm_placer *place, const char *base,
     }
     gm_buf_clear(path);
     gm_buf_append(path, place->found.data, place->found.n_bytes);
-    struct gm_placer_file part = {.name = slash ? slash + 1 : file->name};
+    struct gm_place_file part = {.name = slash ? slash + 1 : file->name};
     part.name_bytes = (size_t)(file->name + file->name_bytes - part.name);
     choose_component(place, place->parent_fd, path, &part, FREE);
     return path->failed ? gm_err_set(err, GM_NOMEM, "output: no memory") : GM_OK;

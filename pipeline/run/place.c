@@ -1,9 +1,9 @@
-/* Placed files: temporary files, the intent, renames. Choosing names is in placer_name.c. */
-#include "run/placer.h"
+/* Placed files: temporary files, the intent, renames. Choosing names is in place_name.c. */
+#include "run/place.h"
 
 #include "base/assert.h"
 #include "base/fs.h"
-#include "run/placer_name.h"
+#include "run/place_name.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,31 +24,30 @@ static const char *sequence_name(uint64_t sequence, char text[SEQUENCE_TEXT_BYTE
     return text;
 }
 
-static enum gm_status sync_all(struct gm_placer *place, struct gm_err *err)
+static enum gm_status sync_all(struct gm_place *place, struct gm_err *err)
 {
     if (place->sync && syncfs(place->dir_fd) != 0)
         return gm_err_sys(err, GM_IO, errno, "unable to sync the file system of %s", place->folder);
     return GM_OK;
 }
 
-static enum gm_status remove_intent(struct gm_placer *place, struct gm_err *err)
+static enum gm_status remove_intent(struct gm_place *place, struct gm_err *err)
 {
-    if (unlinkat(place->dir_fd, GM_PLACER_INTENT, 0) != 0 && errno != ENOENT)
-        return gm_err_sys(err, GM_IO, errno, "unable to remove %s/" GM_PLACER_INTENT,
-                          place->folder);
+    if (unlinkat(place->dir_fd, GM_PLACE_INTENT, 0) != 0 && errno != ENOENT)
+        return gm_err_sys(err, GM_IO, errno, "unable to remove %s/" GM_PLACE_INTENT, place->folder);
     return GM_OK;
 }
 
 /* ---- the intent that a crash left ---- */
 
-static enum gm_status redo(struct gm_placer *place, const char *sequence, const char *path,
+static enum gm_status redo(struct gm_place *place, const char *sequence, const char *path,
                            struct gm_err *err)
 {
     struct stat info;
     if (fstatat(place->temporary_fd, sequence, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return GM_OK; /* renamed already */
     const char *slash = strrchr(path, '/');
-    char parent[2 * GM_PLACER_NAME_BYTES];
+    char parent[2 * GM_PLACE_NAME_BYTES];
     snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 0, path);
     enum gm_status status = gm_make_dirs(place->dir_fd, parent, err);
     if (status == GM_OK && renameat(place->temporary_fd, sequence, place->dir_fd, path) != 0)
@@ -56,7 +55,7 @@ static enum gm_status redo(struct gm_placer *place, const char *sequence, const 
     return status;
 }
 
-static enum gm_status undo(struct gm_placer *place, const char *sequence, const char *path,
+static enum gm_status undo(struct gm_place *place, const char *sequence, const char *path,
                            struct gm_err *err)
 {
     struct stat info;
@@ -78,14 +77,14 @@ static const char *next_text(const char **at, const char *end)
     return text;
 }
 
-static enum gm_status settle_list(struct gm_placer *place, const struct gm_buf *list,
+static enum gm_status settle_list(struct gm_place *place, const struct gm_buf *list,
                                   uint64_t committed_frame, struct gm_err *err)
 {
     const char *at = (const char *)list->data;
     const char *end = at + list->n_bytes;
     size_t magic_bytes = sizeof INTENT_MAGIC - 1;
     if (list->n_bytes < magic_bytes || memcmp(at, INTENT_MAGIC, magic_bytes) != 0)
-        return gm_err_set(err, GM_INPUT, "%s/" GM_PLACER_INTENT " is not a list of this program",
+        return gm_err_set(err, GM_INPUT, "%s/" GM_PLACE_INTENT " is not a list of this program",
                           place->folder);
     at += magic_bytes;
     const char *frame_text = next_text(&at, end);
@@ -96,33 +95,33 @@ static enum gm_status settle_list(struct gm_placer *place, const struct gm_buf *
         const char *sequence = next_text(&at, end);
         const char *path = sequence ? next_text(&at, end) : NULL;
         if (!path || strchr(sequence, '/') ||
-            !gm_placer_path_ok((const uint8_t *)path, strlen(path)))
-            return gm_err_set(err, GM_INPUT, "%s/" GM_PLACER_INTENT " is damaged", place->folder);
+            !gm_place_path_ok((const uint8_t *)path, strlen(path)))
+            return gm_err_set(err, GM_INPUT, "%s/" GM_PLACE_INTENT " is damaged", place->folder);
         status = frame <= committed_frame ? redo(place, sequence, path, err)
                                           : undo(place, sequence, path, err);
     }
     return status;
 }
 
-static enum gm_status open_temporary(struct gm_placer *place, struct gm_err *err)
+static enum gm_status open_temporary(struct gm_place *place, struct gm_err *err)
 {
     if (place->temporary_fd >= 0)
         return GM_OK;
-    enum gm_status status = gm_make_dirs(place->dir_fd, GM_PLACER_TEMPORARY, err);
+    enum gm_status status = gm_make_dirs(place->dir_fd, GM_PLACE_TEMPORARY, err);
     if (status == GM_OK)
-        status = gm_open_at(place->dir_fd, GM_PLACER_TEMPORARY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+        status = gm_open_at(place->dir_fd, GM_PLACE_TEMPORARY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
                             &place->temporary_fd, err);
     return status == GM_OK ? GM_OK : gm_err_add(err, "%s", place->folder);
 }
 
-static enum gm_status settle(struct gm_placer *place, uint64_t committed_frame, struct gm_err *err)
+static enum gm_status settle(struct gm_place *place, uint64_t committed_frame, struct gm_err *err)
 {
     struct gm_buf list = GM_BUF_INIT;
     struct stat info;
-    if (fstatat(place->dir_fd, GM_PLACER_INTENT, &info, AT_SYMLINK_NOFOLLOW) != 0)
+    if (fstatat(place->dir_fd, GM_PLACE_INTENT, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return GM_OK;
     enum gm_status status =
-        gm_read_file(place->dir_fd, GM_PLACER_INTENT, INTENT_MAX_BYTES, &list, err);
+        gm_read_file(place->dir_fd, GM_PLACE_INTENT, INTENT_MAX_BYTES, &list, err);
     if (status == GM_OK)
         status = open_temporary(place, err);
     if (status == GM_OK)
@@ -135,8 +134,8 @@ static enum gm_status settle(struct gm_placer *place, uint64_t committed_frame, 
 
 /* ---- opening and closing ---- */
 
-enum gm_status gm_placer_open(struct gm_placer *place, int dir_fd, const char *folder, bool sync,
-                              uint64_t committed_frame, struct gm_err *err)
+enum gm_status gm_place_open(struct gm_place *place, int dir_fd, const char *folder, bool sync,
+                             uint64_t committed_frame, struct gm_err *err)
 {
     memset(place, 0, sizeof *place);
     place->dir_fd = dir_fd;
@@ -150,11 +149,11 @@ enum gm_status gm_placer_open(struct gm_placer *place, int dir_fd, const char *f
     enum gm_status status = settle(place, committed_frame, err);
     gm_close(&place->temporary_fd);
     if (status == GM_OK)
-        status = gm_remove_tree(dir_fd, GM_PLACER_TEMPORARY, err);
+        status = gm_remove_tree(dir_fd, GM_PLACE_TEMPORARY, err);
     return status;
 }
 
-static void drop_entries(struct gm_placer *place)
+static void drop_entries(struct gm_place *place)
 {
     place->n_entries = 0;
     gm_buf_clear(&place->paths);
@@ -162,7 +161,7 @@ static void drop_entries(struct gm_placer *place)
         memset(place->table, 0, 2 * place->capacity * sizeof *place->table);
 }
 
-void gm_placer_close(struct gm_placer *place)
+void gm_place_close(struct gm_place *place)
 {
     char text[SEQUENCE_TEXT_BYTES];
     for (size_t i = 0; i < place->n_entries && place->temporary_fd >= 0; i++)
@@ -182,7 +181,7 @@ void gm_placer_close(struct gm_placer *place)
 
 /* ---- a group ---- */
 
-static enum gm_status write_temporary(struct gm_placer *place, const struct gm_placer_file *file,
+static enum gm_status write_temporary(struct gm_place *place, const struct gm_place_file *file,
                                       const char *path, struct gm_err *err)
 {
     char text[SEQUENCE_TEXT_BYTES];
@@ -200,26 +199,26 @@ static enum gm_status write_temporary(struct gm_placer *place, const struct gm_p
     return status;
 }
 
-enum gm_status gm_placer_add(struct gm_placer *place, const char *base, struct gm_buf *final_path,
-                             const struct gm_placer_file *file, struct gm_err *err)
+enum gm_status gm_place_add(struct gm_place *place, const char *base, struct gm_buf *final_path,
+                            const struct gm_place_file *file, struct gm_err *err)
 {
-    GM_ASSERT(gm_placer_name_ok(file->name, file->name_bytes));
+    GM_ASSERT(gm_place_name_ok(file->name, file->name_bytes));
     size_t path_at = final_path->n_bytes;
-    enum gm_status status = gm_placer_choose(place, base, file, final_path, err);
+    enum gm_status status = gm_place_choose(place, base, file, final_path, err);
     if (status != GM_OK)
         return status;
     gm_buf_cstr(final_path);
     if (final_path->failed)
         return gm_err_set(err, GM_NOMEM, "output: no memory");
     const char *path = (const char *)final_path->data + path_at;
-    status = gm_placer_note(place, path, final_path->n_bytes - path_at, err);
+    status = gm_place_note(place, path, final_path->n_bytes - path_at, err);
     if (status == GM_OK)
         status = write_temporary(place, file, path, err);
     place->sequence++;
     return status;
 }
 
-static enum gm_status write_intent(struct gm_placer *place, uint64_t frame_number,
+static enum gm_status write_intent(struct gm_place *place, uint64_t frame_number,
                                    struct gm_err *err)
 {
     struct gm_buf list = GM_BUF_INIT;
@@ -234,13 +233,13 @@ static enum gm_status write_intent(struct gm_placer *place, uint64_t frame_numbe
         gm_buf_char(&list, '\0');
     }
     enum gm_status status = list.failed ? gm_err_set(err, GM_NOMEM, "output: no memory")
-                                        : gm_write_file_durable(place->dir_fd, GM_PLACER_INTENT,
+                                        : gm_write_file_durable(place->dir_fd, GM_PLACE_INTENT,
                                                                 list.data, list.n_bytes, err);
     gm_buf_free(&list);
     return status == GM_OK ? GM_OK : gm_err_add(err, "%s", place->folder);
 }
 
-enum gm_status gm_placer_move(struct gm_placer *place, uint64_t frame_number, struct gm_err *err)
+enum gm_status gm_place_move(struct gm_place *place, uint64_t frame_number, struct gm_err *err)
 {
     if (place->n_entries == 0)
         return GM_OK;
@@ -257,23 +256,23 @@ enum gm_status gm_placer_move(struct gm_placer *place, uint64_t frame_number, st
     return status;
 }
 
-void gm_placer_committed(struct gm_placer *place)
+void gm_place_committed(struct gm_place *place)
 {
     drop_entries(place);
 }
 
-enum gm_status gm_placer_finish(struct gm_placer *place, struct gm_err *err)
+enum gm_status gm_place_finish(struct gm_place *place, struct gm_err *err)
 {
     GM_ASSERT(place->n_entries == 0);
     /* The last renames must be on disk before the intent that could repeat them goes away. */
     struct stat info;
     enum gm_status status = GM_OK;
-    if (fstatat(place->dir_fd, GM_PLACER_INTENT, &info, AT_SYMLINK_NOFOLLOW) == 0)
+    if (fstatat(place->dir_fd, GM_PLACE_INTENT, &info, AT_SYMLINK_NOFOLLOW) == 0)
         status = sync_all(place, err);
     if (status == GM_OK)
         status = remove_intent(place, err);
     gm_close(&place->temporary_fd);
     if (status == GM_OK)
-        status = gm_remove_tree(place->dir_fd, GM_PLACER_TEMPORARY, err);
+        status = gm_remove_tree(place->dir_fd, GM_PLACE_TEMPORARY, err);
     return status;
 }

@@ -1,0 +1,70 @@
+/* One connection slot: a libcurl easy handle that is set up once and used for one job after the
+ * other, with everything that is known of the request under way. Belongs to one network thread.
+ *
+ * Redirects are not followed by libcurl: each hop goes back to the schedule, so that it counts
+ * against its host, is vetted, and obeys that host's robots.txt. */
+#ifndef GM_FETCH_TRANSFER_H
+#define GM_FETCH_TRANSFER_H
+
+#include "fetch/fetch_opts.h"
+#include "fetch/job.h"
+#include "fetch/response.h"
+#include "fetch/spool.h"
+#include "fetch/store.h"
+#include <curl/curl.h>
+
+struct gm_transfer {
+    CURL *easy;
+    const struct gm_fetch_settings *settings;
+    struct gm_job *job; /* NULL: free */
+    uint64_t random;    /* state for jitter */
+    uint64_t started_ms;
+    bool connected;
+    struct gm_response response;
+    struct gm_store store;
+    bool body_started;
+    bool discard;          /* a body that nobody wants: error page, redirect */
+    uint64_t body_bytes;   /* received with this request */
+    uint64_t resume_from;  /* asked for by Range; 0: whole body */
+    uint64_t window_ms;    /* since when the speed is measured */
+    uint64_t window_bytes; /* received by then */
+    enum gm_reason reason; /* why a callback or the watch gave up; NONE: it did not */
+    bool retry;            /* ... and whether another try may help */
+    char problem[192];
+    bool refused;        /* an address was refused */
+    struct gm_err fatal; /* spool failure: the run ends */
+    char error[CURL_ERROR_SIZE];
+    struct curl_slist *base_headers; /* as set in the handle now */
+    bool own_headers;
+    struct curl_slist extra[3]; /* conditional or range headers of this request */
+    char extra_text[3][GM_SPOOL_TEXT_BYTES + 32];
+};
+
+enum gm_status gm_transfer_init(struct gm_transfer *transfer,
+                                const struct gm_fetch_settings *settings,
+                                const struct gm_spool *spool, struct gm_err *err);
+void gm_transfer_fini(struct gm_transfer *transfer);
+
+enum gm_transfer_start {
+    GM_TRANSFER_RUNNING, /* add transfer->easy to the multi handle */
+    GM_TRANSFER_DONE     /* the job has its verdict without a request; the slot is free */
+};
+enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm_job *job,
+                                         uint64_t now_ms);
+/* Deadlines: true if the request has to end now; then call finish with CURLE_OK. */
+bool gm_transfer_is_late(struct gm_transfer *transfer, uint64_t now_ms);
+/* The request has ended: gives the job its verdict, frees the slot. transfer->fatal.status tells if
+ * the run has to stop. */
+void gm_transfer_finish(struct gm_transfer *transfer, CURLcode code, uint64_t now_ms);
+/* The run is stopping: keeps what can be continued, returns the job without a verdict. */
+struct gm_job *gm_transfer_abandon(struct gm_transfer *transfer);
+
+/* ---- between transfer.c and verdict.c ---- */
+
+/* Notes why the request is given up; the first reason counts. retry: another try may help. */
+void gm_transfer_give_up(struct gm_transfer *transfer, enum gm_reason reason, bool retry,
+                         const char *format, ...) GM_PRINTF(4, 5);
+/* The head is complete: decides what happens to the body. false: gave up. */
+bool gm_transfer_start_body(struct gm_transfer *transfer);
+
+#endif
