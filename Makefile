@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^\#define GM_VERSION "\(.*\)"/\1/p' pipeline/versio
 
 PACKAGES := gcc g++ make pkg-config libcurl4-openssl-dev libarchive-dev libutf8proc-dev \
             libzstd-dev zlib1g-dev libsimdjson-dev libfyaml-dev libjpeg62-turbo-dev \
-            libdeflate-dev libspng-dev libwebp-dev libstb-dev libxxhash-dev libssl-dev \
+            libdeflate-dev libspng-dev libwebp-dev libxxhash-dev libssl-dev \
             libsqlite3-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev nginx-light jq zstd strace python3 zip xz-utils bzip2 p7zip-full \
             unicode-data python3-pil man-db
@@ -67,9 +67,6 @@ $(BUILD)/obj/%.o: %.cc Makefile
 
 # libfyaml's header defines macros with alloca, which our code may not use: it is read before the ban.
 $(BUILD)/obj/pipeline/run/config.o: CPPFLAGS += -include libfyaml.h
-
-# Third-party code that is compiled from a header has its own warning policy.
-$(BUILD)/obj/stages/image/stb_impl.o: WARNINGS_C := -w
 
 $(BUILD)/tests/%: tests/%.c $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)

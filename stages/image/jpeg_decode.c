@@ -2,7 +2,8 @@
  * three or four components of 8 bits.
  *
  * Strict where libjpeg is lenient: it invents pixels for damaged data and only warns. Here the
- * warnings that mean lost data end the decode, and the end-of-image marker must be there. Bytes
+ * warnings that mean lost data end the decode, the end-of-image marker must be there, and a
+ * progressive file must have all its scans. Bytes
  * between markers are tolerated before the first scan and before the end marker, where cameras and
  * editors leave padding; bytes behind the end marker are ignored.
  *
@@ -233,6 +234,22 @@ static void read_rows(struct jpeg *jpeg, row_luma *luma)
     }
 }
 
+/* A progressive file may end after any scan and still be valid; but then it is the first part of a
+ * picture. Every coefficient must have come with all its bits. */
+static void check_scans(struct jpeg *jpeg)
+{
+    j_decompress_ptr cinfo = &jpeg->cinfo;
+    if (!cinfo->progressive_mode || !cinfo->coef_bits)
+        return;
+    for (int i = 0; i < cinfo->num_components; i++)
+        for (int k = 0; k < DCTSIZE2; k++)
+            if (cinfo->coef_bits[i][k] != 0) {
+                gm_picture_fail(jpeg->picture, GM_REASON_IMAGE_TRUNCATED,
+                                "the last scans of a progressive file are missing");
+                escape(jpeg, GM_REASON_IMAGE_TRUNCATED);
+            }
+}
+
 /* Everything that may escape. */
 static void decode(struct jpeg *jpeg)
 {
@@ -251,6 +268,7 @@ static void decode(struct jpeg *jpeg)
         escape(jpeg, reason);
     jpeg_start_decompress(cinfo);
     read_rows(jpeg, luma);
+    check_scans(jpeg);
     jpeg_finish_decompress(cinfo); /* reads on to the end marker */
 }
 

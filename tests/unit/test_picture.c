@@ -76,6 +76,23 @@ static void a_cut_is_called_truncated(void **state)
     image_row_free(row);
 }
 
+/* A valid progressive file, but its last scan is gone. */
+static void a_progressive_file_without_its_last_scan_is_truncated(void **state)
+{
+    (void)state;
+    struct image_row *row = image_row_new(NULL);
+    size_t n_bytes;
+    uint8_t *data = image_row_read(SMALL "progressive.jpg", &n_bytes);
+    size_t at = n_bytes - 2;
+    while (data[at] != 0xff || data[at + 1] != 0xda)
+        at--;
+    data[at + 1] = 0xd9;
+    assert_int_equal(run(row, data, at + 2), GM_REASON_IMAGE_TRUNCATED);
+    assert_non_null(strstr(image_row_message(row), "scans"));
+    free(data);
+    image_row_free(row);
+}
+
 static void bytes_behind_the_end_are_ignored(void **state)
 {
     (void)state;
@@ -412,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_cut_at_any_byte_is_never_accepted),
         cmocka_unit_test(a_cut_is_called_truncated),
+        cmocka_unit_test(a_progressive_file_without_its_last_scan_is_truncated),
         cmocka_unit_test(bytes_behind_the_end_are_ignored),
         cmocka_unit_test(a_flipped_bit_in_a_png_is_never_accepted),
         cmocka_unit_test(flipped_bits_give_a_reason_or_a_picture),
