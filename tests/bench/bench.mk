@@ -1,0 +1,15 @@
+# Measurements against other programs; nothing of it belongs to `make check`.
+
+BENCH_PACKAGES := curl wget2 nginx-light python3 python3-pil
+PYTHON ?= /usr/bin/python3
+
+.PHONY: bench bench-docs
+## bench: install the peers, build, print one table of ours against theirs (minutes)
+bench: deps
+	$(call apt_install,$(BENCH_PACKAGES))
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(HELPERS))
+	@$(PYTHON) tests/bench/bench.py $(BUILD) $(BENCH)
+
+## bench-docs: write docs/performance.md and its plot from the last `make bench`
+bench-docs:
+	@$(PYTHON) tests/bench/render.py $(BUILD)/bench/results.json docs

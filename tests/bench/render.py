@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Writes docs/performance.md and docs/performance.svg from the results of the last benchmark.
+
+    render.py BUILD/bench/results.json DOCS"""
+
+import html
+import json
+import math
+import pathlib
+import sys
+
+PAGE = """\
+# Performance
+
+Written by `make bench-docs` from the results of one run of `make bench`: {date}, {machine}.
+{versions}. Each figure is the median of {n_rounds} rounds in which ours and the peers ran in turns;
+the whole run took {minutes}. A ratio stands for this machine; run `make bench` for yours.
+
+![ratios](performance.svg)
+
+| what | ours | peer or bound | ratio | target |
+|---|---|---|---|---|
+{rows}
+
+`>=`: how many times faster ours is than the peer. `<=`: ours divided by the bound.
+
+## What is measured
+
+Inputs are made from fixed seeds by `tests/bench/inputs.py`; texts are English-like, drawn from a
+word-frequency model with Zipf's law. Servers are nginx and a small Python server on the loopback
+address. Times are from start to exit of the process, so start-up, planning, syncing and the
+manifest are inside; CPU time is that of all processes of a run.
+
+| row | command of ours | peer |
+|---|---|---|
+| hand-over | `build/tests/bench/handover BYTES` | `tests/bench/peers_handover.py`: every record an object of its own; `ProcessPoolExecutor(2).map` at chunk sizes 1, 32, 256 and 1,024 (1 MB: 1 and 32), the best one is shown; `multiprocessing.Queue` to a worker and its answer back |
+| 20,000 files | `gristmill fetch URLS -o DIR --set fetch.connections=32 --set fetch.per_host=32` | `curl --silent --parallel --parallel-max 32 -K CONFIG`; `wget2 --quiet --max-threads=32 -i URLS -P DIR` |
+| 1,000,000 lines | the same, ended after 12 s | |
+| 1,000 URLs after 100 ms | the same with 64 connections | max(sum of times / connections, longest) = 1.5625 s |
+| recipe: download | the same with 32 connections | `tests/bench/recipe_download.py`: ThreadPoolExecutor(32), urllib |
+| recipe: texts | `gristmill run` with `utf8`, `normalize: {{form: nfc}}`, `stats` | `tests/bench/recipe_text.py`: the download, then ProcessPoolExecutor, fewer statistics than ours |
+| recipe: pictures | `gristmill gray DIR -o OUT` | `tests/bench/recipe_images.py`: Pool, Pillow's `convert("L")` |
+| makespan | `gristmill run` with text and image stages over two folders | CPU time of all processes / cores |
+| peak memory | the same run; field `peak_memory_bytes` of `--json` | `memory:` of the job, 5 % over it allowed |
+| JSONL | `gristmill run` over one file of 200 MB, documents of about 2 KB | MB of input per second of CPU time of all processes; in brackets MB per second of the clock |
+"""
+
+WIDTH, ROW, LEFT, TOP, RIGHT = 860, 26, 400, 50, 120
+INK, MUTED, GOOD, BAD = "#1f2933", "#7b8794", "#2f855a", "#c05621"
+
+
+def machine_text(machine):
+    return (f"{machine['cpu']}, {machine['n_cpus']} cores, {machine['memory_gib']:g} GiB, "
+            f"{machine['os']}, Linux {machine['kernel']}")
+
+
+def table_row(row):
+    cells = (row["what"], row["ours"], row["peer"], row["ratio_text"], row["target_text"])
+    note = f" ({row['note']})" if row["note"] else ""
+    return "| " + " | ".join(cells).replace("\n", " ") + note + " |"
+
+
+def page(result):
+    seconds = result["seconds"]
+    return PAGE.format(
+        date=result["date"], machine=machine_text(result["machine"]),
+        versions=", ".join(f"{name} {text}" for name, text in result["versions"].items()),
+        n_rounds=result["n_rounds"], minutes=f"{seconds // 60} min {seconds % 60} s",
+        rows="\n".join(table_row(row) for row in result["rows"]))
+
+
+def goodness(row):
+    """How many times better than the target's side of 1: above 1 is always good."""
+    return row["ratio"] if row["sense"] == "at_least" else 1 / row["ratio"]
+
+
+def bar(row, number, scale):
+    y = TOP + number * ROW
+    value = goodness(row)
+    x0, x1 = sorted((scale(1), scale(value)))
+    color = MUTED if row["reached"] is None else GOOD if row["reached"] else BAD
+    label = html.escape(row["what"].replace("... ", "") +
+                        (f" / {row['peer'].split('(')[-1].rstrip(')')}" if "(" in row["peer"] else ""))
+    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{label[:64]}</text>',
+             f'<rect x="{x0:.1f}" y="{y}" width="{max(x1 - x0, 1):.1f}" height="16" rx="2" fill="{color}"/>',
+             f'<text x="{x1 + 6:.1f}" y="{y + 12}" fill="{INK}">{row["ratio_text"]}</text>']
+    if row["target"]:
+        target = row["target"] if row["sense"] == "at_least" else 1 / row["target"]
+        parts.append(f'<line x1="{scale(target):.1f}" x2="{scale(target):.1f}" y1="{y - 3}" '
+                     f'y2="{y + 19}" stroke="{INK}" stroke-width="2"/>')
+    return parts
+
+
+def plot(result):
+    rows = [row for row in result["rows"] if row["ratio"]]
+    values = [goodness(row) for row in rows] + [1]
+    values += [row["target"] for row in rows if row["target"] and row["sense"] == "at_least"]
+    low, high = math.log10(min(values + [0.5])), math.log10(max(values + [10]))
+
+    def scale(value):
+        return LEFT + (math.log10(value) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    height = TOP + len(rows) * ROW + 20
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+             f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
+             f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+             f'<text x="10" y="20" font-size="14" fill="{INK}">Against the best peer or the bound '
+             f'(to the right: better; black: target; logarithmic), {result["date"]}</text>',
+             f'<line x1="{scale(1):.1f}" x2="{scale(1):.1f}" y1="{TOP - 12}" y2="{height - 14}" '
+             f'stroke="{MUTED}" stroke-dasharray="3 3"/>',
+             f'<text x="{scale(1):.1f}" y="{TOP - 16}" text-anchor="middle" fill="{MUTED}">1x</text>']
+    for number, row in enumerate(rows):
+        parts += bar(row, number, scale)
+    return "\n".join(parts + ["</svg>", ""])
+
+
+def main():
+    result = json.loads(pathlib.Path(sys.argv[1]).read_text())
+    docs = pathlib.Path(sys.argv[2])
+    (docs / "performance.md").write_text(page(result))
+    (docs / "performance.svg").write_text(plot(result))
+
+
+if __name__ == "__main__":
+    main()
