@@ -26,7 +26,9 @@ title() {
 }
 
 write_list() { # base URL
-    (cd data && find text jsonl archives images -type f | LC_ALL=C sort) | sed "s|^|$1/|"
+    (cd data && find text jsonl archives images -type f ! -path 'images/small/*' | LC_ALL=C sort &&
+        echo images/small/cmyk.jpg && echo images/small/alpha.png && echo images/small/bits.pbm) |
+        sed "s|^|$1/|"
     cat <<URLS
 $1/slow/river-en.txt
 $1/moved/river
