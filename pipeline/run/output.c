@@ -1,10 +1,10 @@
 /* The output folder: dispatches the parts of a block to growing files (outfile.c) and placed files
- * (place.c), and ties them to the journal (journal.c) at each commit. */
+ * (placer.c), and ties them to the journal (journal.c) at each commit. */
 #include "run/output.h"
 
 #include "base/fs.h"
 #include "run/outfile.h"
-#include "run/place.h"
+#include "run/placer.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ struct gm_output {
     struct gm_output_state state;
     struct gm_journal journal;
     struct gm_outfile files[GM_MAX_STREAMS];
-    struct gm_place place;
+    struct gm_placer place;
     bool changed; /* since the last commit */
     bool failed;
     bool keep_bytes; /* a commit has failed: whatever is in the files, it is not touched again */
@@ -74,8 +74,8 @@ static enum gm_status open_files(struct gm_output *output, struct gm_err *err)
     const struct gm_output_config *config = &output->config;
     const struct gm_frame_commit *last = &output->journal.last;
     enum gm_status status =
-        gm_place_open(&output->place, config->dir_fd, config->folder,
-                      config->durability != GM_DURABILITY_NONE, output->journal.last_number, err);
+        gm_placer_open(&output->place, config->dir_fd, config->folder,
+                       config->durability != GM_DURABILITY_NONE, output->journal.last_number, err);
     for (uint32_t i = 0; i < config->n_streams && status == GM_OK; i++) {
         if (!has_stream(output, i))
             continue;
@@ -120,7 +120,7 @@ void gm_output_close(struct gm_output *output)
             gm_outfile_rollback(&output->files[i]);
         gm_outfile_close(&output->files[i]);
     }
-    gm_place_close(&output->place);
+    gm_placer_close(&output->place);
     gm_journal_close(&output->journal);
     gm_buf_free(&output->path);
     gm_buf_free(&output->line);
@@ -142,7 +142,7 @@ static enum gm_status check_part(const struct gm_output *output, const struct gm
     const struct gm_output_stream *def = &output->config.streams[part->stream];
     if (def->mode != GM_OUTPUT_FILES && part->name_bytes > 0)
         return gm_err_set(err, GM_INTERNAL, "output block: a name for \"%s\"", def->name);
-    if (def->mode == GM_OUTPUT_FILES && !gm_place_name_ok(name, part->name_bytes))
+    if (def->mode == GM_OUTPUT_FILES && !gm_placer_name_ok(name, part->name_bytes))
         return gm_err_set(err, GM_INTERNAL, "output block: bad file name for \"%s\"", def->name);
     return GM_OK;
 }
@@ -191,10 +191,10 @@ static enum gm_status append_placed(struct gm_output *output, const struct gm_ou
                                     const uint8_t *name, const uint8_t *payload, struct gm_err *err)
 {
     struct gm_outfile *list = &output->files[part->stream];
-    struct gm_place_file file = {name, part->name_bytes, payload, part->n_bytes};
+    struct gm_placer_file file = {name, part->name_bytes, payload, part->n_bytes};
     gm_buf_clear(&output->path);
     enum gm_status status =
-        gm_place_add(&output->place, list->def->name, &output->path, &file, err);
+        gm_placer_add(&output->place, list->def->name, &output->path, &file, err);
     if (status != GM_OK)
         return status;
     uint8_t sha256[GM_SHA256_BYTES];
@@ -303,7 +303,7 @@ static enum gm_status commit_group(struct gm_output *output, uint32_t finished, 
 {
     enum gm_status status = make_durable(output, err);
     if (status == GM_OK)
-        status = gm_place_move(&output->place, gm_journal_next_number(&output->journal), err);
+        status = gm_placer_move(&output->place, gm_journal_next_number(&output->journal), err);
     if (status == GM_OK)
         status = commit_frame(output, finished, err);
     if (status != GM_OK) {
@@ -314,7 +314,7 @@ static enum gm_status commit_group(struct gm_output *output, uint32_t finished, 
     for (uint32_t i = 0; i < output->config.n_streams; i++)
         if (has_stream(output, i))
             gm_outfile_committed(&output->files[i]);
-    gm_place_committed(&output->place);
+    gm_placer_committed(&output->place);
     output->changed = false;
     output->uncommitted_bytes = 0;
     return GM_OK;
@@ -329,7 +329,7 @@ enum gm_status gm_output_commit(struct gm_output *output, struct gm_err *err)
 enum gm_status gm_output_finish(struct gm_output *output, struct gm_err *err)
 {
     if (output->state.finished)
-        return gm_place_finish(&output->place, err);
+        return gm_placer_finish(&output->place, err);
     enum gm_status status = gm_output_commit(output, err);
     output->changed = true;
     for (uint32_t i = 0; i < output->config.n_streams && status == GM_OK; i++)
@@ -342,7 +342,7 @@ enum gm_status gm_output_finish(struct gm_output *output, struct gm_err *err)
         return status;
     }
     output->state.finished = true;
-    return gm_place_finish(&output->place, err);
+    return gm_placer_finish(&output->place, err);
 }
 
 /* ---- results ---- */

@@ -10,7 +10,7 @@
  *      NAME.EXT             an APPEND stream: one file that grows (rejects.jsonl)
  *      NAME-00000.EXT ...   a SHARDS stream: closed, with its trailer, before a part would take it
  *                           over shard_bytes
- *      NAME/...             a FILES stream: one file a part, as place.h says; and its list
+ *      NAME/...             a FILES stream: one file a part, as placer.h says; and its list
  *      NAME.sha256          "HEX  NAME/path" a line, as `sha256sum -c` reads it
  *
  * One process, one thread, under the run folder's lock. After any failure the object is good for
