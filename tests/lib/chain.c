@@ -82,7 +82,7 @@ static void open_links(struct chain *chain)
     chain->is_open = true;
 }
 
-void chain_run(struct chain *chain, const struct chain_row *rows, size_t n_rows)
+void chain_begin(struct chain *chain, const struct chain_row *rows, size_t n_rows)
 {
     struct gm_batch *batch = &chain->batch;
     gm_batch_reset(batch);
@@ -97,13 +97,23 @@ void chain_run(struct chain *chain, const struct chain_row *rows, size_t n_rows)
         gm_batch_set_u64(batch, GM_IN_ITEM, row, row);
         gm_batch_set_u64(batch, GM_IN_MEDIA, row, rows[row].media);
         gm_batch_set_view(batch, GM_IN_BODY, row, rows[row].body, rows[row].n_bytes);
-        for (size_t i = 0; i < chain->n_links && !batch->reasons[row]; i++) {
-            const struct chain_link *link = &chain->links[i];
-            struct gm_err err;
-            if (link->stage->process)
-                GM_ASSERT(link->stage->process(link->ctx, batch, row, &err) == GM_OK);
-        }
     }
+}
+
+void chain_step(struct chain *chain, size_t link, uint32_t row)
+{
+    const struct chain_link *each = &chain->links[link];
+    struct gm_err err;
+    if (each->stage->process)
+        GM_ASSERT(each->stage->process(each->ctx, &chain->batch, row, &err) == GM_OK);
+}
+
+void chain_run(struct chain *chain, const struct chain_row *rows, size_t n_rows)
+{
+    chain_begin(chain, rows, n_rows);
+    for (uint32_t row = 0; row < n_rows; row++)
+        for (size_t i = 0; i < chain->n_links && !chain->batch.reasons[row]; i++)
+            chain_step(chain, i, row);
 }
 
 void chain_run_text(struct chain *chain, enum gm_media media, const char *body)

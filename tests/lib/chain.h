@@ -35,8 +35,11 @@ void chain_init(struct chain *chain);
 void chain_add(struct chain *chain, const struct gm_stage *stage, const char *settings);
 void chain_free(struct chain *chain);
 
-/* Fills chain->batch with the rows and runs every stage over each row that is still in. The bodies
- * must live until the next run. Asserts that no stage reports an error. */
+/* Fills chain->batch with the rows. The bodies must live until the next begin or run. */
+void chain_begin(struct chain *chain, const struct chain_row *rows, size_t n_rows);
+/* Runs one stage over one row. Asserts that it reports no error. */
+void chain_step(struct chain *chain, size_t link, uint32_t row);
+/* begin, and every stage over each row that is still in. */
 void chain_run(struct chain *chain, const struct chain_row *rows, size_t n_rows);
 /* One row; a NUL-terminated body. */
 void chain_run_text(struct chain *chain, enum gm_media media, const char *body);
