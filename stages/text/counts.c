@@ -3,7 +3,6 @@
  * are in the cache when the second pass folds and hashes them. */
 #include "text/counts.h"
 
-#include "base/utf8.h"
 #include "text/grapheme.h"
 #include "text/sentence.h"
 #include "text/word.h"
@@ -38,12 +37,14 @@ static void add_word(struct gm_wordset *set, const uint8_t *text, size_t start, 
     gm_word_hash_init(&hash);
     while (start < end) {
         const uint32_t code_point = gm_uni_next(text, &start);
-        uint32_t folded[3];
-        const size_t n = gm_uni_fold(code_point, gm_uniprop(code_point), folded);
-        for (size_t i = 0; i < n; i++) {
-            uint8_t bytes[4];
-            gm_word_hash_update(&hash, bytes, gm_utf8_encode(folded[i], bytes));
+        const struct gm_uniprop *prop = gm_uniprop(code_point);
+        if (!prop->fold_multi) {
+            gm_word_hash_put(&hash, (uint32_t)((int32_t)code_point + prop->fold));
+            continue;
         }
+        const uint32_t *folded = gm_uni_folds[prop->fold_multi - 1];
+        for (size_t i = 0; i < 3 && folded[i]; i++)
+            gm_word_hash_put(&hash, folded[i]);
     }
     gm_wordset_add(set, gm_word_hash_final(&hash));
 }

@@ -40,13 +40,20 @@ INLINE uint64_t from_right(uint64_t bits, bool behind)
     return bits >> 1 | (uint64_t)behind << 63;
 }
 
+/* Appends the indices of the set bits. Four at a time, up to three of them rubbish that the next
+ * call overwrites: a loop that ends with the last bit would be mispredicted in nearly every block.
+ */
 INLINE size_t write_places(uint16_t *places, size_t n_places, uint64_t bits, size_t base)
 {
-    while (bits) {
-        places[n_places++] = (uint16_t)(base + (unsigned)__builtin_ctzll(bits));
-        bits &= bits - 1;
+    const size_t n_bits = (size_t)__builtin_popcountll(bits);
+    for (size_t n = 0; n < n_bits; n += 4) {
+        for (size_t i = 0; i < 4; i++) {
+            const unsigned index = (unsigned)__builtin_ctzll(bits | UINT64_C(1) << 63);
+            places[n_places + n + i] = (uint16_t)(base + index);
+            bits &= bits - 1;
+        }
     }
-    return n_places;
+    return n_places + n_bits;
 }
 
 /* Runs of word bytes. next: the byte behind the block, 0 at the end of the window. */

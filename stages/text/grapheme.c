@@ -2,6 +2,8 @@
  * code point before. */
 #include "text/grapheme.h"
 
+_Static_assert(GM_GCB_OTHER == 0, "gm_grapheme_step tests for it with zero");
+
 enum pair { BREAK, JOIN, EMOJI, FLAG };
 
 #define NEVER_BEFORE(left)                                                                         \
@@ -39,7 +41,7 @@ void gm_grapheme_init(struct gm_grapheme *state)
     *state = (struct gm_grapheme){.left = GM_GCB_CONTROL};
 }
 
-bool gm_grapheme_step(struct gm_grapheme *state, const struct gm_uniprop *prop)
+bool gm_grapheme_step_rare(struct gm_grapheme *state, const struct gm_uniprop *prop)
 {
     const bool pictograph = prop->flags & GM_UNI_PICTOGRAPH;
     bool joins = false;

@@ -15,7 +15,17 @@ struct gm_grapheme {
 
 /* Start of text, or any place that is known to be a boundary. */
 void gm_grapheme_init(struct gm_grapheme *state);
+/* gm_grapheme_step for everything but one ordinary letter behind another. */
+bool gm_grapheme_step_rare(struct gm_grapheme *state, const struct gm_uniprop *prop);
+
 /* true: there is a boundary in front of the code point with this record. */
-bool gm_grapheme_step(struct gm_grapheme *state, const struct gm_uniprop *prop);
+static inline bool gm_grapheme_step(struct gm_grapheme *state, const struct gm_uniprop *prop)
+{
+    if (__builtin_expect((state->left | state->emoji | prop->grapheme) == 0 &&
+                             !(prop->flags & GM_UNI_PICTOGRAPH),
+                         1))
+        return true; /* Other behind Other, and so the state stays as it is */
+    return gm_grapheme_step_rare(state, prop);
+}
 
 #endif

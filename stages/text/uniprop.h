@@ -69,7 +69,4 @@ static inline uint32_t gm_uni_next(const uint8_t *text, size_t *pos)
            (uint32_t)(at[2] & 0x3F) << 6 | (at[3] & 0x3F);
 }
 
-/* Writes the full case folding of a code point (1..3 code points) and returns how many. */
-size_t gm_uni_fold(uint32_t code_point, const struct gm_uniprop *prop, uint32_t out[3]);
-
 #endif

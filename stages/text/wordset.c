@@ -1,7 +1,6 @@
-/* The set's cold half: sizing, collisions, and the hash for words that come in pieces. */
+/* The set's cold half: sizing and collisions. */
 #include "text/wordset.h"
 
-#include "base/assert.h"
 #include <stdlib.h>
 
 #define MIN_SLOTS ((size_t)1 << 11)
@@ -55,28 +54,4 @@ void gm_wordset_add_far(struct gm_wordset *set, uint64_t hash)
     }
     set->slots[at] = entry;
     set->n_words++;
-}
-
-void gm_word_hash_update(struct gm_word_hash *state, const uint8_t *bytes, size_t n_bytes)
-{
-    for (size_t i = 0; i < n_bytes; i++) {
-        if (state->n_chunk == sizeof state->chunk) {
-            uint64_t low, high;
-            memcpy(&low, state->chunk, 8);
-            memcpy(&high, state->chunk + 8, 8);
-            state->hash = gm_wordset_mix(state->hash, low, high);
-            state->n_chunk = 0;
-        }
-        state->chunk[state->n_chunk++] = bytes[i];
-    }
-}
-
-uint64_t gm_word_hash_final(struct gm_word_hash *state)
-{
-    GM_ASSERT(state->n_chunk > 0);
-    uint64_t low, high;
-    memset(state->chunk + state->n_chunk, 0, sizeof state->chunk - state->n_chunk);
-    memcpy(&low, state->chunk, 8);
-    memcpy(&high, state->chunk + 8, 8);
-    return gm_wordset_mix(state->hash ^ state->n_chunk, low, high);
 }

@@ -8,6 +8,7 @@
 #ifndef GM_TEXT_WORDSET_H
 #define GM_TEXT_WORDSET_H
 
+#include "base/utf8.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,18 +35,20 @@ static inline void gm_wordset_add(struct gm_wordset *set, uint64_t hash)
 {
     uint64_t *slot = &set->slots[hash & set->mask];
     const uint64_t entry = (hash & ~(uint64_t)0xFFFF) | set->text;
-    const bool is_taken = (uint16_t)*slot == set->text;
-    if (__builtin_expect(is_taken && *slot != entry, 0)) {
+    /* Rotated, so that the texts' difference is on top. Whether a word is new cannot be predicted,
+     * so there is a branch for the third case only, a slot that another word of this text holds:
+     * 0 < difference < 1 << 48. */
+    const uint64_t difference = (*slot ^ entry) >> 16 | (*slot ^ entry) << 48;
+    if (__builtin_expect(difference - 1 < (UINT64_C(1) << 48) - 1, 0)) {
         gm_wordset_add_far(set, hash);
         return;
     }
-    /* Written even if it is there already: whether a word is new cannot be predicted. */
     *slot = entry;
-    set->n_words += !is_taken;
+    set->n_words += difference != 0;
 }
 
 /* The hash: 16 bytes at a time, the last chunk (1..16 bytes) padded with zeros and marked with its
- * length. Both ways to feed it, by whole words and by pieces, give the same value. */
+ * length. Both ways to feed it, by whole words and by code points, give the same value. */
 #define GM_WORDSET_SEED UINT64_C(0x9E3779B97F4A7C15)
 
 static inline uint64_t gm_wordset_mix(uint64_t hash, uint64_t low, uint64_t high)
@@ -55,20 +58,20 @@ static inline uint64_t gm_wordset_mix(uint64_t hash, uint64_t low, uint64_t high
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-struct gm_word_hash {
-    uint64_t hash;
-    uint32_t n_chunk;
-    uint8_t chunk[16];
-};
-
-static inline void gm_word_hash_init(struct gm_word_hash *state)
+/* The last chunk at `from`, of which 16 bytes are readable. */
+static inline uint64_t gm_wordset_mix_last(uint64_t hash, const uint8_t *from, size_t n_bytes)
 {
-    *state = (struct gm_word_hash){.hash = GM_WORDSET_SEED};
+    static const uint8_t keep[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+                                     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    uint64_t low, high, low_mask, high_mask;
+    memcpy(&low, from, 8);
+    memcpy(&high, from + 8, 8);
+    memcpy(&low_mask, keep + 16 - n_bytes, 8);
+    memcpy(&high_mask, keep + 24 - n_bytes, 8);
+    return gm_wordset_mix(hash ^ n_bytes, low & low_mask, high & high_mask);
 }
-void gm_word_hash_update(struct gm_word_hash *state, const uint8_t *bytes, size_t n_bytes);
-uint64_t gm_word_hash_final(struct gm_word_hash *state);
 
-/* Hash of a whole word (n_bytes >= 1). 16 bytes behind word must be readable. */
+/* Hash of a whole word (n_bytes >= 1). 16 bytes behind it must be readable. */
 static inline uint64_t gm_word_hash(const uint8_t *word, size_t n_bytes)
 {
     uint64_t hash = GM_WORDSET_SEED, low, high;
@@ -77,14 +80,49 @@ static inline uint64_t gm_word_hash(const uint8_t *word, size_t n_bytes)
         memcpy(&high, word + 8, 8);
         hash = gm_wordset_mix(hash, low, high);
     }
-    static const uint8_t keep[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-                                     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-    uint64_t low_mask, high_mask;
-    memcpy(&low, word, 8);
-    memcpy(&high, word + 8, 8);
-    memcpy(&low_mask, keep + 16 - n_bytes, 8);
-    memcpy(&high_mask, keep + 24 - n_bytes, 8);
-    return gm_wordset_mix(hash ^ n_bytes, low & low_mask, high & high_mask);
+    return gm_wordset_mix_last(hash, word, n_bytes);
+}
+
+/* The same, one code point at a time. */
+struct gm_word_hash {
+    uint64_t hash;
+    size_t n_chunk;
+    uint8_t chunk[32]; /* 1..16 bytes that are not mixed yet, and room */
+};
+
+static inline void gm_word_hash_init(struct gm_word_hash *state)
+{
+    state->hash = GM_WORDSET_SEED;
+    state->n_chunk = 0;
+}
+
+static inline void gm_word_hash_put(struct gm_word_hash *state, uint32_t code_point)
+{
+    uint8_t *to = state->chunk + state->n_chunk;
+    if (code_point < 0x80) {
+        to[0] = (uint8_t)code_point;
+        state->n_chunk++;
+    } else if (code_point < 0x800) {
+        to[0] = (uint8_t)(0xC0 | code_point >> 6);
+        to[1] = (uint8_t)(0x80 | (code_point & 0x3F));
+        state->n_chunk += 2;
+    } else {
+        state->n_chunk += gm_utf8_encode(code_point, to);
+    }
+    if (state->n_chunk > 16) {
+        uint64_t low, high;
+        memcpy(&low, state->chunk, 8);
+        memcpy(&high, state->chunk + 8, 8);
+        state->hash = gm_wordset_mix(state->hash, low, high);
+        memcpy(state->chunk, state->chunk + 16, 16);
+        state->n_chunk -= 16;
+    }
+}
+
+/* At least one code point must have been put. */
+static inline uint64_t gm_word_hash_final(const struct gm_word_hash *state)
+{
+    return gm_wordset_mix_last(state->hash, state->chunk, state->n_chunk);
 }
 
 #endif

@@ -308,18 +308,17 @@ static void a_reused_set_forgets_the_texts_before(void **state)
             fail_msg("text %u", i);
 }
 
-static void a_word_hashes_the_same_whole_and_in_pieces(void **state)
+static void a_word_hashes_the_same_whole_and_by_code_points(void **state)
 {
     (void)state;
-    uint8_t word[128];
-    for (size_t i = 0; i < sizeof word; i++)
-        word[i] = (uint8_t)(i * 37 + 1);
-    for (size_t n = 1; n < 100; n++) {
-        struct gm_word_hash pieces_hash;
-        gm_word_hash_init(&pieces_hash);
-        for (size_t i = 0; i < n; i++)
-            gm_word_hash_update(&pieces_hash, word + i, 1);
-        assert_true(gm_word_hash_final(&pieces_hash) == gm_word_hash(word, n));
+    static const uint32_t code_points[] = {'a', 0xE9, 0x4E2D, '1', 0x1F600, 'b', 0x436};
+    uint8_t word[256] = {0};
+    struct gm_word_hash by_code_points;
+    gm_word_hash_init(&by_code_points);
+    for (size_t i = 0, n_bytes = 0; i < 70; i++) {
+        n_bytes += gm_utf8_encode(code_points[i % 7], word + n_bytes);
+        gm_word_hash_put(&by_code_points, code_points[i % 7]);
+        assert_true(gm_word_hash_final(&by_code_points) == gm_word_hash(word, n_bytes));
     }
 }
 
@@ -333,7 +332,7 @@ int main(void)
         cmocka_unit_test(hostile_texts_take_linear_time),
         cmocka_unit_test(distinct_words_stop_at_the_limit),
         cmocka_unit_test(a_reused_set_forgets_the_texts_before),
-        cmocka_unit_test(a_word_hashes_the_same_whole_and_in_pieces),
+        cmocka_unit_test(a_word_hashes_the_same_whole_and_by_code_points),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
