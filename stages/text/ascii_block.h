@@ -3,6 +3,7 @@
 #ifndef GM_TEXT_ASCII_BLOCK_H
 #define GM_TEXT_ASCII_BLOCK_H
 
+#include "text/uniprop.h"
 #include <stddef.h>
 #include <stdint.h>
 #ifdef __SSE2__
@@ -20,8 +21,37 @@ struct gm_ascii_block {
     uint64_t terminator; /* ends a sentence: . ? ! */
 };
 
-/* A zero byte has none of the properties; neither has a byte above 127. text: 64 readable bytes;
- * lower: gets them with A-Z as a-z. */
+/* Fills block, and lower with the bytes in lower case; 64 bytes each. A zero byte has none of the
+ * properties; neither has a byte above 127. The definition, and slow: */
+static inline void gm_ascii_classify_by_table(const uint8_t *text, struct gm_ascii_block *block,
+                                              uint8_t *lower)
+{
+    *block = (struct gm_ascii_block){0};
+    for (unsigned i = 0; i < GM_ASCII_BLOCK_BYTES; i++) {
+        const uint8_t byte = text[i];
+        if (byte > 127) {
+            lower[i] = byte;
+            continue;
+        }
+        const struct gm_uniprop *prop = gm_uniprop(byte);
+        const unsigned word = prop->word;
+        const unsigned sentence = prop->sentence;
+        const unsigned mid_both = word == GM_WB_MIDNUMLET || word == GM_WB_SINGLE_QUOTE;
+        lower[i] = (uint8_t)(byte + prop->fold);
+        block->letter |= (uint64_t) !!(prop->flags & GM_UNI_LETTER) << i;
+        block->digit |= (uint64_t) !!(prop->flags & GM_UNI_DIGIT) << i;
+        block->space |= (uint64_t) !!(prop->flags & GM_UNI_SPACE) << i;
+        block->punctuation |= (uint64_t) !!(prop->flags & GM_UNI_PUNCTUATION) << i;
+        block->underscore |= (uint64_t)(word == GM_WB_EXTENDNUMLET) << i;
+        block->mid_letter |= (uint64_t)(word == GM_WB_MIDLETTER || mid_both) << i;
+        block->mid_number |= (uint64_t)(word == GM_WB_MIDNUM || mid_both) << i;
+        block->lf |= (uint64_t)(byte == '\n') << i;
+        block->cr |= (uint64_t)(byte == '\r') << i;
+        block->terminator |= (uint64_t)(sentence == GM_SB_ATERM || sentence == GM_SB_STERM) << i;
+    }
+}
+
+/* The same. */
 static inline __attribute__((always_inline)) void
 gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower);
 
@@ -88,34 +118,10 @@ gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lo
 
 #else
 
-#include "text/uniprop.h"
-
 static inline __attribute__((always_inline)) void
 gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower)
 {
-    *block = (struct gm_ascii_block){0};
-    for (unsigned i = 0; i < GM_ASCII_BLOCK_BYTES; i++) {
-        const uint8_t byte = text[i];
-        if (byte == 0 || byte > 127) {
-            lower[i] = byte;
-            continue;
-        }
-        const struct gm_uniprop *prop = gm_uniprop(byte);
-        const unsigned word = prop->word;
-        const unsigned sentence = prop->sentence;
-        const unsigned mid_both = word == GM_WB_MIDNUMLET || word == GM_WB_SINGLE_QUOTE;
-        lower[i] = (uint8_t)(byte + prop->fold);
-        block->letter |= (uint64_t) !!(prop->flags & GM_UNI_LETTER) << i;
-        block->digit |= (uint64_t) !!(prop->flags & GM_UNI_DIGIT) << i;
-        block->space |= (uint64_t) !!(prop->flags & GM_UNI_SPACE) << i;
-        block->punctuation |= (uint64_t) !!(prop->flags & GM_UNI_PUNCTUATION) << i;
-        block->underscore |= (uint64_t)(word == GM_WB_EXTENDNUMLET) << i;
-        block->mid_letter |= (uint64_t)(word == GM_WB_MIDLETTER || mid_both) << i;
-        block->mid_number |= (uint64_t)(word == GM_WB_MIDNUM || mid_both) << i;
-        block->lf |= (uint64_t)(byte == '\n') << i;
-        block->cr |= (uint64_t)(byte == '\r') << i;
-        block->terminator |= (uint64_t)(sentence == GM_SB_ATERM || sentence == GM_SB_STERM) << i;
-    }
+    gm_ascii_classify_by_table(text, block, lower);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* The counting walks: known texts with numbers worked out by hand, and the fast walk against the
  * decoding one over many random texts, because they must be interchangeable. */
+#include "text/ascii_block.h"
 #include "text/counts.h"
 #include "text/grapheme.h"
 #include "text/sentence.h"
@@ -156,8 +157,7 @@ static const char *const pieces[] = {"a",
                                      "`",
                                      "~",
                                      "-",
-                                     "The quick brown fox "
-                                     "jumps over the lazy dog. ",
+                                     "The quick brown fox jumps over the lazy dog. ",
                                      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                                      "\x7F",
                                      "\x01",
@@ -322,6 +322,22 @@ static void a_word_hashes_the_same_whole_and_by_code_points(void **state)
     }
 }
 
+static void a_block_has_the_properties_of_the_tables(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    for (unsigned round = 0; round < 2000; round++) {
+        uint8_t bytes[GM_ASCII_BLOCK_BYTES], lower[2][GM_ASCII_BLOCK_BYTES];
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)(round < 4 ? round * 64 + i : next_random(&seed) % 256);
+        struct gm_ascii_block fast, slow;
+        gm_ascii_classify(bytes, &fast, lower[0]);
+        gm_ascii_classify_by_table(bytes, &slow, lower[1]);
+        assert_memory_equal(&fast, &slow, sizeof fast);
+        assert_memory_equal(lower[0], lower[1], sizeof bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +349,7 @@ int main(void)
         cmocka_unit_test(distinct_words_stop_at_the_limit),
         cmocka_unit_test(a_reused_set_forgets_the_texts_before),
         cmocka_unit_test(a_word_hashes_the_same_whole_and_by_code_points),
+        cmocka_unit_test(a_block_has_the_properties_of_the_tables),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
