@@ -1,6 +1,8 @@
 /* Shared memory on sealed memfds. The seals on size mean that no process can shrink the file under
  * somebody's mapping, which would be a SIGBUS there. Memory is taken with fallocate before it is
- * populated: fallocate fails with an errno where a store would be a signal.
+ * populated: fallocate fails with an errno where a store would be a signal. But the kernel does not
+ * refuse what the machine does not have: it takes pages until it has to kill processes, of anybody.
+ * Hence the look at what is available before anything is taken.
  *
  * gm_shm_make_readonly guards against wild stores, not against a process that calls mprotect. */
 #include "ipc/shm.h"
@@ -10,6 +12,7 @@
 #include <stdbool.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +38,41 @@ static enum gm_status no_memory(const char *what, size_t n_bytes, struct gm_err 
     char text[GM_NUM_TEXT_BYTES];
     return gm_err_sys(err, GM_NOMEM, errno, "unable to %s %s of shared memory (lower `memory:`)",
                       what, gm_format_bytes(n_bytes, text));
+}
+
+/* What can be taken without making the kernel kill somebody; UINT64_MAX where it does not tell. */
+static uint64_t available_bytes(void)
+{
+    static const char key[] = "\nMemAvailable:";
+    char text[1024]; /* it is the third line */
+    size_t n_read = 0;
+    uint64_t kilobytes;
+    int fd;
+    if (gm_open_at(AT_FDCWD, "/proc/meminfo", O_RDONLY, &fd, NULL) != GM_OK)
+        return UINT64_MAX;
+    enum gm_status status = gm_read_full(fd, text, sizeof text - 1, &n_read, NULL);
+    gm_close(&fd);
+    text[n_read] = '\0';
+    const char *at = status == GM_OK ? strstr(text, key) : NULL;
+    if (!at)
+        return UINT64_MAX;
+    at += strlen(key);
+    at += strspn(at, " ");
+    if (gm_parse_u64(at, strspn(at, "0123456789"), &kilobytes, NULL) != GM_OK)
+        return UINT64_MAX;
+    return kilobytes > UINT64_MAX / 1024u ? UINT64_MAX : kilobytes * 1024u;
+}
+
+static enum gm_status check_available(size_t n_bytes, struct gm_err *err)
+{
+    char wanted[GM_NUM_TEXT_BYTES];
+    char left[GM_NUM_TEXT_BYTES];
+    uint64_t available = available_bytes();
+    if (n_bytes <= available)
+        return GM_OK;
+    return gm_err_set(err, GM_NOMEM,
+                      "%s of shared memory are wanted, %s are available (lower `memory:`)",
+                      gm_format_bytes(n_bytes, wanted), gm_format_bytes(available, left));
 }
 
 /* fallocate, and again if a signal came: a large range takes long enough for one. */
@@ -72,6 +110,8 @@ enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_b
     GM_ASSERT(n_bytes > 0 && populate_bytes <= n_bytes);
     if (!round_to_pages(n_bytes, &made.n_bytes) || made.n_bytes > INT64_MAX)
         return gm_err_set(err, GM_NOMEM, "shared memory %s: %zu bytes are too many", name, n_bytes);
+    if ((status = check_available(populate_bytes, err)) != GM_OK)
+        goto fail; /* before there is a file that could grow */
     made.fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (made.fd < 0) {
         status = gm_err_sys(err, GM_SYSTEM, errno, "unable to make shared memory");
@@ -121,9 +161,12 @@ static void check_range(const struct gm_shm *shm, size_t offset, size_t n_bytes)
 enum gm_status gm_shm_commit(struct gm_shm *shm, size_t offset, size_t n_bytes, struct gm_err *err)
 {
     check_range(shm, offset, n_bytes);
-    if (n_bytes > 0 && allocate(shm->fd, 0, offset, n_bytes) != 0)
-        return no_memory("get", n_bytes, err);
-    return GM_OK;
+    if (n_bytes == 0)
+        return GM_OK;
+    enum gm_status status = check_available(n_bytes, err);
+    if (status == GM_OK && allocate(shm->fd, 0, offset, n_bytes) != 0)
+        status = no_memory("get", n_bytes, err);
+    return status;
 }
 
 void gm_shm_decommit(struct gm_shm *shm, size_t offset, size_t n_bytes)

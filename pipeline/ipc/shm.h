@@ -18,12 +18,14 @@ struct gm_shm {
     }
 
 /* name shows in /proc/PID/maps. The first populate_bytes are populated (MADV_POPULATE_WRITE), the
- * rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message. Supervisor only. */
+ * rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message
+ * if that is more than the machine has left. Supervisor only. */
 enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_bytes,
                              struct gm_shm *shm, struct gm_err *err);
 void gm_shm_destroy(struct gm_shm *shm); /* unmaps and closes; NULL or empty allowed */
 
-/* Takes memory for a range (fallocate) / gives it back to the system (punch hole). Page-aligned. */
+/* Takes memory for a range (fallocate; GM_NOMEM as above) / gives it back to the system (punch
+ * hole). Page-aligned. */
 enum gm_status gm_shm_commit(struct gm_shm *shm, size_t offset, size_t n_bytes, struct gm_err *err);
 void gm_shm_decommit(struct gm_shm *shm, size_t offset, size_t n_bytes);
 /* Bytes of memory that the memfd holds now (st_blocks). */
