@@ -16,7 +16,10 @@
 #include "image/picture.h"
 #include "stage.h"
 
+#include <malloc.h>
 #include <string.h>
+
+#define LARGE_BYTES (4 << 20)
 
 enum format { FORMAT_KEEP, FORMAT_JPEG, FORMAT_PNG };
 static const char *const format_names[] = {"keep", "jpeg", "png", NULL};
@@ -128,6 +131,10 @@ static enum gm_status gray_open(void *ctx, const void *opts, const void *prepare
 {
     struct gray *gray = ctx;
     (void)prepared;
+    /* Whatever is large goes back to the system when it is freed: otherwise the room that one
+     * picture finds, and with it limit.memory, would depend on the pictures before it. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
     gray->opts = opts;
     gray->bind = bind;
     gm_picture_init(&gray->picture);
@@ -151,6 +158,7 @@ static void drop_plane(struct gray *gray, struct gm_batch *batch)
     if (gray->plane_is_set)
         gm_batch_set_view(batch, gray->bind->out[OUT_PLANE], gray->plane_row, NULL, 0);
     gray->plane_is_set = false;
+    gm_picture_trim(&gray->picture);
 }
 
 static enum format output_format(const struct gray *gray, enum gm_media media)
@@ -208,13 +216,15 @@ static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uin
     if (!set_file_name(gray, batch, row, format) ||
         !gm_batch_set_copy(batch, out[OUT_IMAGE], row, gray->file.data, gray->file.n_bytes))
         return gm_err_set(err, GM_NOMEM, "no memory for the gray file");
+    gm_batch_set_u64(batch, out[OUT_GRAY_BYTES], row, gray->file.n_bytes);
+    if (gray->file.capacity_bytes > GM_PICTURE_KEPT_BYTES)
+        gm_buf_free(&gray->file);
     set_text(batch, out[OUT_FORMAT], row, gm_media_name(media));
     set_text(batch, out[OUT_GRAY_FORMAT], row, formats[format].name);
     gm_batch_set_u64(batch, out[OUT_WIDTH], row, picture->width);
     gm_batch_set_u64(batch, out[OUT_HEIGHT], row, picture->height);
     gm_batch_set_u64(batch, out[OUT_CHANNELS], row, picture->channels);
     gm_batch_set_u64(batch, out[OUT_BIT_DEPTH], row, picture->bit_depth);
-    gm_batch_set_u64(batch, out[OUT_GRAY_BYTES], row, gray->file.n_bytes);
     gm_batch_set_view(batch, out[OUT_PLANE], row, picture->plane,
                       (size_t)picture->width * picture->height);
     gray->plane_row = row;

@@ -1,16 +1,22 @@
 /* The gate that every picture passes before its pixels get memory, and the choice of the decoder.
  *
- * Memory is kept from picture to picture, because a fresh plane costs a page fault per 4 KB; what
- * an unusually large picture needed is given back when the next one is much smaller.
+ * Whether the memory is there is asked of the system by reserving the estimate for a moment, which
+ * touches no page: a picture that would run out half-way is refused at its header, with its size in
+ * the message. Small planes are kept from picture to picture, because fresh memory costs a page
+ * fault per 4 KB; large ones are given back, so that every picture finds the same room.
  *
  * A new route (another decoder for the same media, tried first) is one more row of the table. */
 #include "image/picture.h"
 
+#include "base/num.h"
+
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdarg.h>
+#include <sys/mman.h>
 
-#define KEEP_BYTES ((size_t)32 << 20)
+/* Smaller needs are not asked for. */
+#define PROBED_BYTES ((uint64_t)4 << 20)
 
 struct decoder {
     enum gm_media media;
@@ -51,16 +57,55 @@ enum gm_reason gm_picture_truncated(struct gm_picture *picture, const char *wher
                            where, picture->n_bytes);
 }
 
+void gm_picture_trim(struct gm_picture *picture)
+{
+    if (picture->plane_capacity_bytes > GM_PICTURE_KEPT_BYTES) {
+        free(picture->plane);
+        picture->plane = NULL;
+        picture->plane_capacity_bytes = 0;
+    }
+    if (picture->scratch_capacity_bytes > GM_PICTURE_KEPT_BYTES) {
+        free(picture->scratch);
+        picture->scratch = NULL;
+        picture->scratch_capacity_bytes = 0;
+    }
+}
+
 /* Room for n_bytes in *memory, contents lost. */
 static bool ensure(uint8_t **memory, size_t *capacity_bytes, size_t n_bytes)
 {
-    bool wasteful = *capacity_bytes > KEEP_BYTES && n_bytes < *capacity_bytes / 2;
-    if (n_bytes <= *capacity_bytes && !wasteful)
+    if (n_bytes <= *capacity_bytes)
         return true;
     free(*memory);
     *memory = malloc(n_bytes);
     *capacity_bytes = *memory ? n_bytes : 0;
     return *memory != NULL;
+}
+
+static bool is_available(uint64_t n_bytes)
+{
+    if (n_bytes < PROBED_BYTES)
+        return true;
+    if (n_bytes > SIZE_MAX / 2)
+        return false;
+    void *memory = mmap(NULL, (size_t)n_bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return false;
+    munmap(memory, (size_t)n_bytes);
+    return true;
+}
+
+static enum gm_reason too_large(struct gm_picture *picture, const struct gm_picture_shape *shape,
+                                uint64_t need)
+{
+    char needed[GM_NUM_TEXT_BYTES], limit[GM_NUM_TEXT_BYTES];
+    bool own_limit = need > picture->limits.max_bytes;
+    return gm_picture_fail(
+        picture, GM_REASON_LIMIT_MEMORY, "%llu x %llu pixels need about %s, more than %s%s",
+        (unsigned long long)shape->width, (unsigned long long)shape->height,
+        gm_format_bytes(need, needed), own_limit ? "max_memory " : "this worker has",
+        own_limit ? gm_format_bytes(picture->limits.max_bytes, limit) : "");
 }
 
 uint8_t *gm_picture_scratch(struct gm_picture *picture, size_t n_bytes)
@@ -86,13 +131,9 @@ enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_pict
                                (unsigned long long)picture->limits.max_pixels);
     uint64_t pixels = width * height;
     uint64_t need = pixels * (1 + picture->limits.extra_bytes_per_pixel) + working_bytes;
-    if (need > picture->limits.max_bytes ||
+    if (need > picture->limits.max_bytes || !is_available(need) ||
         !ensure(&picture->plane, &picture->plane_capacity_bytes, (size_t)pixels))
-        return gm_picture_fail(picture, GM_REASON_LIMIT_MEMORY,
-                               "%llu x %llu pixels need about %llu MB; a worker has %llu MB",
-                               (unsigned long long)width, (unsigned long long)height,
-                               (unsigned long long)((need >> 20) + 1),
-                               (unsigned long long)(picture->limits.max_bytes >> 20));
+        return too_large(picture, shape, need);
     picture->width = (uint32_t)width;
     picture->height = (uint32_t)height;
     picture->channels = shape->channels;

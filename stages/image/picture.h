@@ -25,6 +25,8 @@
 #define GM_PICTURE_MESSAGE_BYTES 192
 /* No format may have a side longer than this; it keeps every width x height product in 64 bits. */
 #define GM_PICTURE_MAX_SIDE 1000000
+/* Memory areas up to this size are kept from picture to picture. */
+#define GM_PICTURE_KEPT_BYTES ((size_t)4 << 20)
 
 enum gm_luma_mode {
     GM_LUMA_EXACT, /* through RGB, as Pillow */
@@ -63,6 +65,8 @@ struct gm_picture {
 
 void gm_picture_init(struct gm_picture *picture);
 void gm_picture_fini(struct gm_picture *picture);
+/* Gives back what a large picture needed. The plane may be gone then. */
+void gm_picture_trim(struct gm_picture *picture);
 
 /* Decodes data by the decoder of its media. GM_REASON_NONE: the result fields are set. Media
  * without a decoder: IMAGE_UNSUPPORTED for kinds of image, MEDIA_UNSUPPORTED for all else. */

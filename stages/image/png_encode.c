@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define SAMPLED_ROWS 4 /* one in so many */
+#define KEPT_BYTES   ((size_t)4 << 20)
 
 struct gm_png_encoder {
     struct libdeflate_compressor *compressor;
@@ -138,6 +139,8 @@ enum gm_status gm_png_encode(struct gm_png_encoder *encoder, const struct gm_gra
     size_t n_bytes = libdeflate_zlib_compress(encoder->compressor, encoder->filtered.data,
                                               encoder->filtered.n_bytes, out->data + at + 8, bound);
     GM_ASSERT(n_bytes > 0); /* the bound was given */
+    if (encoder->filtered.capacity_bytes > KEPT_BYTES)
+        gm_buf_free(&encoder->filtered);
     out->n_bytes += 8 + n_bytes;
     close_chunk(out, at, "IDAT");
     at = out->n_bytes;

@@ -15,6 +15,7 @@
 #define CHUNK_HEAD_BYTES 8
 #define VP8X_BYTES       10
 #define ANMF_BYTES       16
+#define LOSSLESS         2 /* in WebPBitstreamFeatures.format */
 
 struct webp {
     uint32_t canvas_width, canvas_height; /* 0: no VP8X chunk */
@@ -99,8 +100,9 @@ static enum gm_reason begin(struct gm_picture *picture, struct webp *webp,
             return gm_picture_fail(picture, GM_REASON_IMAGE_BROKEN,
                                    "the first frame does not fit the canvas");
     }
-    /* Color planes for libwebp, and its output. */
-    uint64_t working = (uint64_t)width * height * 9 + ((uint64_t)1 << 20);
+    /* Its output; an alpha plane with its filters, or all pixels once more if lossless. */
+    uint64_t per_pixel = features->format == LOSSLESS ? 10 : features->has_alpha ? 7 : 4;
+    uint64_t working = (uint64_t)width * height * per_pixel + ((uint64_t)1 << 20);
     return gm_picture_begin(picture, &shape, working);
 }
 

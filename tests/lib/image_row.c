@@ -97,11 +97,17 @@ void image_row_free(struct image_row *row)
     free(row);
 }
 
+void image_row_end_block(struct image_row *row)
+{
+    struct gm_err err = {0};
+    stages[0]->flush(row->ctx[0], &row->batch, &err);
+}
+
 enum gm_reason image_row_run(struct image_row *row, const struct image_row_input *input)
 {
     struct gm_batch *batch = &row->batch;
     struct gm_err err = {0};
-    stages[0]->flush(row->ctx[0], batch, &err); /* the block before ends here */
+    image_row_end_block(row); /* the one before */
     start_batch(row);
     const char *name = input->name;
     gm_batch_set_u64(batch, GM_IN_ITEM, 0, input->item);

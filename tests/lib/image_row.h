@@ -23,6 +23,8 @@ void image_row_free(struct image_row *row);
 /* Runs gray and features over a row of its own. The batch holds the results until the next run;
  * gray_plane is still set. */
 enum gm_reason image_row_run(struct image_row *row, const struct image_row_input *input);
+/* Ends the block: what a sink would see from here on. */
+void image_row_end_block(struct image_row *row);
 const struct gm_batch *image_row_batch(const struct image_row *row);
 const char *image_row_message(struct image_row *row); /* of a rejected row, else "" */
 struct gm_view image_row_view(const struct image_row *row, const char *column);

@@ -403,6 +403,21 @@ static void results_do_not_depend_on_earlier_rows(void **state)
     image_row_free(used);
 }
 
+static void the_plane_is_gone_when_the_block_ends(void **state)
+{
+    (void)state;
+    struct image_row *row = image_row_new(NULL);
+    size_t n_bytes;
+    uint8_t *data = image_row_read(SMALL "rgb.bmp", &n_bytes);
+    assert_int_equal(run(row, data, n_bytes), GM_REASON_NONE);
+    assert_int_equal(image_row_view(row, "gray_plane").n_bytes, 24 * 16);
+    image_row_end_block(row);
+    assert_null(image_row_view(row, "gray_plane").data);
+    assert_non_null(image_row_view(row, "gray_image").data);
+    free(data);
+    image_row_free(row);
+}
+
 static void other_media_are_refused_by_name(void **state)
 {
     (void)state;
@@ -454,6 +469,7 @@ int main(void)
         cmocka_unit_test(limits_name_their_option),
         cmocka_unit_test(tables_of_one_jpeg_never_serve_the_next),
         cmocka_unit_test(results_do_not_depend_on_earlier_rows),
+        cmocka_unit_test(the_plane_is_gone_when_the_block_ends),
         cmocka_unit_test(other_media_are_refused_by_name),
         cmocka_unit_test(format_and_quality_are_obeyed),
     };
