@@ -1,6 +1,6 @@
 /* The walk that decodes every code point: the whole of any text that is not English-like, and the
- * reference that the fast walk is tested against. Word by word, so that each word's code points
- * are in the cache when the second pass folds and hashes them. */
+ * reference that the fast walk is tested against. One pass in which each code point is decoded and
+ * looked up once, and the word that it belongs to is hashed as it grows. */
 #include "text/counts.h"
 
 #include "text/grapheme.h"
@@ -12,12 +12,21 @@
 /* How much ASCII must follow before the fast walk is worth its start. */
 #define ASCII_AHEAD_BYTES 32
 
+#define CLASS_FLAGS       (GM_UNI_LETTER | GM_UNI_DIGIT | GM_UNI_SPACE | GM_UNI_PUNCTUATION)
+_Static_assert(CLASS_FLAGS == 15, "classes[] is indexed by these flags");
+
 /* State of one stretch of decoding; begins where every boundary is certain. */
 struct walk {
     const uint8_t *text;
     size_t n_bytes;
+    struct gm_word_walk words;
     struct gm_grapheme grapheme;
     bool after_cased; /* see gm_sentence_terminated */
+    /* The segment of the word walk so far */
+    unsigned flags; /* of all its code points */
+    uint64_t n_code_points;
+    struct gm_word_hash hash;
+    uint64_t classes[CLASS_FLAGS + 1]; /* code points by their flags */
 };
 
 void gm_counter_init(struct gm_counter *counter)
@@ -31,25 +40,37 @@ void gm_counter_fini(struct gm_counter *counter)
     gm_wordset_fini(&counter->set);
 }
 
-static void add_word(struct gm_wordset *set, const uint8_t *text, size_t start, size_t end)
+static void begin_segment(struct walk *walk)
 {
-    struct gm_word_hash hash;
-    gm_word_hash_init(&hash);
-    while (start < end) {
-        const uint32_t code_point = gm_uni_next(text, &start);
-        const struct gm_uniprop *prop = gm_uniprop(code_point);
-        if (!prop->fold_multi) {
-            gm_word_hash_put(&hash, (uint32_t)((int32_t)code_point + prop->fold));
-            continue;
-        }
-        const uint32_t *folded = gm_uni_folds[prop->fold_multi - 1];
-        for (size_t i = 0; i < 3 && folded[i]; i++)
-            gm_word_hash_put(&hash, folded[i]);
-    }
-    gm_wordset_add(set, gm_word_hash_final(&hash));
+    walk->flags = 0;
+    walk->n_code_points = 0;
+    gm_word_hash_init(&walk->hash);
 }
 
-static void step_sentence(struct gm_counter *counter, struct walk *walk, size_t pos,
+static void end_segment(struct gm_counter *counter, struct walk *walk)
+{
+    struct gm_text_counts *counts = &counter->counts;
+    counts->code_points += walk->n_code_points;
+    if (walk->flags & GM_UNI_WORD) {
+        counts->words++;
+        counts->word_code_points += walk->n_code_points;
+        gm_wordset_add(&counter->set, gm_word_hash_final(&walk->hash));
+    }
+}
+
+static void put_folded(struct gm_word_hash *hash, uint32_t code_point,
+                       const struct gm_uniprop *prop)
+{
+    if (!prop->fold_multi) {
+        gm_word_hash_put(hash, (uint32_t)((int32_t)code_point + prop->fold));
+        return;
+    }
+    const uint32_t *folded = gm_uni_folds[prop->fold_multi - 1];
+    for (size_t i = 0; i < 3 && folded[i]; i++)
+        gm_word_hash_put(hash, folded[i]);
+}
+
+static void step_sentence(struct gm_counter *counter, struct walk *walk, size_t at,
                           const struct gm_uniprop *prop)
 {
     bool ends = false;
@@ -65,7 +86,7 @@ static void step_sentence(struct gm_counter *counter, struct walk *walk, size_t 
     case GM_SB_ATERM:
     case GM_SB_STERM:
         ends = counter->in_sentence &&
-               gm_sentence_terminated(walk->text, walk->n_bytes, pos, walk->after_cased);
+               gm_sentence_terminated(walk->text, walk->n_bytes, at, walk->after_cased);
         break;
     default:
         break;
@@ -79,43 +100,34 @@ static void step_sentence(struct gm_counter *counter, struct walk *walk, size_t 
     walk->after_cased = prop->sentence == GM_SB_UPPER || prop->sentence == GM_SB_LOWER;
 }
 
-/* Counts one segment of the word walk. */
-static void count_segment(struct gm_counter *counter, struct walk *walk, size_t start, size_t end)
+static void count_code_point(struct gm_counter *counter, struct walk *walk, size_t at,
+                             uint32_t code_point, const struct gm_uniprop *prop)
 {
     struct gm_text_counts *counts = &counter->counts;
-    unsigned flags = 0;
-    uint64_t n_code_points = 0;
-    for (size_t pos = start; pos < end;) {
-        const size_t at = pos;
-        const struct gm_uniprop *prop = gm_uniprop(gm_uni_next(walk->text, &pos));
-        const bool is_space = prop->flags & GM_UNI_SPACE;
-        n_code_points++;
-        flags |= prop->flags;
-        counts->graphemes += gm_grapheme_step(&walk->grapheme, prop);
-        counts->letters += !!(prop->flags & GM_UNI_LETTER);
-        counts->digits += !!(prop->flags & GM_UNI_DIGIT);
-        counts->spaces += is_space;
-        counts->punctuation += !!(prop->flags & GM_UNI_PUNCTUATION);
-        counts->line_feeds += walk->text[at] == '\n';
-        counts->scripts[prop->script]++;
-        counts->whitespace_words += !is_space && counter->after_space;
-        counter->after_space = is_space;
-        step_sentence(counter, walk, at, prop);
-    }
-    counts->code_points += n_code_points;
-    if (flags & GM_UNI_WORD) {
-        counts->words++;
-        counts->word_code_points += n_code_points;
-        add_word(&counter->set, walk->text, start, end);
-    }
+    const bool is_space = prop->flags & GM_UNI_SPACE;
+    walk->n_code_points++;
+    walk->flags |= prop->flags;
+    walk->classes[prop->flags & CLASS_FLAGS]++;
+    counts->graphemes += gm_grapheme_step(&walk->grapheme, prop);
+    counts->line_feeds += code_point == '\n';
+    counts->scripts[prop->script]++;
+    counts->whitespace_words += !is_space && counter->after_space;
+    counter->after_space = is_space;
+    step_sentence(counter, walk, at, prop);
+    put_folded(&walk->hash, code_point, prop);
 }
 
 static bool is_ascii(const uint8_t *text, size_t n_bytes)
 {
-    uint8_t bits = 0;
-    for (size_t i = 0; i < n_bytes; i++)
-        bits |= text[i];
-    return bits < 0x80;
+    uint64_t bits = 0, eight;
+    size_t n = 0;
+    for (; n + 8 <= n_bytes; n += 8) {
+        memcpy(&eight, text + n, 8);
+        bits |= eight;
+    }
+    for (; n < n_bytes; n++)
+        bits |= text[n];
+    return !(bits & UINT64_C(0x8080808080808080));
 }
 
 /* May the fast walk begin at pos, and is it worth it? */
@@ -126,19 +138,40 @@ static bool is_ascii_place(const uint8_t *text, size_t n_bytes, size_t pos)
            is_ascii(text + pos, ahead < ASCII_AHEAD_BYTES ? ahead : ASCII_AHEAD_BYTES);
 }
 
-static size_t count_decoded(struct gm_counter *counter, struct walk *walk, size_t pos,
-                            enum gm_count_mode mode)
+static void add_classes(struct gm_text_counts *counts, const uint64_t *classes)
 {
-    gm_grapheme_init(&walk->grapheme);
-    walk->after_cased = false;
-    while (pos < walk->n_bytes) {
-        const size_t end = gm_word_end(walk->text, walk->n_bytes, pos);
-        count_segment(counter, walk, pos, end);
-        pos = end;
-        if (mode == GM_COUNT_FAST && pos < walk->n_bytes &&
-            is_ascii_place(walk->text, walk->n_bytes, pos))
-            break;
+    for (unsigned flags = 0; flags <= CLASS_FLAGS; flags++) {
+        counts->letters += flags & GM_UNI_LETTER ? classes[flags] : 0;
+        counts->digits += flags & GM_UNI_DIGIT ? classes[flags] : 0;
+        counts->spaces += flags & GM_UNI_SPACE ? classes[flags] : 0;
+        counts->punctuation += flags & GM_UNI_PUNCTUATION ? classes[flags] : 0;
     }
+}
+
+/* Counts text[start..] up to the end or a good place for the fast walk, and returns where. */
+static size_t count_decoded(struct gm_counter *counter, const uint8_t *text, size_t n_bytes,
+                            size_t start, enum gm_count_mode mode)
+{
+    struct walk walk = {.text = text, .n_bytes = n_bytes};
+    gm_word_walk_init(&walk.words, text, n_bytes);
+    gm_grapheme_init(&walk.grapheme);
+    begin_segment(&walk);
+    size_t pos = start;
+    while (pos < n_bytes) {
+        size_t after = pos;
+        const uint32_t code_point = gm_uni_next(text, &after);
+        const struct gm_uniprop *prop = gm_uniprop(code_point);
+        if (gm_word_step(&walk.words, pos, after, prop) && pos > start) {
+            end_segment(counter, &walk);
+            begin_segment(&walk);
+            if (mode == GM_COUNT_FAST && is_ascii_place(text, n_bytes, pos))
+                break;
+        }
+        count_code_point(counter, &walk, pos, code_point, prop);
+        pos = after;
+    }
+    end_segment(counter, &walk);
+    add_classes(&counter->counts, walk.classes);
     return pos;
 }
 
@@ -150,14 +183,13 @@ enum gm_status gm_count_text(struct gm_counter *counter, const uint8_t *text, si
     counter->after_space = true;
     if (!gm_wordset_begin(&counter->set, n_bytes))
         return gm_err_set(err, GM_NOMEM, "no memory for the set of words");
-    struct walk walk = {.text = text, .n_bytes = n_bytes};
     size_t pos = 0;
     while (pos < n_bytes) {
         const size_t start = pos;
         if (mode == GM_COUNT_FAST)
             pos = gm_count_ascii(counter, text, n_bytes, pos);
         if (pos == start)
-            pos = count_decoded(counter, &walk, pos, mode);
+            pos = count_decoded(counter, text, n_bytes, pos, mode);
     }
     counter->counts.sentences += counter->in_sentence;
     counter->counts.distinct_words = counter->set.n_words;
