@@ -134,6 +134,22 @@ def records(folder):
     return list(unique), index, script_names, multi
 
 
+def steady_bytes(unique, index):
+    """Per byte of UTF-8: bit 0 (form C) and bit 1 (form KC) are set if it is ASCII, a continuation
+    byte, or a first byte all of whose code points have quick check "yes" and combining class 0."""
+    steady = [3] * 0xC0 + [0] * 0x40
+    ranges = ([(0xC0 + i, i << 6, 6) for i in range(2, 32)] +
+              [(0xE0 + i, i << 12, 12) for i in range(16)] +
+              [(0xF0 + i, i << 18, 18) for i in range(5)])
+    for lead, first, bits in ranges:
+        both = 3
+        for cp in range(max(first, 0x80), min(first + (1 << bits), N_CODE_POINTS)):
+            combining, quick = unique[index[cp]][6], unique[index[cp]][7]
+            both &= 0 if combining else (not quick & 3) | (not quick >> 2) << 1
+        steady[lead] = both
+    return steady
+
+
 def blocks(index):
     unique, stage1 = {}, []
     for start in range(0, N_CODE_POINTS, BLOCK):
@@ -190,6 +206,7 @@ def write_tables(path, version, data):
         out.write(table("const uint32_t gm_uni_folds[%d][3]" % len(multi), multi3))
         out.write(table("const struct gm_uniprop gm_uni_records[%d]" % len(unique),
                         ["{%s}" % ", ".join(map(str, record)) for record in unique]))
+        out.write(table("const uint8_t gm_uni_steady_bytes[256]", steady_bytes(unique, index)))
         out.write(table("const uint16_t gm_uni_blocks[%d]" % len(stage1), stage1))
         out.write(table("const uint16_t gm_uni_index[%d]" % len(stage2), stage2))
         out.write("/* clang-format on */\n")

@@ -43,20 +43,24 @@ static bool is_steady(enum gm_nform form, const struct gm_uniprop *prop)
     return quick_check(form, prop) == 0 && prop->combining == 0;
 }
 
-/* Bytes from the start below 0xCC: ASCII, Latin-1 and all that is below U+0300, which form C
- * leaves alone. For form KC only ASCII is that simple. */
+/* Bytes from the start that are steady by their first bytes alone, such as ASCII, Cyrillic and Han.
+ * Ends at a first byte or at the end. */
 static size_t simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform form)
 {
+    const unsigned bit = form == GM_NFORM_NFC ? 1 : 2;
     size_t n = 0;
-    for (; n + 8 <= n_bytes; n += 8) {
-        uint64_t eight;
-        memcpy(&eight, text + n, 8);
-        if (eight & UINT64_C(0x8080808080808080))
-            break;
+    while (n < n_bytes) {
+        uint64_t eight = UINT64_MAX;
+        if (n + 8 <= n_bytes)
+            memcpy(&eight, text + n, 8);
+        if (!(eight & UINT64_C(0x8080808080808080))) {
+            n += 8;
+            continue;
+        }
+        for (const size_t stop = n + 8; n < stop && n < n_bytes; n++)
+            if (!(gm_uni_steady_bytes[text[n]] & bit))
+                return n;
     }
-    const uint8_t limit = form == GM_NFORM_NFC ? 0xCC : 0x80;
-    while (n < n_bytes && text[n] < limit)
-        n++;
     return n;
 }
 

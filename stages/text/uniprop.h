@@ -35,6 +35,9 @@ struct gm_uniprop {
 
 extern const char *const gm_script_names[GM_SCRIPT_COUNT]; /* "Unknown", "Common", "Latin" ... */
 extern const uint32_t gm_uni_folds[][3];                   /* ended by 0 if shorter */
+/* Per byte of UTF-8, bit 0 for normalisation form C and bit 1 for KC: it is ASCII, a continuation
+ * byte, or a first byte all of whose code points have quick check "yes" and combining class 0. */
+extern const uint8_t gm_uni_steady_bytes[256];
 extern const struct gm_uniprop gm_uni_records[];
 extern const uint16_t gm_uni_blocks[];
 extern const uint16_t gm_uni_index[];
