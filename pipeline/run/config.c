@@ -197,6 +197,21 @@ static bool preflight(struct reader *reader)
     return true;
 }
 
+/* The width of a scalar on its first line; the parser's marks leave the quotes out. */
+static void measure_scalar(struct fy_token *token, const struct fy_mark *start,
+                           struct gm_place *place)
+{
+    const struct fy_mark *end = fy_token_end_mark(token);
+    enum fy_scalar_style style = fy_token_scalar_style(token);
+    bool one_line = end && end->line == start->line && end->column >= start->column;
+    if (one_line)
+        place->width = (uint32_t)(end->column - start->column);
+    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {
+        place->column -= place->column > 1;
+        place->width += one_line ? 2 : 0;
+    }
+}
+
 static struct gm_place event_place(struct reader *reader, struct fy_event *event)
 {
     struct gm_place place = {reader->origin, 1, 1, 1};
@@ -205,11 +220,8 @@ static struct gm_place event_place(struct reader *reader, struct fy_event *event
         place.line = (uint32_t)mark->line + 1;
         place.column = (uint32_t)mark->column + 1;
     }
-    if (event->type == FYET_SCALAR && event->scalar.value) {
-        const struct fy_mark *end = fy_token_end_mark(event->scalar.value);
-        if (mark && end && end->line == mark->line && end->column > mark->column)
-            place.width = (uint32_t)(end->column - mark->column);
-    }
+    if (mark && event->type == FYET_SCALAR && event->scalar.value)
+        measure_scalar(event->scalar.value, mark, &place);
     return place;
 }
 
