@@ -23,7 +23,8 @@
 #define GM_MAX_ROUTES 4
 #define GM_MAX_CHAIN  32
 
-/* The job's own options (top level of the YAML and `limits:`); table in plan_opts.c. */
+/* The job's own options (top level of the YAML); table in plan_opts.c. */
+extern const struct gm_opt gm_job_opts[];
 enum gm_order { GM_ORDER_INPUT, GM_ORDER_ARRIVAL };
 enum gm_durability { GM_DURABILITY_GROUP, GM_DURABILITY_NONE, GM_DURABILITY_RECORD };
 struct gm_job_opts {

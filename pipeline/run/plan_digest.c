@@ -10,22 +10,10 @@
 
 #define DIGEST_VERSION 1 /* raise it when the same options begin to mean other bytes */
 
-const char *const gm_digest_skips_fetch[] = {"connections",
-                                             "per_host",
-                                             "rate",
-                                             "threads",
-                                             "retries",
-                                             "retry_delay",
-                                             "retry_max_delay",
-                                             "connect_timeout",
-                                             "deadline",
-                                             "low_speed",
-                                             "low_speed_time",
-                                             "user_agent",
-                                             "contact",
-                                             "proxy",
-                                             "http_version",
-                                             NULL};
+const char *const gm_digest_skips_fetch[] = {
+    "connections",     "per_host",        "rate",      "retries",        "backoff",  "backoff_max",
+    "retry_after_max", "connect_timeout", "low_speed", "low_speed_time", "deadline", "contact",
+    "proxy",           "ca_file",         "threads",   "http2",          NULL};
 
 /* Of the job's own, only these reach the outputs. max_record is what the memory has left of it. */
 static const char *const job_skips[] = {

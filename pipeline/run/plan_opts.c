@@ -130,8 +130,9 @@ void gm_plan_fill_one(struct gm_planner *planner, const struct gm_opts_target *t
 {
     if (opt->type == GM_OPT_LIST)
         empty_list(opt, target->values);
+    bool is_set_twice = node->kind == GM_NODE_LIST && node->place.origin->rank > 0;
     if (opt->type != GM_OPT_LIST || node->kind != GM_NODE_LIST) {
-        fill_scalar(planner, target, opt, node);
+        fill_scalar(planner, target, opt, is_set_twice ? node->last : node);
         return;
     }
     for (const struct gm_node *item = node->first; item; item = item->next)

@@ -25,7 +25,6 @@ struct gm_planner {
     bool out_of_memory;
 };
 
-extern const struct gm_opt gm_job_opts[];
 /* Sections of a job besides its options; ended by NULL. */
 extern const char *const gm_job_sections[];
 /* Sections that hold a list of stages: "text", "image"; ended by NULL. */

@@ -6,6 +6,8 @@
  *      text.stats.x=y           option of a stage, by the stage's name
  *      source.urls.column=url   option of a source, by its lister's name; or source.0.column
  *      sink.records.format=...  option of a sink (added if the job does not name it)
+ *
+ * Given twice, the last one holds, but for an option that is a list: it gets all of them.
  */
 #include "run/plan_parts.h"
 
@@ -148,7 +150,23 @@ static struct gm_node *child_mapping(struct gm_planner *planner, struct gm_node 
     return as_mapping(child);
 }
 
-/* Sets parent.key = value, replacing what stands there. */
+/* A second --set of the same option: both are kept, for an option that is a list. */
+static void join(struct gm_planner *planner, struct gm_node *node, struct gm_node *value)
+{
+    if (node->kind == GM_NODE_SCALAR) {
+        struct gm_node *first =
+            gm_config_node(planner->config, GM_NODE_SCALAR, NULL, node->value, &node->place);
+        if (!first) {
+            planner->out_of_memory = true;
+            return;
+        }
+        node->kind = GM_NODE_LIST;
+        gm_node_append(node, first);
+    }
+    gm_node_append(node, value);
+}
+
+/* Sets parent.key = value, replacing what the file says. */
 static void put(struct gm_planner *planner, struct gm_node *parent, const char *key,
                 const struct setting *setting)
 {
@@ -162,6 +180,10 @@ static void put(struct gm_planner *planner, struct gm_node *parent, const char *
     value->key_place = setting->places[setting->n_segments - 1];
     if (!node) {
         gm_node_append(parent, value);
+        return;
+    }
+    if (node->place.origin->rank > 0 && node->kind != GM_NODE_MAPPING) {
+        join(planner, node, value);
         return;
     }
     value->next = node->next;
