@@ -42,6 +42,11 @@ struct gm_output_stream {
     size_t trailer_bytes;
 };
 
+/* The table that a plan stands for: items.jsonl, rejects.jsonl, gate.keys if a route has a gate,
+ * and the sinks. Returns n_streams. The strings are static or the plan's. */
+uint32_t gm_output_streams(const struct gm_plan *plan,
+                           struct gm_output_stream streams[GM_MAX_STREAMS]);
+
 /* Read when opened; the strings must live as long as the output. */
 struct gm_output_config {
     int dir_fd;         /* the folder, not owned */

@@ -168,6 +168,86 @@ static void clashing_names_get_suffixes_in_order(void **state)
     folder_drop(&folder);
 }
 
+static void a_plan_becomes_its_streams(void **state)
+{
+    (void)state;
+    extern const struct gm_sink gm_sink_records, gm_sink_images;
+    const struct gm_sink *sinks[] = {&gm_sink_records, &gm_sink_images, &gm_sink_images};
+    struct gm_plan *plan = calloc(1, sizeof *plan);
+    assert_non_null(plan);
+    for (uint32_t i = 0; i < GM_ARRAY_LEN(sinks); i++) {
+        void *opts = calloc(1, sinks[i]->opts_bytes);
+        gm_opts_init(sinks[i]->opts, opts, sinks[i]->opts_bytes);
+        plan->sinks[i] = (struct gm_plan_sink){sinks[i], opts, GM_STREAM_FIRST_SINK + i};
+    }
+    plan->n_sinks = 3;
+    assert_int_equal(gm_opt_apply(gm_opt_find(gm_sink_images.opts, "layout"), plan->sinks[2].opts,
+                                  "tar", 3, NULL),
+                     GM_OK);
+    plan->n_routes = 2;
+    plan->routes[0].gate_stage = -1;
+    plan->routes[1].gate_stage = 2;
+    struct gm_output_stream streams[GM_MAX_STREAMS];
+    assert_int_equal(gm_output_streams(plan, streams), GM_STREAM_FIRST_SINK + 3);
+    assert_string_equal(streams[GM_STREAM_REJECTS].name, "rejects");
+    assert_string_equal(streams[GM_STREAM_KEYS].name, "gate");
+    const struct gm_output_stream *sink = &streams[GM_STREAM_FIRST_SINK];
+    assert_int_equal(sink[0].mode, GM_OUTPUT_SHARDS);
+    assert_string_equal(sink[0].extension, ".jsonl.zst");
+    assert_int_equal(sink[0].shard_bytes, 256u << 20);
+    assert_int_equal(sink[0].trailer_bytes, 0);
+    assert_int_equal(sink[1].mode, GM_OUTPUT_FILES);
+    assert_int_equal(sink[2].trailer_bytes, 1024);
+    plan->routes[1].gate_stage = -1;
+    gm_output_streams(plan, streams);
+    assert_null(streams[GM_STREAM_KEYS].name);
+    for (uint32_t i = 0; i < 3; i++) {
+        gm_opts_free(sinks[i]->opts, plan->sinks[i].opts);
+        free(plan->sinks[i].opts);
+    }
+    free(plan);
+}
+
+static void record_durability_commits_each_block(void **state)
+{
+    (void)state;
+    struct folder folder;
+    struct gm_err err = {0};
+    folder_make(&folder);
+    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
+    config.durability = GM_DURABILITY_RECORD;
+    struct gm_output *output;
+    struct gm_out out;
+    gm_out_init(&out);
+    assert_ok(gm_output_open(&output, &config, &err), &err);
+    for (uint64_t i = 0; i < 3; i++) {
+        job_block(&out, i, JOB_SHARDS_ONLY);
+        struct gm_order_key key = {.task = i + 1, .segment = 7, .sub = 1, .rows = 3};
+        assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
+        assert_int_equal(gm_output_uncommitted_bytes(output), 0);
+    }
+    gm_output_close(output);
+    assert_ok(gm_output_open(&output, &config, &err), &err);
+    const struct gm_output_state *now = gm_output_state(output);
+    assert_true(now->resumed && !now->finished);
+    assert_int_equal(now->next.task, 3);
+    assert_int_equal(now->next.segment, 7);
+    assert_int_equal(now->next.sub, 1);
+    assert_int_equal(now->next.rows, 3);
+    assert_int_equal(now->n_in, 4);
+    assert_int_equal(now->n_written, 3);
+    assert_int_equal(now->reasons[GM_REASON_TEXT_EMPTY], 1);
+    /* A task without rows moves the key alone. */
+    gm_output_skip(output, &(struct gm_order_key){.task = 9});
+    assert_ok(gm_output_commit(output, &err), &err);
+    gm_output_close(output);
+    assert_ok(gm_output_open(&output, &config, &err), &err);
+    assert_int_equal(gm_output_state(output)->next.task, 9);
+    gm_output_close(output);
+    gm_out_free(&out);
+    folder_drop(&folder);
+}
+
 /* ---- what is refused ---- */
 
 static void names_that_lead_out_are_refused(void **state)
@@ -471,6 +551,8 @@ int main(void)
         cmocka_unit_test(groups_do_not_show_in_the_files),
         cmocka_unit_test(finished_files_are_listed_with_their_hashes),
         cmocka_unit_test(clashing_names_get_suffixes_in_order),
+        cmocka_unit_test(a_plan_becomes_its_streams),
+        cmocka_unit_test(record_durability_commits_each_block),
         cmocka_unit_test(names_that_lead_out_are_refused),
         cmocka_unit_test(links_are_not_followed),
         cmocka_unit_test(another_job_or_foreign_files_are_refused),
