@@ -49,8 +49,8 @@ struct gm_sandbox {
     enum gm_sandbox_mode mode;
     uint64_t memory_bytes; /* RLIMIT_AS on top of what is mapped now; 0: none. Ignored in sanitizer
                               builds */
-    uint64_t max_file_bytes; /* RLIMIT_FSIZE; 0: for WORKER no file may grow at all, for the
-                                others no limit; UINT64_MAX: no limit */
+    uint64_t max_file_bytes; /* RLIMIT_FSIZE; 0: WORKER may not write to files at all, the
+                                others have no limit; UINT64_MAX: no limit */
     int write_dir_fd;        /* FETCH, WRITER: folder below which files may be made; -1: none */
 };
 
