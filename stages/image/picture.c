@@ -5,7 +5,7 @@
  * the message. Small planes are kept from picture to picture, because fresh memory costs a page
  * fault per 4 KB; large ones are given back, so that every picture finds the same room.
  *
- * A new route (another decoder for the same media, tried first) is one more row of the table. */
+ * A new route (another decoder for the same media, tried in the table's order) is one more row. */
 #include "image/picture.h"
 
 #include "base/num.h"
@@ -24,8 +24,10 @@ struct decoder {
 };
 
 static const struct decoder decoders[] = {
-    {GM_MEDIA_JPEG, gm_jpeg_decode}, {GM_MEDIA_PNG, gm_png_decode}, {GM_MEDIA_WEBP, gm_webp_decode},
-    {GM_MEDIA_BMP, gm_bmp_decode},   {GM_MEDIA_GIF, gm_gif_decode}, {GM_MEDIA_PNM, gm_pnm_decode},
+    {GM_MEDIA_JPEG, gm_jpeg_decode}, {GM_MEDIA_PNG, gm_png_fast_decode},
+    {GM_MEDIA_PNG, gm_png_decode},   {GM_MEDIA_WEBP, gm_webp_decode},
+    {GM_MEDIA_BMP, gm_bmp_decode},   {GM_MEDIA_GIF, gm_gif_decode},
+    {GM_MEDIA_PNM, gm_pnm_decode},
 };
 
 void gm_picture_init(struct gm_picture *picture)
@@ -148,13 +150,13 @@ enum gm_reason gm_picture_decode(struct gm_picture *picture, enum gm_media media
     picture->n_bytes = n_bytes;
     picture->width = picture->height = 0;
     picture->message[0] = '\0';
-    enum gm_reason reason = GM_REASON_COUNT;
-    for (size_t i = 0; i < GM_ARRAY_LEN(decoders); i++)
+    enum gm_reason reason = GM_PICTURE_PASS;
+    for (size_t i = 0; i < GM_ARRAY_LEN(decoders) && reason == GM_PICTURE_PASS; i++)
         if (decoders[i].media == media)
             reason = decoders[i].decode(picture);
     picture->data = NULL;
     picture->n_bytes = 0;
-    if (reason != GM_REASON_COUNT)
+    if (reason != GM_PICTURE_PASS)
         return reason;
     if (media == GM_MEDIA_TIFF)
         return gm_picture_fail(picture, GM_REASON_IMAGE_UNSUPPORTED, "TIFF is not decoded");

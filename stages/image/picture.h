@@ -93,7 +93,11 @@ enum gm_reason gm_picture_fail(struct gm_picture *picture, enum gm_reason reason
 /* As gm_picture_fail(IMAGE_TRUNCATED) with the usual words; where: "in the header", "in row 17". */
 enum gm_reason gm_picture_truncated(struct gm_picture *picture, const char *where);
 
+/* What a decoder returns to leave the file to the next one for the same media. */
+#define GM_PICTURE_PASS GM_REASON_COUNT
+
 enum gm_reason gm_jpeg_decode(struct gm_picture *picture);
+enum gm_reason gm_png_fast_decode(struct gm_picture *picture);
 enum gm_reason gm_png_decode(struct gm_picture *picture);
 enum gm_reason gm_webp_decode(struct gm_picture *picture);
 enum gm_reason gm_bmp_decode(struct gm_picture *picture);

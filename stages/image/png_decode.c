@@ -1,5 +1,6 @@
 /* PNG to gray through libspng, scan line by scan line, so that only the gray plane is held:
- * interlaced passes are scattered into it.
+ * interlaced passes are scattered into it. Ordinary files never come here (png_fast.c): this is the
+ * route for interlaced and very large files, and the judge of files that are not right.
  *
  * Strict: every chunk up to IEND is read and its checksum counts; a palette index without a palette
  * entry is damage. Alpha and tRNS are dropped, gamma and profiles ignored, as in Pillow; of an
@@ -7,8 +8,8 @@
  *
  * Differs from Pillow in one place: 16-bit gray gives the high byte, where Pillow clips everything
  * above 255 to white. */
-#include "image/luma.h"
 #include "image/picture.h"
+#include "image/png_gray.h"
 
 #include <string.h>
 #include <spng.h>
@@ -24,82 +25,7 @@ struct png {
     struct gm_picture *picture;
     spng_ctx *library;
     struct spng_ihdr header;
-    uint8_t gray_of[256];   /* samples of up to 8 bits, or palette indices, to gray */
-    unsigned n_indices;     /* palette entries; 256 for gray */
-    unsigned largest_index; /* seen so far */
-};
-
-/* Turns n pixels of a raw (big-endian, packed) row into gray. */
-typedef void row_gray(struct png *png, const uint8_t *row, uint8_t *gray, size_t n);
-
-static void row_packed(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    unsigned depth = png->header.bit_depth;
-    unsigned mask = (1u << depth) - 1, largest = png->largest_index;
-    for (size_t i = 0; i < n; i++) {
-        size_t bit = i * depth;
-        unsigned index = (row[bit >> 3] >> (8 - depth - (bit & 7))) & mask;
-        largest = index > largest ? index : largest;
-        gray[i] = png->gray_of[index];
-    }
-    png->largest_index = largest;
-}
-
-static void row_index8(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    uint8_t largest = 0;
-    for (size_t i = 0; i < n; i++) {
-        largest = row[i] > largest ? row[i] : largest;
-        gray[i] = png->gray_of[row[i]];
-    }
-    png->largest_index = largest > png->largest_index ? largest : png->largest_index;
-}
-
-static void row_gray8(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    (void)png;
-    memcpy(gray, row, n);
-}
-
-/* The first byte of each pixel: gray of 16 bits, gray and alpha. */
-static void row_first_byte(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    bool alpha = png->header.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA;
-    size_t step = (size_t)png->header.bit_depth / 8 * (alpha ? 2 : 1);
-    for (size_t i = 0; i < n; i++)
-        gray[i] = row[i * step];
-}
-
-static void row_rgb8(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    (void)png;
-    gm_luma_rgb(row, gray, n);
-}
-
-static void row_rgba8(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    (void)png;
-    gm_luma_rgbx(row, gray, n);
-}
-
-/* The high bytes of 16-bit red, green and blue. */
-static void row_rgb16(struct png *png, const uint8_t *row, uint8_t *gray, size_t n)
-{
-    size_t step = png->header.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA ? 8 : 6;
-    for (size_t i = 0; i < n; i++)
-        gray[i] = gm_luma(row[i * step], row[i * step + 2], row[i * step + 4]);
-}
-
-/* By color type and whether the depth is below, at or above 8 bits. */
-static const struct {
-    uint8_t channels;
-    row_gray *rows[3];
-} color_types[] = {
-    [SPNG_COLOR_TYPE_GRAYSCALE] = {1, {row_packed, row_gray8, row_first_byte}},
-    [SPNG_COLOR_TYPE_TRUECOLOR] = {3, {NULL, row_rgb8, row_rgb16}},
-    [SPNG_COLOR_TYPE_INDEXED] = {1, {row_packed, row_index8, NULL}},
-    [SPNG_COLOR_TYPE_GRAYSCALE_ALPHA] = {2, {NULL, row_first_byte, row_first_byte}},
-    [SPNG_COLOR_TYPE_TRUECOLOR_ALPHA] = {4, {NULL, row_rgba8, row_rgb16}},
+    struct gm_png_gray gray;
 };
 
 static enum gm_reason fail(struct png *png, int code, const char *where)
@@ -143,32 +69,29 @@ static enum gm_reason begin(struct png *png)
     int code = spng_get_ihdr(png->library, &png->header);
     if (code)
         return fail(png, code, "in the header");
-    struct gm_picture_shape shape = {png->header.width, png->header.height,
-                                     color_types[png->header.color_type].channels,
-                                     png->header.bit_depth};
+    bool legal = gm_png_gray_init(&png->gray, png->header.color_type, png->header.bit_depth);
+    GM_ASSERT(legal); /* libspng refuses others */
+    struct gm_picture_shape shape = {png->header.width, png->header.height, png->gray.channels,
+                                     png->gray.bit_depth};
     uint64_t row_bytes = (uint64_t)shape.width * 8 + 64;
     return gm_picture_begin(png->picture, &shape, row_bytes * 4 + LIBRARY_BYTES);
 }
 
-/* The gray of every sample value or palette entry. Needs the chunks before the image data. */
-static enum gm_reason make_table(struct png *png)
+static enum gm_reason read_palette(struct png *png)
 {
-    png->n_indices = 256;
-    if (png->header.color_type == SPNG_COLOR_TYPE_GRAYSCALE && png->header.bit_depth < 8) {
-        unsigned top = (1u << png->header.bit_depth) - 1;
-        for (unsigned i = 0; i <= top; i++)
-            png->gray_of[i] = (uint8_t)(i * (255 / top));
-    }
     if (png->header.color_type != SPNG_COLOR_TYPE_INDEXED)
         return GM_REASON_NONE;
     struct spng_plte palette;
+    uint8_t rgb[3 * 256];
     int code = spng_get_plte(png->library, &palette);
     if (code)
         return fail(png, code, "in the palette");
-    png->n_indices = palette.n_entries;
-    for (unsigned i = 0; i < palette.n_entries; i++)
-        png->gray_of[i] =
-            gm_luma(palette.entries[i].red, palette.entries[i].green, palette.entries[i].blue);
+    for (size_t i = 0; i < palette.n_entries; i++) {
+        rgb[3 * i] = palette.entries[i].red;
+        rgb[3 * i + 1] = palette.entries[i].green;
+        rgb[3 * i + 2] = palette.entries[i].blue;
+    }
+    gm_png_gray_palette(&png->gray, rgb, palette.n_entries);
     return GM_REASON_NONE;
 }
 
@@ -178,7 +101,6 @@ static const struct {
 } passes[7] = {{0, 8}, {4, 8}, {0, 4}, {2, 4}, {0, 2}, {1, 2}, {0, 1}};
 
 struct rows {
-    row_gray *to_gray;
     uint8_t *raw; /* one row of the file */
     size_t raw_bytes;
     uint8_t *pass_gray; /* one row of an interlace pass, in gray */
@@ -189,12 +111,12 @@ static void put_row(struct png *png, const struct rows *rows, const struct spng_
     size_t width = png->picture->width;
     uint8_t *gray = png->picture->plane + width * info->row_num;
     if (png->header.interlace_method == SPNG_INTERLACE_NONE) {
-        rows->to_gray(png, rows->raw, gray, width);
+        gm_png_gray_row(&png->gray, rows->raw, gray, width);
         return;
     }
     size_t first = passes[info->pass].first, step = passes[info->pass].step;
     size_t n = (width - first + step - 1) / step;
-    rows->to_gray(png, rows->raw, rows->pass_gray, n);
+    gm_png_gray_row(&png->gray, rows->raw, rows->pass_gray, n);
     for (size_t i = 0; i < n; i++)
         gray[first + i * step] = rows->pass_gray[i];
 }
@@ -216,10 +138,10 @@ static enum gm_reason read_rows(struct png *png, const struct rows *rows)
     code = spng_decode_chunks(png->library);
     if (code)
         return fail(png, code, "behind the image data");
-    if (png->largest_index >= png->n_indices)
+    if (!gm_png_gray_indices_ok(&png->gray))
         return gm_picture_fail(png->picture, GM_REASON_IMAGE_BROKEN,
-                               "color %u is used, but the palette has %u", png->largest_index,
-                               png->n_indices);
+                               "color %u is used, but the palette has %u", png->gray.largest_index,
+                               png->gray.n_indices);
     return GM_REASON_NONE;
 }
 
@@ -228,19 +150,14 @@ static enum gm_reason decode(struct png *png)
     enum gm_reason reason = begin(png);
     if (reason)
         return reason;
-    unsigned depth = png->header.bit_depth;
-    struct rows rows = {.to_gray = color_types[png->header.color_type].rows[depth < 8    ? 0
-                                                                            : depth == 8 ? 1
-                                                                                         : 2]};
-    GM_ASSERT(rows.to_gray); /* libspng refuses other depths */
     int code = spng_decode_image(png->library, NULL, 0, SPNG_FMT_RAW, SPNG_DECODE_PROGRESSIVE);
     if (code)
         return fail(png, code, "before the image data");
-    reason = make_table(png);
+    reason = read_palette(png);
     if (reason)
         return reason;
     size_t width = png->picture->width;
-    rows.raw_bytes = (width * color_types[png->header.color_type].channels * depth + 7) / 8;
+    struct rows rows = {.raw_bytes = gm_png_gray_row_bytes(&png->gray, width)};
     rows.raw = gm_picture_scratch(png->picture, rows.raw_bytes + width);
     if (!rows.raw)
         return gm_picture_fail(png->picture, GM_REASON_LIMIT_MEMORY, "no memory for rows");

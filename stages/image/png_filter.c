@@ -1,17 +1,13 @@
 /* Each row goes through all filters in one pass, 16 pixels a step, and their costs are summed on
  * the way. Trying all five is cheap next to compression, and a better row saves more there than the
  * trial costs.
- *
- * Paeth works on bytes: of the three distances, the one to the corner is the sum of the other two
- * when left and above lie on the same side of the corner, else their difference; a sum that
- * saturates is still not the least. */
+ */
 #include "image/png_filter.h"
+
+#include "image/png_simd.h"
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum filter { FILTER_NONE, FILTER_SUB, FILTER_UP, FILTER_AVERAGE, FILTER_PAETH, N_FILTERS };
 
@@ -79,36 +75,6 @@ void gm_png_filter_plain(const uint8_t *row, const uint8_t *above, size_t width,
 
 #ifdef __SSE2__
 
-static inline __m128i not_above(__m128i a, __m128i b)
-{
-    return _mm_cmpeq_epi8(_mm_min_epu8(a, b), a);
-}
-
-static inline __m128i choose(__m128i mask, __m128i yes, __m128i no)
-{
-    return _mm_or_si128(_mm_and_si128(mask, yes), _mm_andnot_si128(mask, no));
-}
-
-static inline __m128i distance(__m128i a, __m128i b)
-{
-    return _mm_sub_epi8(_mm_max_epu8(a, b), _mm_min_epu8(a, b));
-}
-
-static inline __m128i paeth16(__m128i left, __m128i up, __m128i corner)
-{
-    __m128i to_left = distance(up, corner), to_up = distance(left, corner);
-    __m128i same_side = _mm_cmpeq_epi8(not_above(corner, left), not_above(corner, up));
-    __m128i to_corner = choose(same_side, _mm_adds_epu8(to_left, to_up), distance(to_left, to_up));
-    __m128i is_left = _mm_and_si128(not_above(to_left, to_up), not_above(to_left, to_corner));
-    return choose(is_left, left, choose(not_above(to_up, to_corner), up, corner));
-}
-
-static inline __m128i average16(__m128i left, __m128i up)
-{
-    __m128i odd = _mm_and_si128(_mm_xor_si128(left, up), _mm_set1_epi8(1));
-    return _mm_sub_epi8(_mm_avg_epu8(left, up), odd); /* the instruction rounds up */
-}
-
 static inline __m128i load16(const uint8_t *from)
 {
     return _mm_loadu_si128((const __m128i *)from);
@@ -132,8 +98,8 @@ static size_t filter_sse2(struct candidates *candidates, const uint8_t *row, con
     for (; i + 16 <= width; i += 16) {
         __m128i pixels = load16(row + i), left = load16(row + i - 1);
         __m128i up = load16(above + i), corner = load16(above + i - 1);
-        __m128i guesses[N_FILTERS] = {_mm_setzero_si128(), left, up, average16(left, up),
-                                      paeth16(left, up, corner)};
+        __m128i guesses[N_FILTERS] = {_mm_setzero_si128(), left, up, gm_average16(left, up),
+                                      gm_paeth16(left, up, corner)};
         sums[FILTER_NONE] = add_cost(sums[FILTER_NONE], pixels);
         for (size_t f = FILTER_SUB; f < N_FILTERS; f++) {
             __m128i rest = _mm_sub_epi8(pixels, guesses[f]);

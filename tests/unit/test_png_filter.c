@@ -1,6 +1,7 @@
-/* PNG row filters: the vector loops agree with the plain ones, filtering can be undone, and the
- * cheapest filter is taken. */
+/* PNG row filters, both ways: the vector loops agree with the definition, filtering can be undone,
+ * and the cheapest filter is taken. */
 #include "image/png_filter.h"
+#include "image/png_unfilter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,11 +29,11 @@ static int guess(int filter, int left, int up, int corner)
 }
 
 /* What a PNG reader does. */
-static void unfilter(const uint8_t *filtered, const uint8_t *above, size_t width, uint8_t *row)
+static void unfilter(unsigned filter, uint8_t *row, const uint8_t *above, size_t n, size_t step)
 {
-    for (size_t i = 0; i < width; i++)
-        row[i] = (uint8_t)(filtered[i + 1] +
-                           guess(filtered[0], i ? row[i - 1] : 0, above[i], i ? above[i - 1] : 0));
+    for (size_t i = 0; i < n; i++)
+        row[i] = (uint8_t)(row[i] + guess((int)filter, i < step ? 0 : row[i - step], above[i],
+                                          i < step ? 0 : above[i - step]));
 }
 
 static void make_rows(uint32_t *seed, unsigned noise, uint8_t *row, uint8_t *above)
@@ -60,7 +61,8 @@ static void vector_and_plain_agree_and_can_be_undone(void **state)
             gm_png_filter_plain(row, above, n, scratch, plain);
             assert_memory_equal(fast, plain, n + 1);
             assert_int_equal(fast[n + 1], 99);
-            unfilter(fast, above, n, back);
+            memcpy(back, fast + 1, n);
+            unfilter(fast[0], back, above, n, 1);
             assert_memory_equal(back, row, n);
             used |= 1u << fast[0];
         }
@@ -99,11 +101,33 @@ static void a_flat_row_needs_no_filter_and_a_ramp_does(void **state)
     assert_int_equal(out[64], 2);
 }
 
+static void unfilter_follows_the_definition_for_every_pixel_size(void **state)
+{
+    (void)state;
+    static const size_t steps[] = {1, 2, 3, 4, 6, 8};
+    uint8_t row[MAX_WIDTH + GM_PNG_UNFILTER_SLACK], above[MAX_WIDTH + GM_PNG_UNFILTER_SLACK];
+    uint8_t want[MAX_WIDTH + GM_PNG_UNFILTER_SLACK];
+    uint32_t seed = 9;
+    for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++)
+        for (unsigned filter = 0; filter <= 4; filter++)
+            for (size_t n = steps[k]; n <= MAX_WIDTH; n += steps[k]) {
+                for (size_t i = 0; i < sizeof(row); i++) {
+                    want[i] = row[i] = (uint8_t)next_random(&seed);
+                    above[i] = (uint8_t)next_random(&seed);
+                }
+                unfilter(filter, want, above, n, steps[k]);
+                assert_true(gm_png_unfilter(filter, row, above, n, steps[k]));
+                assert_memory_equal(row, want, sizeof(row)); /* nothing behind the row either */
+            }
+    assert_false(gm_png_unfilter(5, row, above, 8, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vector_and_plain_agree_and_can_be_undone),
         cmocka_unit_test(vector_paeth_is_exact_for_all_neighbours),
+        cmocka_unit_test(unfilter_follows_the_definition_for_every_pixel_size),
         cmocka_unit_test(a_flat_row_needs_no_filter_and_a_ramp_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

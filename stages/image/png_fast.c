@@ -1,0 +1,178 @@
+/* The fast route for PNG: the whole image data is unpacked by one run of libdeflate into memory of
+ * the size that the header implies, which no data can exceed, and unfiltered row by row in place.
+ *
+ * It takes only what is plainly right: every chunk whole and under a right checksum, known critical
+ * chunks in their order, not interlaced, data of exactly the right length. Anything else it leaves
+ * to the route through libspng, so that there is one place that judges and words what is wrong.
+ * Needs the unpacked picture in memory, so very large ones are left, too. Side chunks are only
+ * checked by their checksum. */
+#include "image/picture.h"
+#include "image/png_gray.h"
+#include "image/png_unfilter.h"
+
+#include <libdeflate.h>
+#include <string.h>
+
+#define MAX_RAW_BYTES   ((uint64_t)48 << 20)
+#define SIGNATURE_BYTES 8
+#define HEADER_BYTES    13
+#define FRAME_BYTES     12 /* length, type and checksum of a chunk */
+
+struct layout {
+    struct gm_png_gray gray;
+    struct gm_picture_shape shape;
+    const uint8_t *palette;
+    uint32_t palette_bytes;
+    const uint8_t *packed; /* image data of the first chunk that has some */
+    size_t packed_bytes;   /* of all */
+    uint32_t n_packed;     /* chunks */
+    bool other_in_between; /* image data chunks that do not follow each other */
+    bool ended;
+};
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static bool is_tag(const uint8_t *chunk, const char *tag)
+{
+    return memcmp(chunk + 4, tag, 4) == 0;
+}
+
+static bool note_header(struct layout *layout, const uint8_t *data, uint32_t n_bytes)
+{
+    if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] ||
+        !gm_png_gray_init(&layout->gray, data[9], data[8]))
+        return false;
+    layout->shape = (struct gm_picture_shape){be32(data), be32(data + 4), layout->gray.channels,
+                                              layout->gray.bit_depth};
+    return true;
+}
+
+static bool note_image_data(struct layout *layout, const uint8_t *data, uint32_t n_bytes)
+{
+    if (layout->n_packed++ == 0)
+        layout->packed = data;
+    layout->packed_bytes += n_bytes;
+    return !layout->other_in_between;
+}
+
+/* Takes note of a chunk; false: leave this file to the other route. */
+static bool note_chunk(struct layout *layout, const uint8_t *chunk, uint32_t n_bytes)
+{
+    const uint8_t *data = chunk + 8;
+    if (is_tag(chunk, "IDAT"))
+        return note_image_data(layout, data, n_bytes);
+    layout->other_in_between = layout->n_packed > 0;
+    if (is_tag(chunk, "IEND")) {
+        layout->ended = true;
+        return n_bytes == 0 && layout->n_packed > 0;
+    }
+    if (is_tag(chunk, "PLTE")) {
+        bool first = !layout->palette && layout->n_packed == 0;
+        layout->palette = data;
+        layout->palette_bytes = n_bytes;
+        return first && n_bytes % 3 == 0 && n_bytes >= 3 && n_bytes <= 768 &&
+               (layout->gray.bit_depth >= 8 || n_bytes / 3 <= 1u << layout->gray.bit_depth) &&
+               layout->gray.color_type != GM_PNG_GRAY &&
+               layout->gray.color_type != GM_PNG_GRAY_ALPHA;
+    }
+    return chunk[4] & 0x20; /* a side chunk: its type starts with a small letter */
+}
+
+static bool walk(const struct gm_picture *picture, struct layout *layout)
+{
+    size_t at = SIGNATURE_BYTES;
+    if (picture->n_bytes < SIGNATURE_BYTES ||
+        memcmp(picture->data, "\x89PNG\r\n\x1a\n", SIGNATURE_BYTES) != 0)
+        return false;
+    while (!layout->ended) {
+        if (picture->n_bytes - at < FRAME_BYTES)
+            return false;
+        const uint8_t *chunk = picture->data + at;
+        uint32_t n_bytes = be32(chunk);
+        if (n_bytes > picture->n_bytes - at - FRAME_BYTES ||
+            libdeflate_crc32(0, chunk + 4, (size_t)n_bytes + 4) != be32(chunk + 8 + n_bytes))
+            return false;
+        bool is_header = is_tag(chunk, "IHDR");
+        if (is_header != (at == SIGNATURE_BYTES))
+            return false;
+        if (is_header ? !note_header(layout, chunk + 8, n_bytes)
+                      : !note_chunk(layout, chunk, n_bytes))
+            return false;
+        at += FRAME_BYTES + n_bytes;
+    }
+    return layout->gray.color_type != GM_PNG_PALETTE || layout->palette;
+}
+
+/* The image data of all chunks in one piece: where they are, if it is one chunk. */
+static const uint8_t *join(const struct layout *layout, uint8_t *to)
+{
+    if (layout->n_packed == 1)
+        return layout->packed;
+    const uint8_t *from = layout->packed;
+    for (uint32_t i = 0; i < layout->n_packed; i++) {
+        uint32_t n_bytes = be32(from - 8);
+        memcpy(to, from, n_bytes);
+        to += n_bytes;
+        from += n_bytes + FRAME_BYTES;
+    }
+    return to - layout->packed_bytes;
+}
+
+static bool inflate(const uint8_t *packed, size_t packed_bytes, uint8_t *raw, size_t raw_bytes)
+{
+    struct libdeflate_decompressor *library = libdeflate_alloc_decompressor();
+    if (!library)
+        return false;
+    enum libdeflate_result result =
+        libdeflate_zlib_decompress(library, packed, packed_bytes, raw, raw_bytes, NULL);
+    libdeflate_free_decompressor(library);
+    return result == LIBDEFLATE_SUCCESS;
+}
+
+static bool read_rows(struct gm_picture *picture, struct layout *layout, uint8_t *raw,
+                      const uint8_t *zeros)
+{
+    size_t width = picture->width;
+    size_t row_bytes = gm_png_gray_row_bytes(&layout->gray, width);
+    size_t pixel_bits = (size_t)layout->gray.channels * layout->gray.bit_depth;
+    const uint8_t *above = zeros;
+    for (size_t y = 0; y < picture->height; y++) {
+        uint8_t *row = raw + y * (row_bytes + 1);
+        if (!gm_png_unfilter(row[0], row + 1, above, row_bytes, (pixel_bits + 7) / 8))
+            return false;
+        gm_png_gray_row(&layout->gray, row + 1, picture->plane + y * width, width);
+        above = row + 1;
+    }
+    return gm_png_gray_indices_ok(&layout->gray);
+}
+
+enum gm_reason gm_png_fast_decode(struct gm_picture *picture)
+{
+    struct layout layout = {.palette = NULL};
+    if (!walk(picture, &layout) || layout.shape.width > GM_PICTURE_MAX_SIDE ||
+        layout.shape.height > GM_PICTURE_MAX_SIDE)
+        return GM_PICTURE_PASS;
+    size_t row_bytes = gm_png_gray_row_bytes(&layout.gray, layout.shape.width);
+    uint64_t raw_bytes = (uint64_t)(row_bytes + 1) * layout.shape.height;
+    size_t rest_bytes = row_bytes + GM_PNG_UNFILTER_SLACK + layout.packed_bytes;
+    if (raw_bytes > MAX_RAW_BYTES)
+        return GM_PICTURE_PASS;
+    size_t scratch_bytes = (size_t)raw_bytes + GM_PNG_UNFILTER_SLACK + rest_bytes;
+    if (gm_picture_begin(picture, &layout.shape, scratch_bytes))
+        return GM_PICTURE_PASS;
+    uint8_t *raw = gm_picture_scratch(picture, scratch_bytes);
+    if (!raw)
+        return GM_PICTURE_PASS;
+    uint8_t *zeros = raw + raw_bytes + GM_PNG_UNFILTER_SLACK;
+    memset(zeros, 0, row_bytes + GM_PNG_UNFILTER_SLACK);
+    const uint8_t *packed = join(&layout, zeros + row_bytes + GM_PNG_UNFILTER_SLACK);
+    if (layout.palette)
+        gm_png_gray_palette(&layout.gray, layout.palette, layout.palette_bytes / 3);
+    if (!inflate(packed, layout.packed_bytes, raw, (size_t)raw_bytes) ||
+        !read_rows(picture, &layout, raw, zeros))
+        return GM_PICTURE_PASS;
+    return GM_REASON_NONE;
+}

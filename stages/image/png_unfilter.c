@@ -1,0 +1,154 @@
+/* Up is free of dependencies and left to the compiler in blocks. The others depend on the pixel
+ * before, so the pixel is the unit: 3 and 4 bytes (RGB and RGBA of 8 bits, most of what there is)
+ * go through one vector register, other sizes byte by byte. */
+#include "image/png_unfilter.h"
+
+#include "image/png_simd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum filter { FILTER_NONE, FILTER_SUB, FILTER_UP, FILTER_AVERAGE, FILTER_PAETH };
+
+#define BLOCK 32
+
+static void undo_up(uint8_t *row, const uint8_t *above, size_t n_bytes)
+{
+    size_t i = 0;
+    for (; i + BLOCK <= n_bytes; i += BLOCK) {
+        uint8_t sum[BLOCK];
+        for (size_t k = 0; k < BLOCK; k++)
+            sum[k] = (uint8_t)(row[i + k] + above[i + k]);
+        memcpy(row + i, sum, BLOCK);
+    }
+    for (; i < n_bytes; i++)
+        row[i] = (uint8_t)(row[i] + above[i]);
+}
+
+static void undo_sub_bytes(uint8_t *row, size_t n_bytes, size_t step)
+{
+    for (size_t i = step; i < n_bytes; i++)
+        row[i] = (uint8_t)(row[i] + row[i - step]);
+}
+
+static void undo_average_bytes(uint8_t *row, const uint8_t *above, size_t n_bytes, size_t step)
+{
+    for (size_t i = 0; i < n_bytes; i++) {
+        unsigned left = i < step ? 0 : row[i - step];
+        row[i] = (uint8_t)(row[i] + (left + above[i]) / 2);
+    }
+}
+
+static void undo_paeth_bytes(uint8_t *row, const uint8_t *above, size_t n_bytes, size_t step)
+{
+    size_t first = step < n_bytes ? step : n_bytes;
+    undo_up(row, above, first);
+    for (size_t i = first; i < n_bytes; i++) {
+        int left = row[i - step], up = above[i], corner = above[i - step];
+        int to_left = abs(up - corner), to_up = abs(left - corner);
+        int to_corner = abs(left + up - 2 * corner);
+        int guess = to_up <= to_corner ? up : corner;
+        guess = to_left <= to_up && to_left <= to_corner ? left : guess;
+        row[i] = (uint8_t)(row[i] + guess);
+    }
+}
+
+#ifdef __SSE2__
+
+/* One pixel in the low bytes; what is above it in the register does not matter. */
+static inline __m128i load_pixel(const uint8_t *from)
+{
+    int32_t pixel;
+    memcpy(&pixel, from, sizeof(pixel));
+    return _mm_cvtsi32_si128(pixel);
+}
+
+static inline void store_pixel(uint8_t *to, __m128i pixel, size_t step)
+{
+    int32_t bytes = _mm_cvtsi128_si32(pixel);
+    memcpy(to, &bytes, step);
+}
+
+static inline void undo_sub_pixels(uint8_t *row, size_t n_bytes, size_t step)
+{
+    __m128i left = _mm_setzero_si128();
+    for (size_t i = 0; i < n_bytes; i += step) {
+        left = _mm_add_epi8(load_pixel(row + i), left);
+        store_pixel(row + i, left, step);
+    }
+}
+
+static inline void undo_average_pixels(uint8_t *row, const uint8_t *above, size_t n_bytes,
+                                       size_t step)
+{
+    __m128i left = _mm_setzero_si128();
+    for (size_t i = 0; i < n_bytes; i += step) {
+        left = _mm_add_epi8(load_pixel(row + i), gm_average16(left, load_pixel(above + i)));
+        store_pixel(row + i, left, step);
+    }
+}
+
+static inline void undo_paeth_pixels(uint8_t *row, const uint8_t *above, size_t n_bytes,
+                                     size_t step)
+{
+    __m128i left = _mm_setzero_si128(), corner = left;
+    for (size_t i = 0; i < n_bytes; i += step) {
+        __m128i up = load_pixel(above + i);
+        left = _mm_add_epi8(load_pixel(row + i), gm_paeth16(left, up, corner));
+        corner = up;
+        store_pixel(row + i, left, step);
+    }
+}
+
+/* Written out for both sizes, so that each loop is compiled with its own constant. false: another
+ * size. */
+static bool undo_pixels(unsigned filter, uint8_t *row, const uint8_t *above, size_t n_bytes,
+                        size_t step)
+{
+    if (step == 3 && filter == FILTER_SUB)
+        undo_sub_pixels(row, n_bytes, 3);
+    else if (step == 3 && filter == FILTER_AVERAGE)
+        undo_average_pixels(row, above, n_bytes, 3);
+    else if (step == 3)
+        undo_paeth_pixels(row, above, n_bytes, 3);
+    else if (step == 4 && filter == FILTER_SUB)
+        undo_sub_pixels(row, n_bytes, 4);
+    else if (step == 4 && filter == FILTER_AVERAGE)
+        undo_average_pixels(row, above, n_bytes, 4);
+    else if (step == 4)
+        undo_paeth_pixels(row, above, n_bytes, 4);
+    else
+        return false;
+    return true;
+}
+
+#else
+
+static bool undo_pixels(unsigned filter, uint8_t *row, const uint8_t *above, size_t n_bytes,
+                        size_t step)
+{
+    (void)filter, (void)row, (void)above, (void)n_bytes, (void)step;
+    return false;
+}
+
+#endif
+
+bool gm_png_unfilter(unsigned filter, uint8_t *row, const uint8_t *above, size_t n_bytes,
+                     size_t step)
+{
+    if (filter == FILTER_NONE)
+        return true;
+    if (filter > FILTER_PAETH)
+        return false;
+    if (filter == FILTER_UP)
+        undo_up(row, above, n_bytes);
+    else if (undo_pixels(filter, row, above, n_bytes, step))
+        return true;
+    else if (filter == FILTER_SUB)
+        undo_sub_bytes(row, n_bytes, step);
+    else if (filter == FILTER_AVERAGE)
+        undo_average_bytes(row, above, n_bytes, step);
+    else
+        undo_paeth_bytes(row, above, n_bytes, step);
+    return true;
+}
