@@ -53,11 +53,12 @@ def add_pngs(cases, size, tag):
         cases.save(f"{mode}-{tag}.png", pic.photo(mode, size, 3), format="PNG")
     for color, depths in PNG_KINDS.items():
         for depth in depths:
-            for interlaced in (0, 1):
-                data, rows = pic.png(size, color, depth, interlaced, 4)
+            # Interlaced files and ones with extra data take the slow route.
+            for interlaced, extra in ((0, b""), (0, b"more"), (1, b"")):
+                data, rows = pic.png(size, color, depth, interlaced, 4, extra)
                 # Pillow clips 16-bit gray; ours is the high byte.
                 high = bytes(v >> 8 for row in rows for v in row)
-                cases.add(f"c{color}d{depth}i{interlaced}-{tag}.png", data,
+                cases.add(f"c{color}d{depth}i{interlaced}{len(extra)}-{tag}.png", data,
                           high if (color, depth) == (0, 16) else None)
 
 

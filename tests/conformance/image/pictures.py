@@ -71,8 +71,9 @@ def filter_row(kind, row, above, step):
     return bytes([kind]) + bytes(out)
 
 
-def png(size, color, depth, interlaced, seed):
-    """Returns the file and the samples, row by row."""
+def png(size, color, depth, interlaced, seed, extra=b""):
+    """Returns the file and the samples, row by row. extra: packed behind the last row, which readers
+    ignore."""
     rnd = random.Random(seed)
     width, height = size
     channels = PNG_CHANNELS[color]
@@ -94,7 +95,7 @@ def png(size, color, depth, interlaced, seed):
     if color == 3:
         out += chunk(b"PLTE", bytes(rnd.randrange(256) for _ in range(3 << depth)))
         out += chunk(b"tRNS", bytes([0, 128]))
-    packed = zlib.compress(bytes(data))
+    packed = zlib.compress(bytes(data) + extra)
     cut = len(packed) // 2
     out += chunk(b"tEXt", b"Comment\0made by hand")
     out += chunk(b"IDAT", packed[:cut]) + chunk(b"IDAT", packed[cut:]) + chunk(b"IEND", b"")
