@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char trailer[] = "end of the shard";
 
@@ -147,4 +148,43 @@ void job_digest(const char *folder, char hex[GM_SHA256_HEX_BYTES])
     gm_sha256_hex(digest, hex);
     gm_sha256_free(state);
     free(walked.entries);
+}
+
+/* ---- folders ---- */
+
+static void open_folder(struct job_folder *folder)
+{
+    GM_ASSERT(gm_open_at(AT_FDCWD, folder->path, O_RDONLY | O_DIRECTORY, &folder->fd, NULL) ==
+              GM_OK);
+}
+
+void job_folder_make(struct job_folder *folder)
+{
+    snprintf(folder->path, sizeof folder->path, "/tmp/gm-output-XXXXXX");
+    GM_ASSERT(mkdtemp(folder->path));
+    open_folder(folder);
+}
+
+void job_folder_drop(struct job_folder *folder)
+{
+    gm_close(&folder->fd);
+    GM_ASSERT(gm_remove_tree(AT_FDCWD, folder->path, NULL) == GM_OK);
+}
+
+void job_folder_empty(struct job_folder *folder)
+{
+    job_folder_drop(folder);
+    GM_ASSERT(mkdir(folder->path, 0700) == 0);
+    open_folder(folder);
+}
+
+void job_reference(enum job_kind kind, uint64_t n_blocks, char hex[GM_SHA256_HEX_BYTES])
+{
+    struct job_folder folder;
+    job_folder_make(&folder);
+    struct gm_output_config config = job_config(folder.fd, folder.path, kind);
+    config.durability = GM_DURABILITY_NONE;
+    GM_ASSERT(job_run(&config, n_blocks, 0, NULL) == GM_OK);
+    job_digest(folder.path, hex);
+    job_folder_drop(&folder);
 }

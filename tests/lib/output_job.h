@@ -22,6 +22,18 @@ void job_block(struct gm_out *out, uint64_t number, enum job_kind kind);
 enum gm_status job_run(const struct gm_output_config *config, uint64_t n_blocks,
                        uint64_t group_blocks, struct gm_err *err);
 
+/* The digest that an undisturbed run leaves. */
+void job_reference(enum job_kind kind, uint64_t n_blocks, char hex[GM_SHA256_HEX_BYTES]);
+
+/* A new folder below /tmp; a failure ends the program. */
+struct job_folder {
+    char path[64];
+    int fd;
+};
+void job_folder_make(struct job_folder *folder);
+void job_folder_empty(struct job_folder *folder);
+void job_folder_drop(struct job_folder *folder);
+
 /* SHA-256 over the names and bytes of all files below a folder but the journal. */
 void job_digest(const char *folder, char hex[GM_SHA256_HEX_BYTES]);
 

@@ -1,49 +1,18 @@
-/* The output folder: whatever happens to the writer, the resumed run leaves the files of an
- * undisturbed one. */
+/* The output folder: what an undisturbed run leaves in it, and what it refuses. Crashes are in
+ * test_output_crash.c. */
 #include "run/output.h"
 
 #include "base/fs.h"
 #include "output_job.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-struct folder {
-    char path[64];
-    int fd;
-};
-
-static void folder_make(struct folder *folder)
-{
-    snprintf(folder->path, sizeof folder->path, "/tmp/gm-output-XXXXXX");
-    assert_non_null(mkdtemp(folder->path));
-    assert_int_equal(gm_open_at(AT_FDCWD, folder->path, O_RDONLY | O_DIRECTORY, &folder->fd, NULL),
-                     GM_OK);
-}
-
-static void folder_drop(struct folder *folder)
-{
-    gm_close(&folder->fd);
-    assert_int_equal(gm_remove_tree(AT_FDCWD, folder->path, NULL), GM_OK);
-}
-
-static void folder_empty(struct folder *folder)
-{
-    folder_drop(folder);
-    assert_int_equal(mkdir(folder->path, 0700), 0);
-    assert_int_equal(gm_open_at(AT_FDCWD, folder->path, O_RDONLY | O_DIRECTORY, &folder->fd, NULL),
-                     GM_OK);
-}
 
 static void assert_ok(enum gm_status status, const struct gm_err *err)
 {
@@ -51,19 +20,8 @@ static void assert_ok(enum gm_status status, const struct gm_err *err)
         fail_msg("%s: %s", gm_status_name(status), err->text);
 }
 
-static void reference(enum job_kind kind, uint64_t n_blocks, char hex[GM_SHA256_HEX_BYTES])
-{
-    struct folder folder;
-    struct gm_err err = {0};
-    folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, kind);
-    config.durability = GM_DURABILITY_NONE;
-    assert_ok(job_run(&config, n_blocks, 0, &err), &err);
-    job_digest(folder.path, hex);
-    folder_drop(&folder);
-}
-
-static size_t read_small(const struct folder *folder, const char *name, char *data, size_t capacity)
+static size_t read_small(const struct job_folder *folder, const char *name, char *data,
+                         size_t capacity)
 {
     struct gm_buf buf = GM_BUF_INIT;
     assert_int_equal(gm_read_file(folder->fd, name, capacity - 1, &buf, NULL), GM_OK);
@@ -79,25 +37,25 @@ static void groups_do_not_show_in_the_files(void **state)
 {
     (void)state;
     char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
-    reference(JOB_WITH_FILES, 40, want);
+    job_reference(JOB_WITH_FILES, 40, want);
     for (uint64_t group = 1; group < 40; group += 6) {
-        struct folder folder;
+        struct job_folder folder;
         struct gm_err err = {0};
-        folder_make(&folder);
+        job_folder_make(&folder);
         struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
         assert_ok(job_run(&config, 40, group, &err), &err);
         job_digest(folder.path, have);
         assert_string_equal(have, want);
-        folder_drop(&folder);
+        job_folder_drop(&folder);
     }
 }
 
 static void finished_files_are_listed_with_their_hashes(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
     assert_ok(job_run(&config, 30, 7, &err), &err);
     struct gm_output *output;
@@ -126,15 +84,15 @@ static void finished_files_are_listed_with_their_hashes(void **state)
     assert_int_equal(n_records, 30);
     assert_int_equal(gm_output_total_records(output, JOB_RECORDS), 30);
     gm_output_close(output);
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
 static void clashing_names_get_suffixes_in_order(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
     struct gm_output *output;
     struct gm_out out;
@@ -165,7 +123,7 @@ static void clashing_names_get_suffixes_in_order(void **state)
     assert_int_equal(faccessat(folder.fd, ".tmp", F_OK, 0), -1);
     assert_int_equal(faccessat(folder.fd, "files.pending", F_OK, 0), -1);
     gm_out_free(&out);
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
 static void a_plan_becomes_its_streams(void **state)
@@ -211,9 +169,9 @@ static void a_plan_becomes_its_streams(void **state)
 static void record_durability_commits_each_block(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
     config.durability = GM_DURABILITY_RECORD;
     struct gm_output *output;
@@ -245,7 +203,7 @@ static void record_durability_commits_each_block(void **state)
     assert_int_equal(gm_output_state(output)->next.task, 9);
     gm_output_close(output);
     gm_out_free(&out);
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
 /* ---- what is refused ---- */
@@ -253,9 +211,9 @@ static void record_durability_commits_each_block(void **state)
 static void names_that_lead_out_are_refused(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
     struct gm_output *output;
     assert_ok(gm_output_open(&output, &config, &err), &err);
@@ -290,16 +248,16 @@ static void names_that_lead_out_are_refused(void **state)
     gm_out_free(&out);
     assert_ok(gm_output_finish(output, &err), &err);
     gm_output_close(output);
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
 static void links_are_not_followed(void **state)
 {
     (void)state;
-    struct folder folder, victim;
+    struct job_folder folder, victim;
     struct gm_err err = {0};
-    folder_make(&folder);
-    folder_make(&victim);
+    job_folder_make(&folder);
+    job_folder_make(&victim);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
     struct gm_output *output;
     assert_ok(gm_output_open(&output, &config, &err), &err);
@@ -316,16 +274,16 @@ static void links_are_not_followed(void **state)
     gm_output_close(output);
     assert_int_equal(faccessat(victim.fd, "planted", F_OK, 0), -1);
     gm_out_free(&out);
-    folder_drop(&folder);
-    folder_drop(&victim);
+    job_folder_drop(&folder);
+    job_folder_drop(&victim);
 }
 
 static void another_job_or_foreign_files_are_refused(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
     assert_ok(job_run(&config, 3, 1, &err), &err);
     config.config_digest[0] ^= 1;
@@ -335,7 +293,7 @@ static void another_job_or_foreign_files_are_refused(void **state)
     config.input_digest[0] ^= 1;
     assert_int_equal(job_run(&config, 3, 1, &err), GM_CONFIG);
     assert_non_null(strstr(err.text, "other input"));
-    folder_empty(&folder);
+    job_folder_empty(&folder);
     config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
     static const char *const foreign[] = {"rejects.jsonl", "records-00007.bin"};
     for (size_t i = 0; i < GM_ARRAY_LEN(foreign); i++) {
@@ -345,15 +303,15 @@ static void another_job_or_foreign_files_are_refused(void **state)
         assert_int_equal(read_small(&folder, foreign[i], data, sizeof data), 4);
         assert_int_equal(unlinkat(folder.fd, foreign[i], 0), 0);
     }
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
 static void changed_committed_bytes_are_found(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
     struct gm_output *output;
     struct gm_out out;
@@ -376,149 +334,17 @@ static void changed_committed_bytes_are_found(void **state)
     assert_non_null(strstr(err.text, "shorter"));
     close(fd);
     gm_out_free(&out);
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
-/* ---- what a crash leaves ---- */
-
-static void every_truncation_of_the_journal_resumes(void **state)
-{
-    (void)state;
-    enum { N_BLOCKS = 12 };
-    char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
-    reference(JOB_SHARDS_ONLY, N_BLOCKS, want);
-    static const off_t places[] = {0, 1, 511, GM_FRAME_BYTES - 1};
-    off_t n_bytes = 100 * GM_FRAME_BYTES;
-    for (off_t i = 0, cut = 0; cut <= n_bytes;
-         i++, cut = i / 4 * (off_t)GM_FRAME_BYTES + places[i % 4]) {
-        struct folder folder;
-        struct gm_err err = {0};
-        folder_make(&folder);
-        struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
-        config.durability = GM_DURABILITY_NONE;
-        assert_ok(job_run(&config, N_BLOCKS, 2, &err), &err);
-        char journal[80];
-        snprintf(journal, sizeof journal, "%s/" GM_JOURNAL_NAME, folder.path);
-        struct stat info;
-        assert_int_equal(stat(journal, &info), 0);
-        n_bytes = info.st_size;
-        assert_int_equal(truncate(journal, cut), 0);
-        assert_ok(job_run(&config, N_BLOCKS, 2, &err), &err);
-        job_digest(folder.path, have);
-        assert_string_equal(have, want);
-        folder_drop(&folder);
-    }
-}
-
-static void a_torn_frame_is_as_if_never_written(void **state)
-{
-    (void)state;
-    enum { N_BLOCKS = 6 };
-    char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
-    reference(JOB_SHARDS_ONLY, N_BLOCKS, want);
-    for (off_t at = GM_FRAME_BYTES; at < 8 * (off_t)GM_FRAME_BYTES; at += 331) {
-        struct folder folder;
-        struct gm_err err = {0};
-        folder_make(&folder);
-        struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
-        config.durability = GM_DURABILITY_NONE;
-        assert_ok(job_run(&config, N_BLOCKS, 1, &err), &err);
-        int fd = openat(folder.fd, GM_JOURNAL_NAME, O_RDWR);
-        uint8_t byte;
-        assert_int_equal(pread(fd, &byte, 1, at), 1);
-        byte ^= 0x10;
-        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-        close(fd);
-        assert_ok(job_run(&config, N_BLOCKS, 1, &err), &err);
-        job_digest(folder.path, have);
-        assert_string_equal(have, want);
-        folder_drop(&folder);
-    }
-}
-
-/* Runs the job in a child; -1: it was killed, else its exit status. */
-static int run_child(const struct gm_output_config *config, uint64_t n_blocks, rlim_t file_bytes,
-                     useconds_t kill_after_us)
-{
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        struct rlimit limit = {file_bytes, file_bytes};
-        signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &limit);
-        struct gm_err err = {0};
-        enum gm_status status = job_run(config, n_blocks, 3, &err);
-        /* The message names a file of the folder. */
-        if (status != GM_OK && !strstr(err.text, config->folder))
-            _exit(99);
-        _exit(gm_status_exit_code(status));
-    }
-    if (kill_after_us > 0) {
-        usleep(kill_after_us);
-        kill(pid, SIGKILL);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void a_killed_writer_loses_and_repeats_nothing(void **state)
-{
-    (void)state;
-    enum { N_BLOCKS = 60, N_ROUNDS = 12 };
-    char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
-    reference(JOB_WITH_FILES, N_BLOCKS, want);
-    unsigned n_kills = 0, seed = 1;
-    for (int round = 0; round < N_ROUNDS; round++) {
-        struct folder folder;
-        folder_make(&folder);
-        struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-        /* Synced rounds are slow, so that kills meet the syncs; the others meet the rest. */
-        config.durability = round % 2 ? GM_DURABILITY_GROUP : GM_DURABILITY_NONE;
-        useconds_t most_us = round % 2 ? 40000 : 4000;
-        int result;
-        for (int tries = 0;; tries++) {
-            result = run_child(&config, N_BLOCKS, RLIM_INFINITY,
-                               tries < 40 ? 100 + (useconds_t)rand_r(&seed) % most_us : 0);
-            if (result >= 0)
-                break;
-            n_kills++;
-        }
-        assert_int_equal(result, 0);
-        job_digest(folder.path, have);
-        assert_string_equal(have, want);
-        folder_drop(&folder);
-    }
-    assert_true(n_kills >= N_ROUNDS);
-}
-
-static void a_full_disk_stops_cleanly_and_resumes(void **state)
-{
-    (void)state;
-    enum { N_BLOCKS = 20 };
-    char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
-    reference(JOB_WITH_FILES, N_BLOCKS, want);
-    for (rlim_t limit = 1; limit < 12000; limit += limit < 3200 ? 149 : 1777) {
-        struct folder folder;
-        folder_make(&folder);
-        struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-        config.durability = GM_DURABILITY_NONE;
-        int result = run_child(&config, N_BLOCKS, limit, 0);
-        assert_true(result == 0 || result == 74);
-        result = run_child(&config, N_BLOCKS, RLIM_INFINITY, 0);
-        assert_int_equal(result, 0);
-        job_digest(folder.path, have);
-        assert_string_equal(have, want);
-        folder_drop(&folder);
-    }
-}
+/* ---- closing ---- */
 
 static void closing_without_a_commit_leaves_whole_groups(void **state)
 {
     (void)state;
-    struct folder folder;
+    struct job_folder folder;
     struct gm_err err = {0};
-    folder_make(&folder);
+    job_folder_make(&folder);
     struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
     struct gm_output *output;
     struct gm_out out;
@@ -542,7 +368,7 @@ static void closing_without_a_commit_leaves_whole_groups(void **state)
     assert_int_equal(info.st_size, committed);
     assert_int_equal(fstatat(folder.fd, "records-00001.bin", &info, 0), -1);
     gm_out_free(&out);
-    folder_drop(&folder);
+    job_folder_drop(&folder);
 }
 
 int main(void)
@@ -557,10 +383,6 @@ int main(void)
         cmocka_unit_test(links_are_not_followed),
         cmocka_unit_test(another_job_or_foreign_files_are_refused),
         cmocka_unit_test(changed_committed_bytes_are_found),
-        cmocka_unit_test(every_truncation_of_the_journal_resumes),
-        cmocka_unit_test(a_torn_frame_is_as_if_never_written),
-        cmocka_unit_test(a_killed_writer_loses_and_repeats_nothing),
-        cmocka_unit_test(a_full_disk_stops_cleanly_and_resumes),
         cmocka_unit_test(closing_without_a_commit_leaves_whole_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
