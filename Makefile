@@ -14,7 +14,7 @@ PACKAGES := gcc g++ make pkg-config libcurl4-openssl-dev libarchive-dev libutf8p
             libdeflate-dev libspng-dev libwebp-dev libxxhash-dev libssl-dev \
             libsqlite3-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev nginx-light jq zstd strace python3 zip xz-utils bzip2 p7zip-full \
-            unicode-data python3-pil man-db
+            unicode-data python3-pil man-db openssl
 CI_PACKAGES := clang clang-format libclang-rt-14-dev pmccabe spin
 LIBS := libcurl libarchive libutf8proc libzstd zlib simdjson libfyaml libjpeg libdeflate spng \
         libwebp libxxhash libcrypto sqlite3 libseccomp

@@ -157,6 +157,10 @@ const char *gm_response_line(struct gm_response *response, const char *line, siz
         n_bytes--;
     if (n_bytes >= 5 && memcmp(line, "HTTP/", 5) == 0)
         return on_status_line(response, line, n_bytes);
+    if (response->complete || n_bytes == 0) {
+        response->complete = true; /* what comes now are trailers: nobody's business */
+        return NULL;
+    }
     const struct header *header = find_header(line, n_bytes);
     if (!header)
         return NULL;
@@ -170,5 +174,7 @@ const char *gm_response_line(struct gm_response *response, const char *line, siz
 
 bool gm_response_is_framed(const struct gm_response *response)
 {
-    return response->version >= 2 || response->chunked || response->content_length != UINT64_MAX;
+    bool bodyless = response->status == 204 || response->status == 304;
+    return bodyless || response->version >= 2 || response->chunked ||
+           response->content_length != UINT64_MAX;
 }

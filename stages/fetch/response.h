@@ -15,6 +15,7 @@ struct gm_response {
     unsigned version; /* 1, 2 */
     unsigned n_interim;
     size_t head_bytes;
+    bool complete;           /* the empty line behind the headers has come */
     uint64_t content_length; /* UINT64_MAX: not stated */
     bool chunked;
     bool has_range;       /* a Content-Range that could be read */

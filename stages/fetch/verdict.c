@@ -81,9 +81,14 @@ static void fail(struct gm_transfer *transfer, uint64_t now_ms)
 
 static void judge_curl_error(struct gm_transfer *transfer, CURLcode code)
 {
-    const struct gm_curl_error *row = gm_curl_error_find(code);
+    const struct gm_curl_error *row = gm_curl_error_find(code, transfer->error);
     if (transfer->refused && code == CURLE_COULDNT_CONNECT) {
         transfer->reason = GM_REASON_FETCH_ADDRESS; /* problem was written by the callback */
+        return;
+    }
+    if (code == CURLE_OUT_OF_MEMORY && transfer->response.status && !transfer->response.complete) {
+        gm_transfer_give_up(transfer, GM_REASON_FETCH_PROTOCOL, false,
+                            "a response header of more than 100 KB"); /* libcurl's own bound */
         return;
     }
     gm_transfer_give_up(transfer, row->reason, row->retry, "%s%s%s", row->text,
@@ -108,7 +113,9 @@ static bool redirect(struct gm_transfer *transfer)
     }
     enum gm_reason reason = gm_url_split(target, &parts, &problem);
     if (reason != GM_REASON_NONE) {
-        gm_transfer_give_up(transfer, reason, false, "redirected to %.80s: %s", target, problem);
+        bool secret = strchr(target, '@') != NULL; /* credentials stay out of the records */
+        gm_transfer_give_up(transfer, reason, false, "redirected to %.80s: %s",
+                            secret ? "(a URL with a user name)" : target, problem);
         return false;
     }
     char *copy = strdup(target);
@@ -195,6 +202,9 @@ static void judge(struct gm_transfer *transfer, CURLcode code, uint64_t now_ms)
     bool cut = transfer->discard && code == CURLE_WRITE_ERROR;
     if (transfer->reason == GM_REASON_NONE && code != CURLE_OK && !cut)
         judge_curl_error(transfer, code);
+    if (transfer->reason == GM_REASON_NONE && !transfer->response.complete)
+        gm_transfer_give_up(transfer, GM_REASON_FETCH_PROTOCOL, true,
+                            "the connection closed inside the response head");
     if (transfer->reason == GM_REASON_NONE && redirect(transfer)) {
         gm_store_drop(&transfer->store, GM_STORE_KEEP_PART);
         return;
