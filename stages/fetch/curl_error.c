@@ -24,6 +24,8 @@ static const struct gm_curl_error table[] = {
     {CURLE_TOO_MANY_REDIRECTS, NULL, GM_REASON_FETCH_REDIRECTS, false, "too many redirects"},
     {CURLE_GOT_NOTHING, NULL, GM_REASON_FETCH_PROTOCOL, true,
      "the connection closed without an answer"},
+    {CURLE_SEND_ERROR, "Connection died", GM_REASON_FETCH_PROTOCOL, true,
+     "the connection closed without an answer"},
     {CURLE_SEND_ERROR, NULL, GM_REASON_FETCH_CONNECT, true, "sending the request failed"},
     {CURLE_RECV_ERROR, "chunked-encoding", GM_REASON_FETCH_PROTOCOL, false, "malformed chunks"},
     {CURLE_RECV_ERROR, "response headers", GM_REASON_FETCH_PROTOCOL, false, "too long a head"},
