@@ -1,11 +1,12 @@
 /* The conversion loops. RGB to gray is a third of the time of a small JPEG when written plainly,
- * so there are SSE2 and SSSE3 forms: 16 pixels a step. 38470 does not fit the signed 16-bit factors
- * of the multiply-add instruction, so green is multiplied by its half and doubled. */
+ * so there are SSE2, SSSE3 and AVX2 forms, chosen by what the processor has: 16 or 32 pixels a
+ * step. 38470 does not fit the signed 16-bit factors of the multiply-add instruction, so green is
+ * multiplied by its half and doubled. */
 #include "image/luma.h"
 
 #include <stdbool.h>
 #ifdef __SSE2__
-#include <tmmintrin.h>
+#include <immintrin.h>
 #endif
 
 void gm_luma_rgb_plain(const uint8_t *rgb, uint8_t *gray, size_t n)
@@ -59,9 +60,39 @@ static inline void store16(uint8_t *gray, const __m128i rgbx[4])
     _mm_storeu_si128((__m128i *)gray, _mm_packus_epi16(low, high));
 }
 
+/* luma4 for eight pixels. */
+__attribute__((target("avx2"))) static inline __m256i luma8(const uint8_t *rgbx)
+{
+    const __m256i low_bytes = _mm256_set1_epi32(0x00ff00ff);
+    const __m256i red_blue = _mm256_set1_epi32((7471 << 16) | 19595);
+    const __m256i half_green = _mm256_set1_epi32(19235);
+    __m256i pixels = _mm256_loadu_si256((const __m256i *)rgbx);
+    __m256i rb = _mm256_madd_epi16(_mm256_and_si256(pixels, low_bytes), red_blue);
+    __m256i green = _mm256_and_si256(_mm256_srli_epi16(pixels, 8), low_bytes);
+    __m256i g = _mm256_madd_epi16(green, half_green);
+    __m256i sum = _mm256_add_epi32(rb, _mm256_add_epi32(g, g));
+    return _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(0x8000)), 16);
+}
+
+__attribute__((target("avx2"))) static size_t luma_rgbx_avx2(const uint8_t *rgbx, uint8_t *gray,
+                                                             size_t n)
+{
+    /* Packing works within halves and leaves groups of four pixels in this order. */
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        const uint8_t *from = rgbx + 4 * i;
+        __m256i low = _mm256_packs_epi32(luma8(from), luma8(from + 32));
+        __m256i high = _mm256_packs_epi32(luma8(from + 64), luma8(from + 96));
+        __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
+        _mm256_storeu_si256((__m256i *)(gray + i), bytes);
+    }
+    return i;
+}
+
 void gm_luma_rgbx(const uint8_t *rgbx, uint8_t *gray, size_t n)
 {
-    size_t i = 0;
+    size_t i = __builtin_cpu_supports("avx2") ? luma_rgbx_avx2(rgbx, gray, n) : 0;
     for (; i + 16 <= n; i += 16) {
         __m128i pixels[4];
         for (size_t k = 0; k < 4; k++)
