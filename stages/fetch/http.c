@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MAX_EVENTS    64
@@ -26,8 +27,10 @@
 #define IDLE_WATCH_MS 1000u
 
 struct socket_state {
-    uint8_t registered; /* EPOLLIN | EPOLLOUT as epoll knows it; 0: not at all */
-    uint8_t wanted;     /* as libcurl asks */
+    const struct gm_transfer *owner; /* who used it last; NULL: closed */
+    uint8_t registered;              /* EPOLLIN | EPOLLOUT as epoll knows it; 0: not at all */
+    uint8_t wanted;                  /* as libcurl asks */
+    bool plain;                      /* HTTP/1 without TLS: silent between two requests */
 };
 
 struct gm_http {
@@ -76,9 +79,14 @@ static void set_registered(struct gm_http *http, int fd, uint8_t mask)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
 {
     struct gm_http *http = data;
-    (void)easy, (void)socket_data;
+    struct gm_transfer *transfer = NULL;
+    (void)socket_data;
     if (!have_socket(http, fd))
         return -1;
+    if (what != CURL_POLL_REMOVE && curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) == 0) {
+        transfer->fd = fd;
+        http->sockets[fd].owner = transfer;
+    }
     uint8_t mask = 0;
     if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
         mask |= EPOLLIN;
@@ -94,7 +102,7 @@ static int on_close_socket(void *data, curl_socket_t fd)
 {
     struct gm_http *http = data;
     if ((size_t)fd < http->n_sockets)
-        http->sockets[fd] = (struct socket_state){0, 0};
+        http->sockets[fd] = (struct socket_state){0};
     gm_close(&fd);
     return 0;
 }
@@ -107,6 +115,30 @@ static int on_timer(CURLM *multi, long timeout_ms, void *data)
     return 0;
 }
 
+/* Bytes that come when none are due would be taken for the answer to the next request on this
+ * connection. They are thrown away and the connection with them: libcurl sees its end and does not
+ * use it again. */
+static void drop_leftover(int fd)
+{
+    char bytes[4096];
+    bool any = false;
+    while (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        any = true;
+    if (any)
+        shutdown(fd, SHUT_RDWR);
+}
+
+/* After a response: is there more on the socket than it said? */
+static void check_leftover(struct gm_http *http, const struct gm_transfer *transfer)
+{
+    if (transfer->fd < 0 || http->sockets[transfer->fd].owner != transfer)
+        return; /* closed, or another transfer's by now */
+    http->sockets[transfer->fd].plain =
+        transfer->response.version == 1 && transfer->job->url[4] == ':';
+    if (http->sockets[transfer->fd].plain)
+        drop_leftover(transfer->fd);
+}
+
 static void on_event(struct gm_http *http, int fd, uint32_t events)
 {
     struct socket_state state = http->sockets[fd];
@@ -117,6 +149,8 @@ static void on_event(struct gm_http *http, int fd, uint32_t events)
         events |= state.wanted;
     if ((events & (EPOLLIN | EPOLLOUT) & ~(uint32_t)state.wanted) || state.wanted == 0)
         set_registered(http, fd, state.wanted);
+    if (state.wanted == 0 && state.plain)
+        drop_leftover(fd);
     if (events & state.wanted & EPOLLIN)
         mask |= CURL_CSELECT_IN;
     if (events & state.wanted & EPOLLOUT)
@@ -141,6 +175,8 @@ static void give_back(struct gm_http *http, struct gm_transfer *transfer, struct
 static void finish(struct gm_http *http, struct gm_transfer *transfer, CURLcode code)
 {
     struct gm_job *job = transfer->job;
+    if (code == CURLE_OK)
+        check_leftover(http, transfer);
     curl_multi_remove_handle(http->multi, transfer->easy);
     http->n_requests++;
     http->n_bytes += transfer->body_bytes;

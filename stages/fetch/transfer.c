@@ -315,6 +315,7 @@ static void reset(struct gm_transfer *transfer, struct gm_job *job, uint64_t now
     transfer->window_ms = now_ms;
     transfer->window_bytes = 0;
     transfer->connected = false;
+    transfer->fd = -1;
     transfer->body_started = false;
     transfer->discard = false;
     transfer->body_bytes = 0;

@@ -20,6 +20,7 @@ struct gm_transfer {
     uint64_t random;    /* state for jitter */
     uint64_t started_ms;
     bool connected;
+    int fd; /* socket that libcurl last waited on for this request; -1: none yet. Not owned */
     struct gm_response response;
     struct gm_store store;
     bool body_started;

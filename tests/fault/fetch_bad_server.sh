@@ -89,5 +89,13 @@ expect $((n + 2)) '.reason == "fetch.url" and .tries == 0'
 expect $((n + 3)) '.reason == "fetch.truncated" and .tries == 2'
 expect $((n + 4)) '.reason == "fetch.checksum" and (.message | contains("999"))'
 expect $((n + 5)) '.reason == "fetch.checksum" and (.message | contains("sha256"))'
+
+# What one answer has too much must not become the answer to the next request.
+for i in $(seq 20); do
+    printf 'http://127.0.0.1:%s/%s/%s\n' "$bad_port" length_short "$i" "$bad_port" ok "after$i"
+done >"$dir/list"
+fetch_list "$dir" allow_private=true connections=1 per_host=1 retries=0
+wrong=$(jq -r 'select(.reason != "" or .bytes != (if .number % 2 == 0 then 10 else 1040 end)) | .number' "$dir/out")
+expect_that "wrong bodies on a kept connection: $wrong" [ -z "$wrong" ]
 echo "$n behaviours"
 [ "$failures" -eq 0 ]
