@@ -101,6 +101,34 @@ include $(wildcard tests/*.mk tests/*/*.mk)
 
 -include $(OBJ:.o=.d) $(TESTLIB:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(BUILD)/obj/pipeline/cli/main.d
 
+.PHONY: install uninstall man
+BIN_DIR  := $(DESTDIR)$(PREFIX)/bin
+SHARE    := $(DESTDIR)$(PREFIX)/share
+INSTALLED := $(BIN_DIR)/gristmill $(SHARE)/man/man1/gristmill.1 \
+             $(SHARE)/bash-completion/completions/gristmill \
+             $(SHARE)/zsh/site-functions/_gristmill \
+             $(SHARE)/fish/vendor_completions.d/gristmill.fish
+## install: program, manual page and shell completions below DESTDIR and PREFIX (/usr/local)
+install: $(BUILD)/gristmill
+	install -d $(sort $(dir $(INSTALLED))) $(SHARE)/gristmill/configs/systemd
+	install -m 755 $(BUILD)/gristmill $(BIN_DIR)/gristmill
+	install -m 644 docs/man/gristmill.1 $(SHARE)/man/man1/gristmill.1
+	$(BUILD)/gristmill completion bash >$(SHARE)/bash-completion/completions/gristmill
+	$(BUILD)/gristmill completion zsh >$(SHARE)/zsh/site-functions/_gristmill
+	$(BUILD)/gristmill completion fish >$(SHARE)/fish/vendor_completions.d/gristmill.fish
+	install -m 644 configs/*.yaml $(SHARE)/gristmill/configs/
+	install -m 644 configs/systemd/* $(SHARE)/gristmill/configs/systemd/
+
+## uninstall: remove what install put there
+uninstall:
+	rm -f $(INSTALLED)
+	rm -rf $(SHARE)/gristmill
+
+## man: write docs/man/gristmill.1 anew from the option tables
+man: $(BUILD)/gristmill
+	@mkdir -p docs/man
+	$(BUILD)/gristmill help --man >docs/man/gristmill.1
+
 .PHONY: clean help
 ## clean: remove the build folder
 clean:

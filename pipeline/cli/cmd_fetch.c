@@ -25,7 +25,7 @@ static enum gm_status run(struct gm_cli *cli, const void *opts, struct gm_err *e
         gm_job_quote(&yaml, cli->arguments[i]);
         gm_buf_char(&yaml, '\n');
     }
-    gm_buf_text(&yaml, "sink:\n  bodies: {}\n");
+    gm_buf_text(&yaml, "sink:\n  bodies: {layout: folder}\n");
     enum gm_status status = gm_job_short(cli, &yaml, err);
     gm_buf_free(&yaml);
     return status;

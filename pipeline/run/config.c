@@ -340,12 +340,16 @@ static bool is_fancy(struct reader *reader, struct fy_event *event)
         anchor = event->sequence_start.anchor;
         tag = event->sequence_start.tag;
     }
+    struct gm_place place = event_place(reader, event);
+    const struct fy_mark *mark = anchor || tag ? fy_token_start_mark(anchor ? anchor : tag) : NULL;
+    if (mark)
+        place = (struct gm_place){reader->origin, (uint32_t)mark->line + 1,
+                                  (uint32_t)mark->column + 1, 1};
     if (event->type == FYET_ALIAS || anchor)
-        complain(reader, event_place(reader, event),
-                 "write the value out, or in quotes if it starts with '*' or '&'",
+        complain(reader, place, "write the value out, or in quotes if it starts with '*' or '&'",
                  "YAML anchors and aliases are not used here");
     else if (tag)
-        complain(reader, event_place(reader, event),
+        complain(reader, place,
                  "every value is read as its option wants it; quotes keep a leading '!'",
                  "YAML tags are not used here");
     else
@@ -380,17 +384,21 @@ static bool on_event(struct reader *reader, struct fy_event *event)
     }
 }
 
-/* The parser's words for the two mistakes that people make most say little. */
+/* The parser's words for the mistakes that people make most say little. */
 static const struct {
-    const char *said, *hint;
-} syntax_hints[] = {
-    {"invalid multiline plain key", "check the indentation of this line, or a missing ':' before"},
-    {"invalid nested block mapping", "put a value that contains ': ' in quotes"},
-    {"cannot start with '@'", "put the value in quotes"},
-    {"cannot start with '`'", "put the value in quotes"},
-    {"closing bracket", "a '[' or '{' is not closed"},
-    {"without closing quote", "a quote is not closed"},
-    {"tab", "indent with spaces, not tabs"},
+    const char *said; /* part of its message */
+    const char *say;  /* instead; NULL: as it is */
+    const char *hint;
+} syntax_words[] = {
+    {"invalid multiline plain key", "this line does not fit to the one before",
+     "check its indentation, or a ':' that is missing above it"},
+    {"wrong indendation", "wrong indentation", "start it in the same column as its neighbours"},
+    {"invalid nested block mapping", NULL, "put a value that contains ': ' in quotes"},
+    {"cannot start with", NULL, "put the value in quotes"},
+    {"missing comma", NULL, "or a '[' or '{' before it is not closed"},
+    {"closing bracket", NULL, "a '[' or '{' is not closed"},
+    {"without closing quote", NULL, "a quote is not closed"},
+    {"tab character", NULL, "indent with spaces, not tabs"},
 };
 
 static void complain_syntax(struct reader *reader, struct fy_diag *diag)
@@ -401,14 +409,17 @@ static void complain_syntax(struct reader *reader, struct fy_diag *diag)
         complain(reader, (struct gm_place){.origin = reader->origin}, NULL, "not valid YAML");
         return;
     }
-    const char *hint = NULL;
-    for (size_t i = 0; i < GM_ARRAY_LEN(syntax_hints) && !hint; i++)
-        if (strstr(error->msg, syntax_hints[i].said))
-            hint = syntax_hints[i].hint;
+    const char *hint = NULL, *message = error->msg;
+    for (size_t i = 0; i < GM_ARRAY_LEN(syntax_words) && !hint; i++) {
+        if (!strstr(error->msg, syntax_words[i].said))
+            continue;
+        hint = syntax_words[i].hint;
+        message = syntax_words[i].say ? syntax_words[i].say : message;
+    }
     struct gm_place place = {reader->origin, error->line > 0 ? (uint32_t)error->line : 1,
                              error->column > 0 ? (uint32_t)error->column : 1, 1};
     struct gm_complaint complaint = {place, GM_CONFIG, hint};
-    gm_report_add(reader->report, &complaint, "not valid YAML: %s", error->msg);
+    gm_report_add(reader->report, &complaint, "not valid YAML: %s", message);
 }
 
 static void read_events(struct reader *reader, struct fy_parser *parser, struct fy_diag *diag)

@@ -106,9 +106,9 @@ static void an_empty_text_is_an_empty_job(void **state)
 static void what_a_job_does_not_need_is_refused(void **state)
 {
     (void)state;
-    refused("a: &x 1\n", "job.yaml:1:7: YAML anchors");
+    refused("a: &x 1\n", "job.yaml:1:5: YAML anchors");
     refused("a: *x\n", "job.yaml:1:5: YAML anchors");
-    refused("a: !!int 1\n", "job.yaml:1:10: YAML tags");
+    refused("a: !!int 1\n", "job.yaml:1:4: YAML tags");
     refused("%YAML 1.1\n---\na: 1\n", "job.yaml:1:1: YAML directives");
     refused("a: 1\n---\nb: 1\n", "job.yaml:2:1: a second YAML document");
     refused("? [a]\n: 1\n", "job.yaml:1:3: a key must be plain text");
@@ -169,7 +169,7 @@ static void the_caret_stands_under_the_place(void **state)
     struct parsed parsed;
     parse(&parsed, "a: 1\n\xc3\xa9\t: &x 2\n");
     assert_non_null(strstr(parsed.text, "      2 | \xc3\xa9\t: &x 2\n"
-                                        "        |  \t     ^\n"));
+                                        "        |  \t   ^\n"));
     drop(&parsed);
 }
 
