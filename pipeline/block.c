@@ -60,7 +60,6 @@ void gm_block_start(struct gm_block_builder *builder, uint8_t *data, size_t capa
     gm_buf_clear(&builder->strings);
     builder->n_rows = 0;
     builder->columns_seen = 0;
-    builder->any_dropped = false;
     builder->in_row = false;
 }
 
@@ -201,7 +200,6 @@ enum gm_status gm_block_row_end(struct gm_block_builder *builder, enum gm_reason
     entry->body.offset = (uint32_t)(builder->row_body_start - sizeof(struct gm_block_header));
     entry->body.n_bytes = (uint32_t)(builder->body_end - builder->row_body_start);
     if (reason != GM_REASON_NONE) {
-        builder->any_dropped = true;
         if (message) {
             entry->message = put_message(&builder->strings, message);
             if (builder->strings.failed)
@@ -330,11 +328,9 @@ size_t gm_block_seal(struct gm_block_builder *builder)
             seal_spans(builder->rows, builder->n_rows, column->span_at, data + at);
         at += builder->n_rows * column->value_bytes;
     }
-    if (builder->any_dropped) {
-        at = pad8(data, at);
-        header.reasons_offset = (uint32_t)at;
-        at = seal_reasons(builder, at);
-    }
+    at = pad8(data, at);
+    header.reasons_offset = (uint32_t)at;
+    at = seal_reasons(builder, at);
     GM_ASSERT(at <= builder->capacity_bytes);
     header.n_bytes = (uint32_t)at;
     memcpy(data, &header, sizeof header);

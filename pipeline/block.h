@@ -31,7 +31,7 @@ struct gm_block_header {
     uint32_t n_rows;
     uint32_t n_columns;
     uint32_t columns_offset; /* of struct gm_block_column[n_columns] */
-    uint32_t reasons_offset; /* of uint16_t[n_rows]; 0: no row was dropped */
+    uint32_t reasons_offset; /* of uint16_t[n_rows] */
     uint32_t bodies_offset, bodies_bytes;
     uint32_t strings_offset, strings_bytes; /* valid UTF-8 as a whole */
     uint32_t reserved[6];
@@ -75,7 +75,6 @@ struct gm_block_builder {
     uint32_t n_rows;
     uint32_t rows_capacity;
     uint32_t columns_seen; /* bit per column that has a value */
-    bool any_dropped;
     bool in_row;
 };
 
@@ -107,6 +106,10 @@ void gm_block_row_abort(struct gm_block_builder *builder);
 struct gm_view gm_block_row_view(const struct gm_block_builder *builder);
 /* Writes tables and header; returns the used bytes. At least one row. */
 size_t gm_block_seal(struct gm_block_builder *builder);
+
+/* Marks one row of a sealed block as dropped: the supervisor's word about a record that killed its
+ * workers. A block too damaged for it, or a row outside it, is left alone. */
+void gm_block_mark(uint8_t *data, size_t n_bytes, uint32_t row, enum gm_reason reason);
 
 /* Fills an empty batch with views into the block (input columns and reasons). GM_INTERNAL: the
  * block is malformed. Strings that are not valid UTF-8 are malformed. */

@@ -210,3 +210,12 @@ enum gm_status gm_block_open(const uint8_t *data, size_t n_bytes, struct gm_batc
         gm_batch_reset(batch);
     return status;
 }
+
+void gm_block_mark(uint8_t *data, size_t n_bytes, uint32_t row, enum gm_reason reason)
+{
+    struct reader reader = {.data = data};
+    uint16_t value = (uint16_t)reason;
+    if (read_header(&reader, n_bytes) == GM_OK && reader.header.reasons_offset != 0 &&
+        row < reader.header.n_rows)
+        memcpy(data + reader.header.reasons_offset + row * sizeof value, &value, sizeof value);
+}

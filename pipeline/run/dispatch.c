@@ -194,7 +194,10 @@ static enum gm_status grant(struct gm_engine *engine, struct gm_slot *slot, stru
     if (status != GM_OK)
         return status;
     slot->needs = false;
-    if (!container && unit) {
+    if (container) {
+        GM_ASSERT(slot->n_granted < GM_MAX_GRANTED);
+        slot->granted[slot->n_granted++] = span.page;
+    } else if (unit) {
         gm_units_release_out(engine, unit);
         unit->out = (struct gm_block_ref){slot->arena, span.page, span.n_bytes, true};
     }

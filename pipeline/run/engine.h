@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #define GM_MAX_LEASES 6        /* per worker */
+#define GM_MAX_GRANTED 8
 #define GM_SOLO_DEATHS 3       /* alone, then the record is poison */
 #define GM_ARENA_FETCH 0u
 
@@ -75,9 +76,11 @@ struct gm_unit {
     struct gm_slot *slot;
     uint64_t leased_ns;
     bool probe;                /* leased, or to be leased, alone for the suspect row */
+    bool has_suspect;
     uint64_t suspect;          /* row or member */
     uint32_t solo_deaths, probe_passes;
     bool by_deadline;
+    bool keep_in;              /* the input block is still needed by the writer (quarantine) */
     uint64_t spill_offset;
 };
 
@@ -127,6 +130,8 @@ struct gm_slot {
     bool needs;                /* waits for a block */
     uint64_t need_lease;
     uint32_t need_bytes;
+    uint32_t granted[GM_MAX_GRANTED]; /* blocks for a container that have not come back yet */
+    uint32_t n_granted;
     bool cancelling;
     uint64_t seen_lease, seen_row, seen_beat, seen_ms; /* for the deadline */
     bool deadline_kill;
@@ -227,6 +232,8 @@ enum gm_status gm_spill_waiting(struct gm_engine *engine, struct gm_slot *slot,
                                 struct gm_err *err);
 enum gm_status gm_writer_message(struct gm_engine *engine, const struct gm_desc *desc,
                                  struct gm_err *err);
+/* Lets the writer copy the suspect record's bytes into quarantine/. */
+enum gm_status gm_quarantine(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err);
 enum gm_status gm_finish_writer(struct gm_engine *engine, unsigned flags, struct gm_err *err);
 
 /* ---- spawn.c ---- */

@@ -5,7 +5,7 @@
  *   worker -> supervisor   DONE   NEED   EMIT
  *   supervisor -> fetch    GRANT  HEAD   STOP
  *   fetch -> supervisor    SEGMENT  NEED  END
- *   supervisor -> writer   WRITE  SPILL  WRITE_SPILLED  FINISH  STOP
+ *   supervisor -> writer   WRITE  QUARANTINE  SPILL  WRITE_SPILLED  FINISH  STOP
  *   writer -> supervisor   WRITTEN  SPILLED  COMMITTED  FINISHED
  *
  * The supervisor checks everything that a child sends: lease ids against its private table, pages
@@ -33,6 +33,7 @@ enum gm_desc_kind {
     GM_DESC_SEGMENT,
     GM_DESC_END,
     GM_DESC_WRITE,
+    GM_DESC_QUARANTINE,
     GM_DESC_SPILL,
     GM_DESC_WRITE_SPILLED,
     GM_DESC_FINISH,

@@ -20,6 +20,7 @@
 
 #define LINES_BYTES (64u * 1024u) /* of a block, kept for the output part */
 #define TEXT_SHOWN_BYTES 8192u    /* of a URL in a line */
+#define ROW_SLACK_BYTES 256u      /* at least what a row takes in the tables */
 #define NO_ROUTE (-1)
 
 /* Rows [first, end) of the task and what becomes of them. */
@@ -161,12 +162,15 @@ static bool is_inline(const struct gm_feed *feed, const struct gm_feed_item *ite
     return feed->plan->routes[route].kind == GM_ROUTE_CHAIN || item->fetched.fd < 0;
 }
 
-/* Bytes that this row adds to a content block. */
-static size_t row_bytes(const struct gm_feed *feed, const struct gm_feed_item *item, int route)
+/* Bytes that this row adds to a content block; the first one pays for the block's tables too. */
+static size_t row_bytes(const struct gm_feed *feed, const struct gm_feed_item *item, int route,
+                        bool first)
 {
     struct gm_row row = row_of(item);
-    return gm_block_need_bytes(&row,
-                               is_inline(feed, item, route) ? item->fetched.n_bytes : 0);
+    size_t n_bytes =
+        gm_block_need_bytes(&row, is_inline(feed, item, route) ? item->fetched.n_bytes : 0);
+    const struct gm_row empty = {0};
+    return first ? n_bytes : n_bytes - gm_block_need_bytes(&empty, 0) + ROW_SLACK_BYTES;
 }
 
 /* The next segment of the task from row `first`; a pure function of the items. */
@@ -184,7 +188,7 @@ static void measure(struct gm_feed *feed, struct gm_feed_task *task, uint32_t fi
             return;
         if (route != NO_ROUTE) {
             bool container = feed->plan->routes[route].kind == GM_ROUTE_SPLIT;
-            size_t n_bytes = row_bytes(feed, item, route);
+            size_t n_bytes = row_bytes(feed, item, route, segment->route == NO_ROUTE);
             bool fits = segment->body_bytes + n_bytes <= GM_BLOCK_BYTES - LINES_BYTES;
             if (segment->route != NO_ROUTE && (container || route != segment->route || !fits))
                 return;
