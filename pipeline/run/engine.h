@@ -192,7 +192,6 @@ struct gm_engine {
 int gm_cursor_compare(uint64_t task, uint32_t segment, uint32_t sub, const struct gm_cursor *at);
 /* Records a segment as fetch reported it; units before the resume point are dropped. */
 enum gm_status gm_units_segment(struct gm_engine *engine, const struct gm_desc *desc, int fd,
-                                struct gm_err *err);
 /* A block that a container emitted. */
 enum gm_status gm_units_emit(struct gm_engine *engine, struct gm_unit *container,
                              const struct gm_desc *desc, uint32_t arena, struct gm_err *err);
@@ -228,8 +227,7 @@ enum gm_status gm_check_deadlines(struct gm_engine *engine, uint64_t now_ms, str
 /* ---- commit.c ---- */
 /* A finished unit: to the writer when its turn has come, to the spill when it must wait. */
 enum gm_status gm_commit(struct gm_engine *engine, struct gm_err *err);
-enum gm_status gm_spill_waiting(struct gm_engine *engine, struct gm_slot *slot,
-                                struct gm_err *err);
+enum gm_status gm_spill_waiting(struct gm_engine *engine, struct gm_err *err);
 enum gm_status gm_writer_message(struct gm_engine *engine, const struct gm_desc *desc,
                                  struct gm_err *err);
 /* Lets the writer copy the suspect record's bytes into quarantine/. */

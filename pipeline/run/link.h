@@ -18,9 +18,11 @@ struct gm_link_shared {
     _Atomic uint64_t cur_lease; /* lease in work */
     _Atomic uint64_t cur_row;   /* record in work + 1; 0 between records */
     _Atomic uint64_t beat;      /* moves while long work without records goes on */
-    _Atomic uint64_t n_items;   /* fetch: items finished, for progress */
+    /* For progress. fetch: items finished, bytes, retries; writer: records, bytes, rejected */
+    _Atomic uint64_t n_items;
     _Atomic uint64_t n_bytes;
-    _Atomic uint64_t n_retries;
+    _Atomic uint64_t n_retries; /* writer: rejected */
+    _Atomic uint64_t n_failed;
 };
 
 /* One end. */

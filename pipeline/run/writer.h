@@ -1,0 +1,32 @@
+/* The writer process: appends finished output blocks in the order in which the supervisor sends
+ * them, commits in groups, keeps on disk what must wait, and completes the run. It is the only
+ * process that touches the output folder. Its file side is output.h. */
+#ifndef GM_RUN_WRITER_H
+#define GM_RUN_WRITER_H
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "run/link.h"
+#include "run/output.h"
+#include "run/plan.h"
+#include "run/pool.h"
+#include <stdint.h>
+
+struct gm_writer_setup {
+    const struct gm_plan *plan;
+    struct gm_link *link;
+    struct gm_pool **arenas;
+    uint32_t n_arenas;
+    struct gm_output_config output;
+    int spill_fd;              /* unlinked file for results that wait */
+    uint32_t epoch;
+};
+
+/* Streams of a plan for struct gm_output_config; n_streams <= GM_MAX_STREAMS. */
+void gm_writer_streams(const struct gm_plan *plan, struct gm_output_stream *streams,
+                       uint32_t *n_streams);
+
+/* main of the writer process; context is a struct gm_writer_setup. */
+int gm_writer_main(void *setup);
+
+#endif
