@@ -2,11 +2,13 @@
  * worker's arena while there is room, and past that in the writer's spill file, so that neither
  * workers nor downloads stop. The ordered gate sits in front of it. */
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "block.h"
 #include "out.h"
 #include "run/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_WRITING  40u /* unanswered WRITE messages; leaves ring slots for spills */
@@ -22,24 +24,28 @@ static bool needs_gate(const struct gm_engine *engine, const struct gm_unit *uni
     return unit->route >= 0 && engine->plan->routes[unit->route].gate_stage >= 0 && !unit->gated;
 }
 
-/* The keys that hop 1 handed out: 16 bytes a row, zeros for rows that are out already. */
-static enum gm_status find_keys(const struct gm_engine *engine, const struct gm_unit *unit,
-                                const uint8_t **keys, uint32_t *n_keys, struct gm_err *err)
+enum gm_status gm_take_keys(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
     const uint8_t *data = gm_pool_data(engine->arenas[unit->out.arena], unit->out.page);
+    const uint8_t *name, *keys = NULL;
     struct gm_out_header header;
-    struct gm_out_part part;
-    const uint8_t *name;
+    struct gm_out_part part = {0};
     size_t offset = sizeof header;
-    *n_keys = 0;
     enum gm_status status = gm_out_check(data, unit->out.n_bytes, &header, err);
     if (status == GM_OK)
-        status = gm_out_next(data, unit->out.n_bytes, &offset, &part, &name, keys, err);
-    if (status == GM_OK && part.stream == GM_STREAM_KEYS)
-        *n_keys = part.n_bytes / GM_GATE_KEY_BYTES;
+        status = gm_out_next(data, unit->out.n_bytes, &offset, &part, &name, &keys, err);
+    if (status == GM_OK && part.stream == GM_STREAM_KEYS) {
+        unit->keys = malloc(part.n_bytes + 1u);
+        if (!unit->keys)
+            return gm_err_set(err, GM_NOMEM, "no memory for the keys of a block");
+        memcpy(unit->keys, keys, part.n_bytes);
+        unit->n_keys = part.n_bytes / GM_GATE_KEY_BYTES;
+    }
+    gm_units_release_out(engine, unit);
     return status == GM_END ? GM_OK : status;
 }
 
+/* Rows that are out already have a key of zeros. */
 static enum gm_status pass_gate(struct gm_engine *engine, struct gm_unit *unit,
                                 struct gm_err *err)
 {
@@ -47,11 +53,9 @@ static enum gm_status pass_gate(struct gm_engine *engine, struct gm_unit *unit,
     const struct gm_plan_route *route = &engine->plan->routes[unit->route];
     enum gm_reason reason = route->stages[route->gate_stage].stage->gate_reason;
     uint8_t *block = gm_pool_data(engine->arenas[unit->in.arena], unit->in.page);
-    const uint8_t *keys;
-    uint32_t n_keys;
-    enum gm_status status = find_keys(engine, unit, &keys, &n_keys, err);
-    for (uint32_t row = 0; row < n_keys && status == GM_OK; row++) {
-        const uint8_t *key = keys + (size_t)row * GM_GATE_KEY_BYTES;
+    enum gm_status status = GM_OK;
+    for (uint32_t row = 0; row < unit->n_keys && status == GM_OK; row++) {
+        const uint8_t *key = unit->keys + (size_t)row * GM_GATE_KEY_BYTES;
         bool is_new = true;
         if (memcmp(key, none, sizeof none) != 0)
             status = gm_gate_pass(&engine->gate, key, &is_new, err);
@@ -61,6 +65,8 @@ static enum gm_status pass_gate(struct gm_engine *engine, struct gm_unit *unit,
     if (status != GM_OK)
         return status;
     unit->gated = true;
+    free(unit->keys);
+    unit->keys = NULL;
     return gm_requeue(engine, unit, err);
 }
 
@@ -137,7 +143,6 @@ enum gm_status gm_commit(struct gm_engine *engine, struct gm_err *err)
     return status == GM_AGAIN ? GM_OK : status;
 }
 
-/* Only what a worker's arena holds; lines of fetch share their block with its content. */
 static enum gm_status spill(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
     struct gm_desc desc = {.kind = GM_DESC_SPILL,
@@ -198,6 +203,7 @@ static enum gm_status on_written(struct gm_engine *engine, struct gm_unit *unit,
     if (unit->state != GM_UNIT_WRITING || unit->owner->first != unit)
         return gm_err_set(err, GM_INTERNAL, "the writer answered out of order");
     engine->committed = (struct gm_cursor){unit->task, unit->segment, unit->sub + 1};
+    engine->moved_ms = gm_now_ms();
     engine->n_writing--;
     gm_units_free(engine, unit);
     return GM_OK;

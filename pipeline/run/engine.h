@@ -29,9 +29,10 @@
 #include "run/worker.h"
 #include "run/writer.h"
 #include <stdbool.h>
+#include <signal.h>
 #include <stdint.h>
 
-#define GM_MAX_LEASES 6        /* per worker */
+#define GM_MAX_LEASES  4       /* per worker */
 #define GM_MAX_GRANTED 8
 #define GM_SOLO_DEATHS 3       /* alone, then the record is poison */
 #define GM_ARENA_FETCH 0u
@@ -66,6 +67,8 @@ struct gm_unit {
     bool in_shared;            /* input block is the segment's */
     bool out_shared;
     bool gated;                /* hop 1 is behind it */
+    uint8_t *keys;             /* what hop 1 handed out, until the gate has seen it; owned */
+    uint32_t n_keys;
 
     bool container;            /* in.* is a container; emits units of its own */
     int fd;                    /* of a container; -1: inline */
@@ -138,11 +141,12 @@ struct gm_slot {
     uint32_t n_early_deaths;   /* in a row, without a finished lease */
     uint64_t respawn_ms;
     double block_ns;           /* smoothed time of one lease */
+    uint64_t last_done_ns;
 };
 
 struct gm_engine {
     const struct gm_plan *plan;
-    const struct gm_run_folder *folder;
+    const void *folder;
     struct gm_progress *progress;
     struct gm_progress_state shown;
 
@@ -172,6 +176,7 @@ struct gm_engine {
     struct gm_writer_setup writer_setup;
     struct gm_gate gate;
     bool has_gate;
+    uint64_t moved_ms;          /* last time that the commit cursor moved */
     uint32_t fetch_needs_small, fetch_needs_large;
     uint64_t head_sent, durable_sent;
     int epoll_fd, signal_fd;
@@ -183,9 +188,14 @@ struct gm_engine {
     bool restart;               /* fetch or writer died: all down, resume from the journal */
     uint64_t next_sample_ms;
     uint64_t peak_memory_bytes, cpu_ns;
+    enum gm_sandbox_state sandbox;
     uint32_t n_deaths;
     bool fetch_ended;
-    struct gm_err fatal;        /* first failure that ends the run */
+    bool failed;
+    struct gm_err fatal;        /* why, if failed */
+    struct gm_control_message message; /* scratch */
+    int received_fd;            /* of a container, until its segment arrives; -1: none */
+    uint64_t received_key;
 };
 
 /* ---- units.c ---- */
@@ -225,7 +235,9 @@ enum gm_status gm_probe_passed(struct gm_engine *engine, struct gm_unit *unit,
 enum gm_status gm_check_deadlines(struct gm_engine *engine, uint64_t now_ms, struct gm_err *err);
 
 /* ---- commit.c ---- */
-/* A finished unit: to the writer when its turn has come, to the spill when it must wait. */
+/* Hop 1 of a unit has come back: its keys are taken out of the worker's arena. */
+enum gm_status gm_take_keys(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err);
+/* Finished units to the gate and to the writer, as far as their turn has come. */
 enum gm_status gm_commit(struct gm_engine *engine, struct gm_err *err);
 enum gm_status gm_spill_waiting(struct gm_engine *engine, struct gm_err *err);
 enum gm_status gm_writer_message(struct gm_engine *engine, const struct gm_desc *desc,
@@ -237,10 +249,21 @@ enum gm_status gm_finish_writer(struct gm_engine *engine, unsigned flags, struct
 /* ---- spawn.c ---- */
 enum gm_status gm_spawn_all(struct gm_engine *engine, struct gm_err *err);
 enum gm_status gm_spawn_slot(struct gm_engine *engine, struct gm_slot *slot, struct gm_err *err);
-enum gm_status gm_watch_child(struct gm_engine *engine, struct gm_child *child,
-                              struct gm_link *link, struct gm_err *err);
+/* Asks all children to stop, kills what is left after a moment, reaps all. */
+void gm_stop_all(struct gm_engine *engine);
 void gm_kill_all(struct gm_engine *engine);
+/* What an epoll event is about: kind in the upper half, slot number (or GM_EVENT_FETCH, _WRITER) below. */
+enum gm_event_kind { GM_EVENT_SIGNAL, GM_EVENT_BELL, GM_EVENT_DEATH, GM_EVENT_CONTROL };
+#define GM_EVENT_FETCH  0xfffffff0u
+#define GM_EVENT_WRITER 0xfffffff1u
 void gm_engine_free_processes(struct gm_engine *engine);
+
+/* ---- messages.c ---- */
+/* Takes everything that children have put into their rings; *any tells whether there was something. */
+enum gm_status gm_take_messages(struct gm_engine *engine, bool *any, struct gm_err *err);
+/* Log lines, hello, last words. */
+enum gm_status gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title,
+                               struct gm_err *err);
 
 /* ---- supervisor.c ---- */
 /* Runs until done, drained, failed, or until a restart is needed (engine->restart). */

@@ -316,6 +316,7 @@ void gm_units_free(struct gm_engine *engine, struct gm_unit *unit)
     if (!segment->first)
         segment->last_unit = NULL;
     engine->n_units--;
+    free(unit->keys);
     free(unit);
 }
 

@@ -1,5 +1,5 @@
-/* See worker.h. Order at the start: attach, unmap what is not ours, open stages and sinks (they may
- * still read files), then the sandbox, then hello. */
+/* See worker.h. Order at the start: attach, open stages and sinks (they may still read files), then the
+ * sandbox, then hello. */
 #include "run/worker.h"
 
 #include "base/assert.h"
@@ -62,19 +62,6 @@ enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t
     return status;
 }
 
-/* Inputs may come from fetch and from every split worker; other workers' outputs are nobody's business. */
-static enum gm_status limit_mappings(const struct gm_worker_setup *setup, struct gm_err *err)
-{
-    for (uint32_t i = 0; i < setup->n_arenas; i++) {
-        if (i == setup->own_arena)
-            continue;
-        enum gm_status status = gm_shm_make_readonly(&setup->arenas[i]->shm, err);
-        if (status != GM_OK)
-            return status;
-    }
-    return GM_OK;
-}
-
 static enum gm_status next_desc(struct gm_worker *worker, struct gm_desc *desc, struct gm_err *err)
 {
     if (worker->n_pending == 0)
@@ -135,9 +122,7 @@ int gm_worker_main(void *context)
     worker->setup = setup;
     gm_link_attach_child(setup->link, &worker->port);
     gm_control_log_to(worker->port.control_fd);
-    enum gm_status status = limit_mappings(setup, &err);
-    if (status == GM_OK)
-        status = kinds[worker->route->kind].open(worker, &err);
+    enum gm_status status = kinds[worker->route->kind].open(worker, &err);
     if (status == GM_OK)
         status = enter_sandbox(worker, &err);
     if (status == GM_OK)
