@@ -152,8 +152,9 @@ struct gm_engine {
 
     /* order */
     struct gm_task tasks[GM_TASK_WINDOW + 1];
-    struct gm_cursor committed; /* next unit to write */
-    struct gm_cursor gate_at;
+    struct gm_cursor gate_at;   /* next unit for the gate; the first of the three */
+    struct gm_cursor sent;      /* next unit for the writer */
+    struct gm_cursor committed; /* next unit that the writer has to acknowledge; the last */
     struct gm_cursor resume;    /* as the journal said at the start */
     uint32_t resume_row;
     uint64_t durable_task;
@@ -202,6 +203,7 @@ struct gm_engine {
 int gm_cursor_compare(uint64_t task, uint32_t segment, uint32_t sub, const struct gm_cursor *at);
 /* Records a segment as fetch reported it; units before the resume point are dropped. */
 enum gm_status gm_units_segment(struct gm_engine *engine, const struct gm_desc *desc, int fd,
+                                struct gm_err *err);
 /* A block that a container emitted. */
 enum gm_status gm_units_emit(struct gm_engine *engine, struct gm_unit *container,
                              const struct gm_desc *desc, uint32_t arena, struct gm_err *err);
@@ -266,7 +268,9 @@ enum gm_status gm_take_control(struct gm_engine *engine, struct gm_port *port, c
                                struct gm_err *err);
 
 /* ---- supervisor.c ---- */
-/* Runs until done, drained, failed, or until a restart is needed (engine->restart). */
+/* Runs until done, drained, failed, or until a restart is needed (engine->restart). The caller has
+ * set plan, progress, feed_setup (snapshot, folders, start), writer_setup (output), resume and
+ * resume_row; everything else is made and taken down here. GM_STOPPED after a drain or a second signal. */
 enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err);
 
 #endif
