@@ -1,0 +1,116 @@
+/* See step.h. */
+#include "run/step.h"
+
+#include "base/assert.h"
+#include "base/fs.h"
+#include "ipc/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct start {
+    const struct gm_step *step;
+    int control_fd;
+    sigset_t old_mask;
+};
+
+static int step_main(void *context)
+{
+    const struct start *start = context;
+    struct gm_err err = {0};
+    sigprocmask(SIG_SETMASK, &start->old_mask, NULL);
+    gm_control_log_to(start->control_fd);
+    enum gm_status status = start->step->main(start->step->context, &err);
+    if (status != GM_OK)
+        gm_control_send(start->control_fd, GM_CONTROL_FATAL, 0, &err, sizeof err, -1,
+                        GM_CONTROL_WAIT, NULL);
+    return gm_status_exit_code(status);
+}
+
+/* Log lines go on; last words are kept. */
+static void take_control(int fd, struct gm_control_message *message, struct gm_err *last_words)
+{
+    while (gm_control_receive(fd, message, GM_CONTROL_NOWAIT, NULL) == GM_OK) {
+        if (message->kind == GM_CONTROL_LOG && message->n_bytes > 0)
+            gm_log((enum gm_log_level)message->data[0], "%s", (const char *)message->data + 1);
+        if (message->kind == GM_CONTROL_FATAL && message->n_bytes == sizeof *last_words)
+            memcpy(last_words, message->data, sizeof *last_words);
+        gm_close(&message->fd);
+    }
+}
+
+static enum gm_status wait_for(struct gm_child *child, int control_fd, int signal_fd,
+                               struct gm_err *err)
+{
+    struct gm_control_message *message = malloc(sizeof *message);
+    struct gm_err last_words = {0};
+    struct gm_obituary obituary = {0};
+    bool stopped = false;
+    if (!message)
+        return gm_err_set(err, GM_NOMEM, "no memory to wait for a child");
+    struct pollfd polled[] = {{.fd = child->pidfd, .events = POLLIN},
+                              {.fd = signal_fd, .events = POLLIN},
+                              {.fd = control_fd, .events = POLLIN}};
+    do {
+        if (poll(polled, GM_ARRAY_LEN(polled), -1) < 0 && errno != EINTR)
+            break;
+        take_control(control_fd, message, &last_words);
+        if (polled[2].revents & POLLHUP)
+            polled[2].fd = -1;
+        stopped = (polled[1].revents & POLLIN) != 0;
+    } while (!stopped && !gm_child_reap(child, &obituary));
+    take_control(control_fd, message, &last_words);
+    gm_child_kill(child, NULL);
+    free(message);
+    if (stopped)
+        return gm_err_set(err, GM_STOPPED, "stopped; run again to resume");
+    last_words.text[GM_ERR_TEXT_BYTES - 1] = '\0';
+    if (last_words.status != GM_OK && err)
+        *err = last_words;
+    if (last_words.status != GM_OK)
+        return last_words.status;
+    if (obituary.death != GM_DEATH_EXIT || obituary.code != 0)
+        return gm_err_set(err, GM_INTERNAL, "%s", obituary.text);
+    return GM_OK;
+}
+
+enum gm_status gm_step_run(const struct gm_step *step, struct gm_err *err)
+{
+    int control_fd = -1, child_fd = -1;
+    int keep[7];
+    sigset_t mask;
+    struct gm_child child = GM_CHILD_INIT;
+    struct start start = {.step = step};
+    GM_ASSERT(step->n_keep_fds < GM_ARRAY_LEN(keep));
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
+    enum gm_status status = gm_control_pair(&control_fd, &child_fd, err);
+    if (status != GM_OK)
+        return status;
+    sigprocmask(SIG_BLOCK, &mask, &start.old_mask);
+    int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    start.control_fd = child_fd;
+    if (step->n_keep_fds > 0)
+        memcpy(keep, step->keep_fds, step->n_keep_fds * sizeof keep[0]);
+    keep[step->n_keep_fds] = child_fd;
+    struct gm_child_spec spec = {.title = step->title,
+                                 .keep_fds = keep,
+                                 .n_keep_fds = step->n_keep_fds + 1,
+                                 .main = step_main,
+                                 .context = &start};
+    status = gm_child_start(&spec, &child, err);
+    gm_close(&child_fd);
+    if (status == GM_OK)
+        status = wait_for(&child, control_fd, signal_fd, err);
+    gm_close(&control_fd);
+    gm_close(&signal_fd);
+    sigprocmask(SIG_SETMASK, &start.old_mask, NULL);
+    return status;
+}
