@@ -26,7 +26,7 @@ struct record {
 };
 struct end_record {
     uint32_t n_bytes, reserved;
-    uint64_t n_items, n_unchanged, hash;
+    uint64_t n_items, n_unchanged, n_removed, hash;
 };
 enum { N_STRINGS = 6 };
 
@@ -55,7 +55,7 @@ enum gm_status gm_snapshot_begin(struct gm_lister_sink *sink, int fd, gm_previou
 
 enum gm_status gm_snapshot_end(struct gm_lister_sink *sink, struct gm_err *err)
 {
-    struct end_record end = {0, 0, sink->n_items, sink->n_unchanged, sink->hash};
+    struct end_record end = {0, 0, sink->n_items, sink->n_unchanged, sink->n_removed, sink->hash};
     gm_buf_append(&sink->buf, &end, sizeof end);
     enum gm_status status = flush(sink, err);
     if (status == GM_OK)
@@ -139,7 +139,7 @@ enum gm_status gm_snapshot_info(int fd, struct gm_snapshot_info *info, struct gm
         return status;
     if (n_read != sizeof end || end.n_bytes != 0)
         return gm_err_set(err, GM_INPUT, "the list of items is cut off");
-    *info = (struct gm_snapshot_info){end.n_items, end.n_unchanged, end.hash};
+    *info = (struct gm_snapshot_info){end.n_items, end.n_unchanged, end.n_removed, end.hash};
     return GM_OK;
 }
 

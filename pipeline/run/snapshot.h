@@ -35,6 +35,7 @@ struct gm_lister_sink {
     struct gm_buf buf;
     uint64_t n_items;
     uint64_t n_unchanged;
+    uint64_t n_removed;           /* set by the caller before the end */
     uint64_t hash;
     gm_previous_lookup *lookup;   /* NULL: first generation */
     void *lookup_context;
@@ -57,6 +58,7 @@ struct gm_snapshot {
 struct gm_snapshot_info {
     uint64_t n_items;
     uint64_t n_unchanged;         /* items left out because they have not changed */
+    uint64_t n_removed;           /* items of the last generation that are gone */
     uint64_t hash;
 };
 

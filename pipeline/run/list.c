@@ -1,0 +1,98 @@
+/* See list.h. */
+#include "run/list.h"
+
+#include "base/fs.h"
+#include "ipc/sandbox.h"
+#include "run/index.h"
+#include "run/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TEMPORARY GM_SNAPSHOT_NAME ".tmp"
+
+struct listing {
+    const struct gm_plan *plan;
+    const char *folder;
+    int fd;          /* of the snapshot */
+    int removed_fd;  /* -1: nothing to compare with */
+    int stdin_fd;
+};
+
+static enum gm_status enter_sandbox(const struct listing *listing, struct gm_err *err)
+{
+    struct gm_sandbox sandbox = {.profile = GM_SANDBOX_LISTER,
+                                 .mode = listing->plan->job.sandbox,
+                                 .max_file_bytes = UINT64_MAX,
+                                 .write_dir_fd = -1};
+    enum gm_sandbox_state state;
+    return gm_sandbox_enter(&sandbox, &state, err);
+}
+
+static enum gm_status list_main(void *context, struct gm_err *err)
+{
+    const struct listing *listing = context;
+    const struct gm_plan *plan = listing->plan;
+    struct gm_index *index = NULL;
+    struct gm_lister_sink sink;
+    enum gm_status status = GM_OK;
+    if (listing->removed_fd >= 0)
+        status = gm_index_open(listing->folder, &index, err);
+    if (status == GM_OK)
+        status = enter_sandbox(listing, err);
+    if (status == GM_OK)
+        status = gm_snapshot_begin(&sink, listing->fd, index ? gm_index_lookup : NULL, index, err);
+    for (uint32_t i = 0; i < plan->n_sources && status == GM_OK; i++) {
+        status = plan->sources[i].lister->list(plan->sources[i].opts, listing->stdin_fd, &sink, err);
+        if (status != GM_OK)
+            gm_err_add(err, "source %u (%s)", i + 1, plan->sources[i].lister->name);
+    }
+    if (status == GM_OK && index)
+        status = gm_index_removed(index, listing->removed_fd, &sink.n_removed, err);
+    if (status == GM_OK)
+        status = gm_snapshot_end(&sink, err);
+    gm_index_close(index);
+    return status;
+}
+
+static enum gm_status publish(struct gm_folder *folder, struct gm_err *err)
+{
+    if (renameat(folder->generation_fd, TEMPORARY, folder->generation_fd, GM_SNAPSHOT_NAME) != 0)
+        return gm_err_sys(err, GM_IO, errno, "%s: %s", folder->path, GM_SNAPSHOT_NAME);
+    return gm_sync_dir(folder->generation_fd, ".", err);
+}
+
+enum gm_status gm_list_sources(const struct gm_plan *plan, struct gm_folder *folder, bool compare,
+                               struct gm_snapshot_info *info, struct gm_err *err)
+{
+    struct listing listing = {
+        .plan = plan, .folder = folder->path, .fd = -1, .removed_fd = -1, .stdin_fd = -1};
+    const int create = O_RDWR | O_CREAT | O_TRUNC;
+    enum gm_status status =
+        gm_open_at(folder->generation_fd, TEMPORARY, create, &listing.fd, err);
+    if (status == GM_OK && compare)
+        status = gm_open_at(folder->generation_fd, GM_REMOVED_NAME, create, &listing.removed_fd,
+                            err);
+    listing.stdin_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    int keep[3];
+    unsigned n_keep = 0;
+    const int fds[] = {listing.fd, listing.removed_fd, listing.stdin_fd};
+    for (size_t i = 0; i < GM_ARRAY_LEN(fds); i++)
+        if (fds[i] >= 0)
+            keep[n_keep++] = fds[i];
+    const struct gm_step step = {"list", keep, n_keep, list_main, &listing};
+    if (status == GM_OK)
+        status = gm_step_run(&step, err);
+    if (status == GM_OK && listing.removed_fd >= 0)
+        status = gm_sync_data(listing.removed_fd, GM_REMOVED_NAME, err);
+    if (status == GM_OK)
+        status = gm_snapshot_info(listing.fd, info, err);
+    if (status == GM_OK)
+        status = publish(folder, err);
+    gm_close(&listing.fd);
+    gm_close(&listing.removed_fd);
+    gm_close(&listing.stdin_fd);
+    return status;
+}

@@ -1,0 +1,430 @@
+/* See run.h. Reads from top to bottom like the life of a run: folder, listing, engine (again after the
+ * death of one of its keepers), manifest, index. */
+#include "run/run.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "run/engine.h"
+#include "run/folder.h"
+#include "run/index.h"
+#include "run/list.h"
+#include "run/manifest.h"
+#include "run/step.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MAX_RESTARTS_IN_PLACE 5 /* without a step forward */
+
+struct run {
+    const struct gm_plan *plan;
+    struct gm_progress *progress;
+    struct gm_run_summary *summary;
+    struct gm_folder folder;
+    struct gm_snapshot_info info;
+    int snapshot_fd, hold_fd, spill_fd;
+    struct gm_output_stream streams[GM_MAX_STREAMS];
+    struct gm_output_config output;
+    struct gm_output_state state; /* as of the last look */
+    bool has_previous;
+    uint8_t previous_sha256[GM_SHA256_BYTES];
+    enum gm_sandbox_state sandbox;
+};
+
+/* ---- before the engine ---- */
+
+/* A finished run: is it the same job, and is there anything new? GM_END: nothing. */
+static enum gm_status begin_next(struct run *run, struct gm_err *err)
+{
+    struct gm_manifest manifest = {0};
+    enum gm_status status = gm_manifest_read(&manifest, run->folder.generation_fd,
+                                             run->folder.path, run->previous_sha256, err);
+    if (status != GM_OK)
+        return status;
+    bool same = memcmp(manifest.config_sha256, run->plan->config_digest, GM_SHA256_BYTES) == 0;
+    gm_manifest_free(&manifest);
+    if (!same)
+        return gm_err_set(err, GM_CONFIG,
+                          "%s holds the outputs of another configuration: give this job another "
+                          "out: folder, or move the old one away",
+                          run->folder.path);
+    run->has_previous = true;
+    status = gm_folder_next(&run->folder, err);
+    if (status == GM_OK)
+        status = gm_list_sources(run->plan, &run->folder, true, &run->info, err);
+    if (status != GM_OK || run->info.n_items > 0 || run->info.n_removed > 0)
+        return status;
+    status = gm_folder_drop(&run->folder, err);
+    run->summary->n_unchanged = run->info.n_unchanged;
+    return status == GM_OK ? GM_END : status;
+}
+
+static enum gm_status update_index(struct run *run, struct gm_err *err);
+
+static enum gm_status begin_first(struct run *run, struct gm_err *err)
+{
+    run->folder.generation = 1;
+    return gm_list_sources(run->plan, &run->folder, false, &run->info, err);
+}
+
+static enum gm_status read_previous_digest(struct run *run, struct gm_err *err)
+{
+    struct gm_manifest manifest = {0};
+    char name[GM_GENERATION_NAME_BYTES];
+    int fd = -1;
+    if (run->folder.generation <= 1 || run->has_previous)
+        return GM_OK;
+    enum gm_status status =
+        gm_open_at(run->folder.fd, gm_generation_name(run->folder.generation - 1, name),
+                   O_RDONLY | O_DIRECTORY, &fd, err);
+    if (status == GM_OK)
+        status = gm_manifest_read(&manifest, fd, run->folder.path, run->previous_sha256, err);
+    run->has_previous = status == GM_OK;
+    gm_manifest_free(&manifest);
+    gm_close(&fd);
+    return status;
+}
+
+/* First run, resumed run, or next generation. GM_END: nothing to do. */
+static enum gm_status begin(struct run *run, struct gm_err *err)
+{
+    struct gm_folder *folder = &run->folder;
+    enum gm_status status = gm_folder_open(run->plan->job.out, folder, err);
+    if (status != GM_OK)
+        return status;
+    bool listed =
+        faccessat(folder->generation_fd, GM_SNAPSHOT_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (folder->generation == 0) {
+        status = begin_first(run, err);
+    } else if (folder->complete) {
+        status = update_index(run, err);
+        if (status == GM_OK)
+            status = begin_next(run, err);
+    } else if (!listed) { /* stopped while it listed the sources of a later generation */
+        status = gm_folder_drop(folder, err);
+        if (status == GM_OK)
+            status = begin_next(run, err);
+    } else {
+        run->summary->resumed = true;
+    }
+    if (status == GM_OK)
+        status = read_previous_digest(run, err);
+    if (status == GM_OK)
+        status = gm_open_at(folder->generation_fd, GM_SNAPSHOT_NAME, O_RDONLY, &run->snapshot_fd,
+                            err);
+    if (status == GM_OK)
+        status = gm_snapshot_info(run->snapshot_fd, &run->info, err);
+    run->summary->generation = folder->generation;
+    run->summary->n_unchanged = run->info.n_unchanged;
+    return status;
+}
+
+static enum gm_status prepare_output(struct run *run, struct gm_err *err)
+{
+    uint8_t input[GM_SHA256_BYTES];
+    gm_sha256(&run->info, sizeof run->info, input);
+    gm_writer_streams(run->plan, run->streams, &run->output.n_streams);
+    run->output.dir_fd = run->folder.generation_fd;
+    run->output.folder = run->folder.path;
+    run->output.streams = run->streams;
+    run->output.generation = run->folder.generation;
+    run->output.durability = run->plan->job.durability;
+    memcpy(run->output.config_digest, run->plan->config_digest, GM_SHA256_BYTES);
+    memcpy(run->output.input_digest, input, GM_SHA256_BYTES);
+    enum gm_status status = gm_folder_spool(&run->folder, err);
+    if (status == GM_OK)
+        status = gm_folder_scratch(&run->folder, "hold", &run->hold_fd, err);
+    if (status == GM_OK)
+        status = gm_folder_scratch(&run->folder, "spill", &run->spill_fd, err);
+    return status;
+}
+
+/* Cuts the output back to its last commit and tells where to go on. */
+static enum gm_status look_at_output(struct run *run, struct gm_err *err)
+{
+    struct gm_output *output = NULL;
+    enum gm_status status = gm_output_open(&output, &run->output, err);
+    if (status == GM_OK)
+        run->state = *gm_output_state(output);
+    gm_output_close(output);
+    return status;
+}
+
+/* ---- the engine ---- */
+
+static bool has_gate(const struct gm_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_routes; i++)
+        if (plan->routes[i].kind == GM_ROUTE_CHAIN && plan->routes[i].gate_stage >= 0)
+            return true;
+    return false;
+}
+
+static enum gm_status load_gate(struct run *run, struct gm_engine *engine, struct gm_err *err)
+{
+    int fd = -1;
+    gm_gate_init(&engine->gate, run->plan->memory.large / 2);
+    engine->has_gate = has_gate(run->plan);
+    if (!engine->has_gate)
+        return GM_OK;
+    enum gm_status status = gm_open_at(run->folder.generation_fd, "gate.keys", O_RDONLY, &fd, NULL);
+    if (status == GM_MISSING)
+        return GM_OK;
+    off_t n_bytes = status == GM_OK ? lseek(fd, 0, SEEK_END) : 0;
+    if (status == GM_OK)
+        status = gm_gate_load(&engine->gate, fd, n_bytes > 0 ? (uint64_t)n_bytes : 0, err);
+    gm_close(&fd);
+    return status;
+}
+
+static void set_up(struct run *run, struct gm_engine *engine)
+{
+    const struct gm_order_key *next = &run->state.next;
+    engine->plan = run->plan;
+    engine->progress = run->progress;
+    engine->resume = (struct gm_cursor){next->task, next->segment, next->sub};
+    engine->feed_setup = (struct gm_feed_setup){
+        .plan = run->plan,
+        .snapshot_fd = run->snapshot_fd,
+        .spool_fd = run->folder.spool_fd,
+        .hold_fd = run->hold_fd,
+        .n_items = run->info.n_items,
+        .start = {next->task, next->segment, next->rows},
+        .in_order = engine->has_gate,
+    };
+    engine->writer_setup = (struct gm_writer_setup){
+        .plan = run->plan, .output = run->output, .spill_fd = run->spill_fd};
+}
+
+static enum gm_status run_once(struct run *run, bool *again, struct gm_err *err)
+{
+    struct gm_engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return gm_err_set(err, GM_NOMEM, "no memory for the engine");
+    enum gm_status status = load_gate(run, engine, err);
+    set_up(run, engine);
+    if (status == GM_OK)
+        status = gm_engine_run(engine, err);
+    *again = engine->restart && !engine->failed;
+    run->summary->n_worker_deaths += engine->n_deaths;
+    run->summary->cpu_ms += engine->cpu_ns / 1000000;
+    run->summary->fetched_bytes += engine->shown.fetched_bytes;
+    run->summary->output_bytes += engine->shown.output_bytes;
+    if (engine->peak_memory_bytes > run->summary->peak_memory_bytes)
+        run->summary->peak_memory_bytes = engine->peak_memory_bytes;
+    run->sandbox = engine->sandbox;
+    gm_gate_free(&engine->gate);
+    free(engine);
+    return status;
+}
+
+static int compare_keys(const struct gm_order_key *a, const struct gm_order_key *b)
+{
+    struct gm_cursor at = {b->task, b->segment, b->sub};
+    return gm_cursor_compare(a->task, a->segment, a->sub, &at);
+}
+
+/* fetch or the writer may die (somebody's kill -9): everything starts again from the journal, as
+ * long as it gets anywhere. */
+static enum gm_status run_engine(struct run *run, struct gm_err *err)
+{
+    bool again = true;
+    uint32_t n_in_place = 0;
+    enum gm_status status = look_at_output(run, err);
+    if (run->state.resumed && run->state.next.task + run->state.next.segment +
+                                      run->state.next.sub > 0)
+        gm_log(GM_LOG_INFO, "resuming at item %llu of %llu",
+               (unsigned long long)(run->state.next.task * GM_TASK_ITEMS + run->state.next.rows),
+               (unsigned long long)run->info.n_items);
+    while (status == GM_OK && again && !run->state.finished) {
+        struct gm_order_key before = run->state.next;
+        status = run_once(run, &again, err);
+        if (!again || status == GM_STOPPED)
+            break;
+        status = look_at_output(run, err);
+        n_in_place = compare_keys(&before, &run->state.next) == 0 ? n_in_place + 1 : 0;
+        if (n_in_place >= MAX_RESTARTS_IN_PLACE)
+            return gm_err_set(err, GM_INTERNAL,
+                              "fetch or writer died %u times without a step forward; see the log",
+                              n_in_place);
+    }
+    return status;
+}
+
+/* ---- after the engine ---- */
+
+static const char *sandbox_text(const struct run *run)
+{
+    static const char *const texts[] = {[GM_SANDBOX_STATE_OFF] = "off",
+                                        [GM_SANDBOX_STATE_SECCOMP] = "seccomp",
+                                        [GM_SANDBOX_STATE_FULL] = "seccomp+landlock"};
+    if (run->plan->job.sandbox == GM_SANDBOX_LOG)
+        return "log";
+    return run->plan->job.sandbox == GM_SANDBOX_OFF ? "off" : texts[run->sandbox];
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static enum gm_status add_quarantine(struct run *run, struct gm_manifest *manifest,
+                                     struct gm_err *err)
+{
+    struct dirent **entries = NULL;
+    enum gm_status status = GM_OK;
+    int n = scandirat(run->folder.generation_fd, "quarantine", &entries, NULL, by_name);
+    for (int i = 0; i < n; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "quarantine/%s", entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.' && status == GM_OK)
+            status = gm_manifest_add_quarantine(manifest, name, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+static void summarize(struct run *run, const struct gm_manifest *manifest)
+{
+    struct gm_run_summary *summary = run->summary;
+    summary->n_in = manifest->n_in;
+    summary->n_written = manifest->n_written;
+    summary->n_rejected = manifest->n_rejected;
+    summary->n_failed = manifest->n_failed;
+    memcpy(summary->reasons, manifest->reasons, sizeof summary->reasons);
+    summary->n_items = run->info.n_items;
+    summary->n_removed = run->info.n_removed;
+}
+
+static enum gm_status fill_manifest(struct run *run, struct gm_manifest *manifest,
+                                    struct gm_err *err)
+{
+    struct gm_output *output = NULL;
+    const uint32_t hidden = 1u << GM_STREAM_ITEMS | 1u << GM_STREAM_KEYS;
+    enum gm_status status = gm_output_open(&output, &run->output, err);
+    if (status == GM_OK)
+        status = gm_manifest_fill(manifest, output, &run->output, hidden, err);
+    gm_output_close(output);
+    if (status != GM_OK)
+        return status;
+    manifest->job = gm_manifest_text(run->plan->job.job);
+    manifest->order = gm_manifest_text("input");
+    manifest->sandbox = gm_manifest_text(sandbox_text(run));
+    manifest->has_previous = run->has_previous;
+    memcpy(manifest->previous_sha256, run->previous_sha256, GM_SHA256_BYTES);
+    manifest->n_items = run->info.n_items;
+    manifest->n_unchanged = run->info.n_unchanged;
+    manifest->n_removed = run->info.n_removed;
+    if (!manifest->job || !manifest->order || !manifest->sandbox)
+        return gm_err_set(err, GM_NOMEM, "no memory for the manifest");
+    return add_quarantine(run, manifest, err);
+}
+
+static enum gm_status write_manifest(struct run *run, struct gm_err *err)
+{
+    struct gm_manifest manifest = {0};
+    enum gm_status status = fill_manifest(run, &manifest, err);
+    if (status == GM_OK && !gm_manifest_adds_up(&manifest))
+        status = gm_err_set(err, GM_INTERNAL,
+                            "the accounts do not add up: %llu in, %llu written, %llu rejected, "
+                            "%llu failed",
+                            (unsigned long long)manifest.n_in,
+                            (unsigned long long)manifest.n_written,
+                            (unsigned long long)manifest.n_rejected,
+                            (unsigned long long)manifest.n_failed);
+    if (status == GM_OK)
+        status = gm_manifest_write(&manifest, run->folder.generation_fd, run->folder.path, err);
+    if (status == GM_OK)
+        summarize(run, &manifest);
+    gm_manifest_free(&manifest);
+    return status;
+}
+
+struct index_step {
+    const char *folder;
+    uint32_t generation;
+};
+
+static enum gm_status index_main(void *context, struct gm_err *err)
+{
+    const struct index_step *step = context;
+    return gm_index_update(step->folder, step->generation, err);
+}
+
+static enum gm_status update_index(struct run *run, struct gm_err *err)
+{
+    struct index_step context = {run->folder.path, run->folder.generation};
+    const struct gm_step step = {"index", NULL, 0, index_main, &context};
+    return gm_step_run(&step, err);
+}
+
+static enum gm_status finish(struct run *run, struct gm_err *err)
+{
+    enum gm_status status = write_manifest(run, err);
+    if (status == GM_OK) {
+        gm_folder_remove_spool(&run->folder);
+        status = update_index(run, err);
+    }
+    if (status == GM_OK && run->summary->n_failed > run->plan->job.max_failed)
+        status = gm_err_set(err, GM_FAILED_ITEMS, "%llu records failed; max_failed allows %llu",
+                            (unsigned long long)run->summary->n_failed,
+                            (unsigned long long)run->plan->job.max_failed);
+    return status;
+}
+
+static void close_run(struct run *run)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    run->summary->cpu_ms += (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+                            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+    gm_close(&run->snapshot_fd);
+    gm_close(&run->hold_fd);
+    gm_close(&run->spill_fd);
+    gm_folder_close(&run->folder);
+}
+
+static void name_folder(struct run *run)
+{
+    char name[GM_GENERATION_NAME_BYTES];
+    bool first = run->folder.generation <= 1;
+    snprintf(run->summary->folder, sizeof run->summary->folder, "%s%s%s", run->plan->job.out,
+             first ? "" : "/", first ? "" : gm_generation_name(run->folder.generation, name));
+}
+
+enum gm_status gm_run(const struct gm_plan *plan, struct gm_progress *progress,
+                      struct gm_run_summary *summary, struct gm_err *err)
+{
+    struct run run = {.plan = plan, .progress = progress, .summary = summary,
+                      .folder = GM_FOLDER_INIT, .snapshot_fd = -1, .hold_fd = -1, .spill_fd = -1};
+    uint64_t start_ms = gm_now_ms();
+    memset(summary, 0, sizeof *summary);
+    enum gm_status status = GM_OK;
+    if (plan->job.sandbox == GM_SANDBOX_ON)
+        status = gm_sandbox_probe(err);
+    if (status == GM_OK)
+        status = begin(&run, err);
+    if (status == GM_OK)
+        status = prepare_output(&run, err);
+    if (status == GM_OK)
+        status = run_engine(&run, err);
+    if (status == GM_OK)
+        status = finish(&run, err);
+    name_folder(&run);
+    if (status == GM_END) {
+        summary->nothing_new = true;
+        status = GM_OK;
+    }
+    close_run(&run);
+    summary->elapsed_ms = gm_now_ms() - start_ms;
+    return status;
+}
