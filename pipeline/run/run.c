@@ -329,6 +329,7 @@ static enum gm_status fill_manifest(struct run *run, struct gm_manifest *manifes
     return add_quarantine(run, manifest, err);
 }
 
+/* GM_END: a later generation to which every URL answered that nothing has changed; it is dropped. */
 static enum gm_status write_manifest(struct run *run, struct gm_err *err)
 {
     struct gm_manifest manifest = {0};
@@ -342,9 +343,15 @@ static enum gm_status write_manifest(struct run *run, struct gm_err *err)
                             (unsigned long long)manifest.n_rejected,
                             (unsigned long long)manifest.n_failed);
     if (status == GM_OK)
-        status = gm_manifest_write(&manifest, run->folder.generation_fd, run->folder.path, err);
-    if (status == GM_OK)
         summarize(run, &manifest);
+    bool empty = run->folder.generation > 1 && manifest.n_in == 0 && run->info.n_removed == 0;
+    if (status == GM_OK && empty) {
+        run->summary->n_unchanged += run->info.n_items;
+        status = gm_folder_drop(&run->folder, err);
+        status = status == GM_OK ? GM_END : status;
+    } else if (status == GM_OK) {
+        status = gm_manifest_write(&manifest, run->folder.generation_fd, run->folder.path, err);
+    }
     gm_manifest_free(&manifest);
     return status;
 }
@@ -370,10 +377,10 @@ static enum gm_status update_index(struct run *run, struct gm_err *err)
 static enum gm_status finish(struct run *run, struct gm_err *err)
 {
     enum gm_status status = write_manifest(run, err);
-    if (status == GM_OK) {
+    if (status == GM_OK || status == GM_END)
         gm_folder_remove_spool(&run->folder);
+    if (status == GM_OK)
         status = update_index(run, err);
-    }
     if (status == GM_OK && run->summary->n_failed > run->plan->job.max_failed)
         status = gm_err_set(err, GM_FAILED_ITEMS, "%llu records failed; max_failed allows %llu",
                             (unsigned long long)run->summary->n_failed,
