@@ -61,8 +61,10 @@ static void complete_item(struct gm_feed *feed, struct gm_feed_task *task,
                           struct gm_feed_item *item)
 {
     item->state = GM_FEED_DONE;
-    if (++task->n_done == task->n_expected)
+    if (++task->n_done == task->n_expected) {
         feed->complete[feed->n_complete++] = task->number;
+        gm_wake_ring(feed->port.bell_in); /* there is something to pump */
+    }
     atomic_fetch_add_explicit(&feed->port.shared->n_items, 1, memory_order_relaxed);
 }
 

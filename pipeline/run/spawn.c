@@ -60,6 +60,7 @@ static int child_main(void *context)
 {
     const struct start *start = context;
     struct gm_err err = {0};
+    signal(SIGTERM, SIG_IGN); /* a service manager tells the whole group; the supervisor decides */
     sigprocmask(SIG_SETMASK, &start->engine->old_mask, NULL);
     if (give_up_the_rest(start, &err) != GM_OK)
         return gm_status_exit_code(err.status);
