@@ -58,8 +58,6 @@ enum gm_status gm_snapshot_end(struct gm_lister_sink *sink, struct gm_err *err)
     struct end_record end = {0, 0, sink->n_items, sink->n_unchanged, sink->n_removed, sink->hash};
     gm_buf_append(&sink->buf, &end, sizeof end);
     enum gm_status status = flush(sink, err);
-    if (status == GM_OK)
-        status = gm_sync_data(sink->fd, "the list of items", err);
     gm_buf_free(&sink->buf);
     return status;
 }

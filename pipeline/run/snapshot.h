@@ -44,7 +44,7 @@ struct gm_lister_sink {
 /* Writes to fd from its current offset. lookup may be NULL. */
 enum gm_status gm_snapshot_begin(struct gm_lister_sink *sink, int fd, gm_previous_lookup *lookup,
                                  void *context, struct gm_err *err);
-/* End record and fdatasync. */
+/* The end record. Making the file durable is the caller's part. */
 enum gm_status gm_snapshot_end(struct gm_lister_sink *sink, struct gm_err *err);
 
 struct gm_snapshot {

@@ -128,7 +128,7 @@ static enum gm_status block_of(struct writer *writer, const struct gm_desc *desc
 static enum gm_status on_write(struct writer *writer, const struct gm_desc *desc,
                                struct gm_err *err)
 {
-    const uint8_t *data;
+    const uint8_t *data = NULL;
     enum gm_status status = block_of(writer, desc, &data, err);
     return status == GM_OK ? append(writer, desc, data, err) : status;
 }
@@ -136,7 +136,7 @@ static enum gm_status on_write(struct writer *writer, const struct gm_desc *desc
 static enum gm_status on_spill(struct writer *writer, const struct gm_desc *desc,
                                struct gm_err *err)
 {
-    const uint8_t *data;
+    const uint8_t *data = NULL;
     uint64_t offset = writer->spill_end;
     enum gm_status status = block_of(writer, desc, &data, err);
     if (status == GM_OK && lseek(writer->setup->spill_fd, (off_t)offset, SEEK_SET) < 0)
@@ -177,7 +177,7 @@ static enum gm_status on_write_spilled(struct writer *writer, const struct gm_de
 static enum gm_status on_quarantine(struct writer *writer, const struct gm_desc *desc,
                                     struct gm_err *err)
 {
-    const uint8_t *data;
+    const uint8_t *data = NULL;
     char name[96];
     int dir_fd = writer->setup->output.dir_fd;
     enum gm_status status = block_of(writer, desc, &data, err);
