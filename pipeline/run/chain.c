@@ -14,17 +14,17 @@
 #include <string.h>
 
 #define GATE_KEY_BYTES 16
-#define NOT_BY_STAGE UINT32_MAX
+#define NOT_BY_STAGE   UINT32_MAX
 
 struct gm_chain {
     void *stages[GM_MAX_CHAIN];
     void *sinks[GM_MAX_STREAMS];
-    struct gm_batch schema;  /* no rows; what sinks see at open */
+    struct gm_batch schema; /* no rows; what sinks see at open */
     struct gm_batch batch;
     struct gm_out out;
     struct gm_buf rejects;
     struct gm_buf keys;
-    uint32_t *rejected_by;   /* stage index per row */
+    uint32_t *rejected_by; /* stage index per row */
     uint32_t rejected_capacity;
 };
 
@@ -44,8 +44,8 @@ static enum gm_status open_stages(struct gm_worker *worker, struct gm_chain *cha
             return gm_err_set(err, GM_NOMEM, "no memory for stage %s", planned->stage->name);
         if (!planned->stage->open)
             continue;
-        enum gm_status status = planned->stage->open(chain->stages[i], planned->opts,
-                                                     planned->prepared, &bind, err);
+        enum gm_status status =
+            planned->stage->open(chain->stages[i], planned->opts, planned->prepared, &bind, err);
         if (status != GM_OK) {
             gm_err_add(err, "stage %s", planned->stage->name);
             return status;
@@ -276,8 +276,7 @@ static enum gm_status encode_or_reject(struct gm_worker *worker, bool hop1, stru
     enum gm_reason reason = GM_REASON_NONE;
     if (status == GM_NOMEM)
         reason = GM_REASON_LIMIT_MEMORY;
-    else if (status == GM_OK &&
-             chain->out.bytes.n_bytes > worker->plan->memory.max_block_bytes)
+    else if (status == GM_OK && chain->out.bytes.n_bytes > worker->plan->memory.max_block_bytes)
         reason = GM_REASON_LIMIT_RECORD_BYTES;
     if (reason == GM_REASON_NONE)
         return status;

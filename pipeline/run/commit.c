@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WRITING  40u /* unanswered WRITE messages; leaves ring slots for spills */
-#define MIN_FREE     2u  /* output blocks of a worker; below that its results are spilled */
+#define MAX_WRITING 40u /* unanswered WRITE messages; leaves ring slots for spills */
+#define MIN_FREE    2u  /* output blocks of a worker; below that its results are spilled */
 
 static struct gm_unit **writer_slot(struct gm_engine *engine, uint64_t id)
 {
@@ -46,8 +46,7 @@ enum gm_status gm_take_keys(struct gm_engine *engine, struct gm_unit *unit, stru
 }
 
 /* Rows that are out already have a key of zeros. */
-static enum gm_status pass_gate(struct gm_engine *engine, struct gm_unit *unit,
-                                struct gm_err *err)
+static enum gm_status pass_gate(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
     static const uint8_t none[GM_GATE_KEY_BYTES] = {0};
     const struct gm_plan_route *route = &engine->plan->routes[unit->route];
@@ -106,8 +105,7 @@ static void set_next_key(const struct gm_unit *unit, struct gm_desc *desc)
     }
 }
 
-static enum gm_status send_unit(struct gm_engine *engine, struct gm_unit *unit,
-                                struct gm_err *err)
+static enum gm_status send_unit(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
     struct gm_desc desc = {.kind = GM_DESC_WRITE,
                            .lease = unit->id,
@@ -162,8 +160,7 @@ static enum gm_status spill(struct gm_engine *engine, struct gm_unit *unit, stru
 
 static bool arena_is_tight(const struct gm_engine *engine, const struct gm_unit *unit)
 {
-    return unit->out.n_bytes > GM_BLOCK_BYTES ||
-           engine->arenas[unit->out.arena]->n_free < MIN_FREE;
+    return unit->out.n_bytes > GM_BLOCK_BYTES || engine->arenas[unit->out.arena]->n_free < MIN_FREE;
 }
 
 /* Every finished unit that cannot be written yet and sits in a tight arena. */
@@ -171,8 +168,7 @@ enum gm_status gm_spill_waiting(struct gm_engine *engine, struct gm_err *err)
 {
     enum gm_status status = GM_OK;
     for (uint32_t t = 0; t < GM_ARRAY_LEN(engine->tasks); t++)
-        for (struct gm_segment *segment = engine->tasks[t].first; segment;
-             segment = segment->next)
+        for (struct gm_segment *segment = engine->tasks[t].first; segment; segment = segment->next)
             for (struct gm_unit *unit = segment->first; unit; unit = unit->next) {
                 if (unit->state == GM_UNIT_DONE && unit->out.held && arena_is_tight(engine, unit))
                     status = spill(engine, unit, err);
@@ -197,8 +193,7 @@ enum gm_status gm_quarantine(struct gm_engine *engine, struct gm_unit *unit, str
     return status == GM_AGAIN ? GM_OK : status;
 }
 
-static enum gm_status on_written(struct gm_engine *engine, struct gm_unit *unit,
-                                 struct gm_err *err)
+static enum gm_status on_written(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
     if (unit->state != GM_UNIT_WRITING || unit->owner->first != unit)
         return gm_err_set(err, GM_INTERNAL, "the writer answered out of order");

@@ -32,8 +32,8 @@ static enum gm_status declare_poison(struct gm_engine *engine, struct gm_unit *u
     if (unit->container) {
         unit->stop_at = (uint32_t)unit->suspect;
     } else {
-        gm_block_mark(gm_pool_data(engine->arenas[unit->in.arena], unit->in.page),
-                      unit->in.n_bytes, (uint32_t)unit->suspect, reason);
+        gm_block_mark(gm_pool_data(engine->arenas[unit->in.arena], unit->in.page), unit->in.n_bytes,
+                      (uint32_t)unit->suspect, reason);
         status = gm_quarantine(engine, unit, err);
     }
     unit->solo_deaths = unit->probe_passes = 0;
@@ -59,8 +59,7 @@ static enum gm_status blame(struct gm_engine *engine, struct gm_unit *unit, uint
     return GM_OK;
 }
 
-enum gm_status gm_probe_passed(struct gm_engine *engine, struct gm_unit *unit,
-                               struct gm_err *err)
+enum gm_status gm_probe_passed(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
     unit->probe = false;
     unit->probe_passes++;

@@ -98,8 +98,8 @@ static enum gm_status bind_lease(struct gm_engine *engine, struct gm_slot *slot,
 {
     if (!unit->container) {
         struct gm_span span;
-        enum gm_status status = gm_pool_take(engine->arenas[slot->arena], GM_BLOCK_BYTES,
-                                             GM_POOL_OUTPUT, &span, err);
+        enum gm_status status =
+            gm_pool_take(engine->arenas[slot->arena], GM_BLOCK_BYTES, GM_POOL_OUTPUT, &span, err);
         GM_ASSERT(status == GM_OK); /* can_take looked */
         unit->out = (struct gm_block_ref){slot->arena, span.page, span.n_bytes, true};
         unit->out_shared = false;
@@ -188,9 +188,8 @@ static enum gm_status grant(struct gm_engine *engine, struct gm_slot *slot, stru
     struct gm_span span;
     struct gm_unit *unit = gm_slot_unit(slot, slot->need_lease);
     bool container = unit && unit->container;
-    enum gm_status status =
-        gm_pool_take(engine->arenas[slot->arena], slot->need_bytes,
-                     container ? GM_POOL_INPUT : GM_POOL_OUTPUT, &span, err);
+    enum gm_status status = gm_pool_take(engine->arenas[slot->arena], slot->need_bytes,
+                                         container ? GM_POOL_INPUT : GM_POOL_OUTPUT, &span, err);
     if (status != GM_OK)
         return status;
     slot->needs = false;
@@ -212,12 +211,11 @@ static enum gm_status grant(struct gm_engine *engine, struct gm_slot *slot, stru
 static enum gm_status grant_fetch(struct gm_engine *engine, uint32_t n_bytes, struct gm_err *err)
 {
     struct gm_span span;
-    enum gm_status status = gm_pool_take(engine->arenas[GM_ARENA_FETCH], n_bytes, GM_POOL_INPUT,
-                                         &span, err);
+    enum gm_status status =
+        gm_pool_take(engine->arenas[GM_ARENA_FETCH], n_bytes, GM_POOL_INPUT, &span, err);
     if (status != GM_OK)
         return status;
-    struct gm_desc desc = {
-        .kind = GM_DESC_GRANT, .out_page = span.page, .out_bytes = span.n_bytes};
+    struct gm_desc desc = {.kind = GM_DESC_GRANT, .out_page = span.page, .out_bytes = span.n_bytes};
     return gm_port_push(&engine->fetch_link.parent, &desc, err);
 }
 

@@ -1,8 +1,8 @@
 /* A lease of the split route: the splitter reads one container and calls gm_emit_*; this file packs
  * what it emits into blocks of this worker's arena and hands them to the supervisor one by one.
  *
- * Waiting for the next empty block is the back-pressure. Blocks that an earlier, dead attempt already
- * delivered are built again and not sent: the same container gives the same blocks. */
+ * Waiting for the next empty block is the back-pressure. Blocks that an earlier, dead attempt
+ * already delivered are built again and not sent: the same container gives the same blocks. */
 #include "base/assert.h"
 #include "base/fs.h"
 #include "block.h"
@@ -16,16 +16,16 @@
 
 struct gm_emit {
     struct gm_worker *worker;
-    void *splitter;             /* its context */
-    struct gm_batch batch;      /* the container's own row */
+    void *splitter;        /* its context */
+    struct gm_batch batch; /* the container's own row */
     struct gm_block_builder builder;
-    struct gm_span block;       /* being filled; n_bytes 0: none */
-    struct gm_buf carry;        /* an unfinished body on its way to a larger block */
+    struct gm_span block; /* being filled; n_bytes 0: none */
+    struct gm_buf carry;  /* an unfinished body on its way to a larger block */
     const struct gm_desc *lease;
     struct gm_row row;
-    struct gm_buf name;         /* of the open member */
-    int route;                  /* of the block being filled */
-    uint32_t n_blocks;          /* finished, sent or skipped */
+    struct gm_buf name; /* of the open member */
+    int route;          /* of the block being filled */
+    uint32_t n_blocks;  /* finished, sent or skipped */
     uint64_t n_members;
     bool stopped;
 };
@@ -41,8 +41,7 @@ static uint32_t chain_route(const struct gm_plan *plan)
 static void restart_block(struct gm_emit *emit)
 {
     const struct gm_worker_setup *setup = emit->worker->setup;
-    gm_block_start(&emit->builder,
-                   gm_pool_data(setup->arenas[setup->own_arena], emit->block.page),
+    gm_block_start(&emit->builder, gm_pool_data(setup->arenas[setup->own_arena], emit->block.page),
                    emit->block.n_bytes);
 }
 
@@ -83,8 +82,8 @@ static enum gm_status return_block(struct gm_emit *emit, struct gm_span block, s
 static enum gm_status take_block(struct gm_emit *emit, size_t n_bytes, struct gm_err *err)
 {
     uint8_t *data;
-    enum gm_status status = gm_worker_need(emit->worker, emit->lease->lease, (uint32_t)n_bytes,
-                                           &emit->block, err);
+    enum gm_status status =
+        gm_worker_need(emit->worker, emit->lease->lease, (uint32_t)n_bytes, &emit->block, err);
     if (status == GM_OK)
         status = gm_worker_block(emit->worker, emit->worker->setup->own_arena, emit->block.page,
                                  emit->block.n_bytes, &data, err);
@@ -137,8 +136,8 @@ static void set_row(struct gm_emit *emit, const struct gm_member *member)
     emit->row.name = (struct gm_view){NULL, 0};
     if (member->name) {
         gm_buf_append(&emit->name, member->name, member->name_bytes);
-        emit->row.name = (struct gm_view){(const uint8_t *)gm_buf_cstr(&emit->name),
-                                          emit->name.n_bytes};
+        emit->row.name =
+            (struct gm_view){(const uint8_t *)gm_buf_cstr(&emit->name), emit->name.n_bytes};
     }
 }
 
@@ -169,11 +168,11 @@ enum gm_status gm_emit_begin(struct gm_emit *emit, const struct gm_member *membe
     gm_worker_publish(emit->worker, emit->n_members);
     uint64_t expected = member->size_hint_bytes;
     uint64_t max = emit->worker->plan->job.max_record_bytes;
-    enum gm_status status =
-        make_room(emit, emit->worker->plan->route_of_media[member->media] < 0
-                            ? (int)chain_route(emit->worker->plan)
-                            : emit->worker->plan->route_of_media[member->media],
-                  expected < max ? expected : max, err);
+    enum gm_status status = make_room(emit,
+                                      emit->worker->plan->route_of_media[member->media] < 0
+                                          ? (int)chain_route(emit->worker->plan)
+                                          : emit->worker->plan->route_of_media[member->media],
+                                      expected < max ? expected : max, err);
     return status == GM_OK ? gm_block_row_begin(&emit->builder, &emit->row) : status;
 }
 
@@ -320,8 +319,7 @@ static enum gm_status receive_fd(struct gm_worker *worker, uint64_t lease, int *
                                  struct gm_err *err)
 {
     struct gm_control_message *message = malloc(sizeof *message);
-    enum gm_status status =
-        message ? GM_OK : gm_err_set(err, GM_NOMEM, "no memory for a message");
+    enum gm_status status = message ? GM_OK : gm_err_set(err, GM_NOMEM, "no memory for a message");
     *fd = -1;
     while (status == GM_OK && *fd < 0) {
         status = gm_control_receive(worker->port.control_fd, message, GM_CONTROL_WAIT, err);
@@ -342,8 +340,8 @@ static enum gm_status open_container(struct gm_emit *emit, struct gm_container *
     const struct gm_desc *lease = emit->lease;
     uint8_t *data;
     *container = (struct gm_container){.fd = -1};
-    enum gm_status status = gm_worker_block(emit->worker, lease->in_arena, lease->in_page,
-                                            lease->in_bytes, &data, err);
+    enum gm_status status =
+        gm_worker_block(emit->worker, lease->in_arena, lease->in_page, lease->in_bytes, &data, err);
     if (status == GM_OK)
         status = gm_block_open(data, lease->in_bytes, &emit->batch, err);
     if (status == GM_OK && emit->batch.n_rows != 1)

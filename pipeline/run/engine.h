@@ -32,9 +32,9 @@
 #include <signal.h>
 #include <stdint.h>
 
-#define GM_MAX_LEASES  4       /* per worker */
+#define GM_MAX_LEASES  4 /* per worker */
 #define GM_MAX_GRANTED 8
-#define GM_SOLO_DEATHS 3       /* alone, then the record is poison */
+#define GM_SOLO_DEATHS 3 /* alone, then the record is poison */
 #define GM_ARENA_FETCH 0u
 
 enum gm_unit_state {
@@ -60,38 +60,38 @@ struct gm_unit {
     uint64_t task;
     uint32_t segment, sub;
     enum gm_unit_state state;
-    int route;                 /* -1: lines of fetch, ready to be written */
+    int route; /* -1: lines of fetch, ready to be written */
     struct gm_segment *owner;
-    struct gm_unit *next;      /* in its segment */
+    struct gm_unit *next; /* in its segment */
     struct gm_block_ref in, out;
-    bool in_shared;            /* input block is the segment's */
+    bool in_shared; /* input block is the segment's */
     bool out_shared;
-    bool gated;                /* hop 1 is behind it */
-    uint8_t *keys;             /* what hop 1 handed out, until the gate has seen it; owned */
+    bool gated;    /* hop 1 is behind it */
+    uint8_t *keys; /* what hop 1 handed out, until the gate has seen it; owned */
     uint32_t n_keys;
 
-    bool container;            /* in.* is a container; emits units of its own */
-    int fd;                    /* of a container; -1: inline */
-    uint32_t n_emitted;        /* blocks accepted from it */
-    uint32_t stop_at;          /* member that must not be opened; GM_NO_LIMIT */
+    bool container;     /* in.* is a container; emits units of its own */
+    int fd;             /* of a container; -1: inline */
+    uint32_t n_emitted; /* blocks accepted from it */
+    uint32_t stop_at;   /* member that must not be opened; GM_NO_LIMIT */
 
-    uint64_t lease;            /* 0: none */
+    uint64_t lease; /* 0: none */
     struct gm_slot *slot;
     uint64_t leased_ns;
-    bool probe;                /* leased, or to be leased, alone for the suspect row */
+    bool probe; /* leased, or to be leased, alone for the suspect row */
     bool has_suspect;
-    uint64_t suspect;          /* row or member */
+    uint64_t suspect; /* row or member */
     uint32_t solo_deaths, probe_passes;
     bool by_deadline;
-    bool keep_in;              /* the input block is still needed by the writer (quarantine) */
+    bool keep_in; /* the input block is still needed by the writer (quarantine) */
     uint64_t spill_offset;
 };
 
 struct gm_segment {
     uint32_t number;
     uint32_t row_first, row_count;
-    bool last;                 /* of its task */
-    uint32_t block_page;       /* fetch's block, shared by lines and content */
+    bool last;           /* of its task */
+    uint32_t block_page; /* fetch's block, shared by lines and content */
     uint32_t block_refs;
     struct gm_unit *first, *last_unit;
     struct gm_unit *container; /* still emitting; NULL: all units are known */
@@ -122,7 +122,7 @@ enum gm_slot_state { GM_SLOT_DOWN, GM_SLOT_UP, GM_SLOT_GONE };
 struct gm_slot {
     char title[24];
     uint32_t route;
-    uint32_t index;            /* among slots */
+    uint32_t index; /* among slots */
     uint32_t arena;
     enum gm_slot_state state;
     struct gm_worker_setup setup;
@@ -130,7 +130,7 @@ struct gm_slot {
     struct gm_child child;
     struct gm_unit *leases[GM_MAX_LEASES];
     uint32_t n_leases;
-    bool needs;                /* waits for a block */
+    bool needs; /* waits for a block */
     uint64_t need_lease;
     uint32_t need_bytes;
     uint32_t granted[GM_MAX_GRANTED]; /* blocks for a container that have not come back yet */
@@ -138,9 +138,9 @@ struct gm_slot {
     bool cancelling;
     uint64_t seen_lease, seen_row, seen_beat, seen_ms; /* for the deadline */
     bool deadline_kill;
-    uint32_t n_early_deaths;   /* in a row, without a finished lease */
+    uint32_t n_early_deaths; /* in a row, without a finished lease */
     uint64_t respawn_ms;
-    double block_ns;           /* smoothed time of one lease */
+    double block_ns; /* smoothed time of one lease */
     uint64_t last_done_ns;
 };
 
@@ -158,7 +158,7 @@ struct gm_engine {
     struct gm_cursor resume;    /* as the journal said at the start */
     uint32_t resume_row;
     uint64_t durable_task;
-    uint64_t n_tasks;           /* UINT64_MAX until fetch has ended */
+    uint64_t n_tasks; /* UINT64_MAX until fetch has ended */
     struct gm_unit_heap ready[GM_MAX_ROUTES];
     uint64_t next_unit, next_lease;
     uint32_t n_units;
@@ -177,7 +177,7 @@ struct gm_engine {
     struct gm_writer_setup writer_setup;
     struct gm_gate gate;
     bool has_gate;
-    uint64_t moved_ms;          /* last time that the commit cursor moved */
+    uint64_t moved_ms; /* last time that the commit cursor moved */
     uint32_t fetch_needs_small, fetch_needs_large;
     uint64_t head_sent, durable_sent;
     int epoll_fd, signal_fd;
@@ -186,17 +186,20 @@ struct gm_engine {
     /* how it goes */
     enum { GM_ENGINE_RUNNING, GM_ENGINE_DRAINING, GM_ENGINE_FINISHING, GM_ENGINE_OVER } phase;
     uint64_t drain_deadline_ms;
-    bool restart;               /* fetch or writer died: all down, resume from the journal */
+    bool restart; /* fetch or writer died: all down, resume from the journal */
     uint64_t next_sample_ms;
     uint64_t peak_memory_bytes, cpu_ns;
     enum gm_sandbox_state sandbox;
     uint32_t n_deaths;
     bool fetch_ended;
     bool failed;
-    struct gm_err fatal;        /* why, if failed */
+    struct gm_err fatal;               /* why, if failed */
     struct gm_control_message message; /* scratch */
-    int received_fd;            /* of a container, until its segment arrives; -1: none */
-    uint64_t received_key;
+    struct { /* descriptors of containers whose segments have not arrived yet */
+        uint64_t key;
+        int fd;
+    } received[2 * GM_RING_SLOTS];
+    uint32_t n_received;
 };
 
 /* ---- units.c ---- */
@@ -231,8 +234,7 @@ uint32_t gm_busy_slots(const struct gm_engine *engine);
 /* ---- death.c ---- */
 enum gm_status gm_slot_died(struct gm_engine *engine, struct gm_slot *slot, struct gm_err *err);
 /* A probe has come back alive. */
-enum gm_status gm_probe_passed(struct gm_engine *engine, struct gm_unit *unit,
-                               struct gm_err *err);
+enum gm_status gm_probe_passed(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err);
 /* Kills workers that sit on one record for too long; respawns those whose time has come. */
 enum gm_status gm_check_deadlines(struct gm_engine *engine, uint64_t now_ms, struct gm_err *err);
 
@@ -254,23 +256,25 @@ enum gm_status gm_spawn_slot(struct gm_engine *engine, struct gm_slot *slot, str
 /* Asks all children to stop, kills what is left after a moment, reaps all. */
 void gm_stop_all(struct gm_engine *engine);
 void gm_kill_all(struct gm_engine *engine);
-/* What an epoll event is about: kind in the upper half, slot number (or GM_EVENT_FETCH, _WRITER) below. */
+/* What an epoll event is about: kind in the upper half, slot number (or GM_EVENT_FETCH, _WRITER)
+ * below. */
 enum gm_event_kind { GM_EVENT_SIGNAL, GM_EVENT_BELL, GM_EVENT_DEATH, GM_EVENT_CONTROL };
 #define GM_EVENT_FETCH  0xfffffff0u
 #define GM_EVENT_WRITER 0xfffffff1u
 void gm_engine_free_processes(struct gm_engine *engine);
 
 /* ---- messages.c ---- */
-/* Takes everything that children have put into their rings; *any tells whether there was something. */
+/* Takes everything that children have put into their rings; *any tells whether there was something.
+ */
 enum gm_status gm_take_messages(struct gm_engine *engine, bool *any, struct gm_err *err);
 /* Log lines, hello, last words. */
-enum gm_status gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title,
-                               struct gm_err *err);
+void gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title);
 
 /* ---- supervisor.c ---- */
 /* Runs until done, drained, failed, or until a restart is needed (engine->restart). The caller has
  * set plan, progress, feed_setup (snapshot, folders, start), writer_setup (output), resume and
- * resume_row; everything else is made and taken down here. GM_STOPPED after a drain or a second signal. */
+ * resume_row; everything else is made and taken down here. GM_STOPPED after a drain or a second
+ * signal. */
 enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err);
 
 #endif

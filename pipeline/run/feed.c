@@ -133,8 +133,7 @@ enum gm_status gm_feed_next(struct gm_feed *feed, struct gm_item *item, struct g
 
 /* Moves a body out of memory. The hold file is private and unlinked; what it holds is fetched
  * again after a crash. */
-static enum gm_status hold_body(struct gm_feed *feed, struct gm_feed_item *item,
-                                struct gm_err *err)
+static enum gm_status hold_body(struct gm_feed *feed, struct gm_feed_item *item, struct gm_err *err)
 {
     struct gm_fetched *fetched = &item->fetched;
     if (lseek(feed->setup->hold_fd, (off_t)feed->hold_end, SEEK_SET) < 0)

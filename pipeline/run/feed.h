@@ -34,13 +34,13 @@ struct gm_feed_start {
 struct gm_feed_setup {
     const struct gm_plan *plan;
     struct gm_link *link;
-    struct gm_pool *arena;    /* fetch's own */
+    struct gm_pool *arena; /* fetch's own */
     int snapshot_fd;
-    int spool_fd;             /* folder */
-    int hold_fd;              /* unlinked file */
+    int spool_fd; /* folder */
+    int hold_fd;  /* unlinked file */
     uint64_t n_items;
     struct gm_feed_start start;
-    bool in_order;            /* tasks are handed over in order only (an ordered gate waits behind) */
+    bool in_order; /* tasks are handed over in order only (an ordered gate waits behind) */
     uint32_t epoch;
 };
 
@@ -50,7 +50,7 @@ struct gm_feed_item {
     struct gm_fetched fetched;
     char *locator, *name, *meta; /* owned */
     bool is_url;
-    bool held;                /* body is in the hold file at hold_offset */
+    bool held; /* body is in the hold file at hold_offset */
     uint64_t hold_offset;
     enum gm_feed_item_state state;
     bool has_previous;
@@ -60,7 +60,7 @@ struct gm_feed_item {
 
 struct gm_feed_task {
     uint64_t number;
-    uint32_t n_items;         /* given out so far; 64 or fewer when complete */
+    uint32_t n_items; /* given out so far; 64 or fewer when complete */
     uint32_t n_done;
     uint32_t n_expected;
     struct gm_feed_item *items; /* GM_TASK_ITEMS; NULL: slot free */
@@ -72,30 +72,30 @@ struct gm_feed {
     struct gm_port port;
     struct gm_snapshot snapshot;
     uint64_t next_item;
-    uint64_t head_task;       /* oldest that is not committed */
+    uint64_t head_task;                        /* oldest that is not committed */
     struct gm_feed_task tasks[GM_TASK_WINDOW]; /* task % GM_TASK_WINDOW */
-    uint64_t complete[GM_TASK_WINDOW]; /* queue of task numbers ready to be cut */
+    uint64_t complete[GM_TASK_WINDOW];         /* queue of task numbers ready to be cut */
     uint32_t n_complete;
-    uint64_t body_bytes;      /* held in memory */
-    uint64_t hold_end;        /* of the hold file */
+    uint64_t body_bytes; /* held in memory */
+    uint64_t hold_end;   /* of the hold file */
     uint32_t n_held;
-    uint64_t next_task_out;   /* for in_order */
+    uint64_t next_task_out; /* for in_order */
     uint64_t n_tasks_out;
-    uint64_t n_tasks;         /* in all, from the first */
+    uint64_t n_tasks; /* in all, from the first */
     bool stopping, end_sent;
 
     /* cutting */
-    uint64_t cut_task;        /* UINT64_MAX: none */
+    uint64_t cut_task; /* UINT64_MAX: none */
     uint32_t cut_row, cut_segment;
     struct gm_block_builder builder;
     struct gm_buf items, rejects, line;
     struct gm_out out;
     struct gm_span blocks[GM_FEED_BLOCKS]; /* small ones that may be filled */
     uint32_t n_blocks, n_asked;
-    struct gm_span large;     /* n_bytes 0: none */
+    struct gm_span large; /* n_bytes 0: none */
     bool large_asked;
     uint64_t next_fd_key;
-    uint64_t *spooled;        /* item numbers whose spool files go when committed */
+    uint64_t *spooled; /* item numbers whose spool files go when committed */
     uint32_t n_spooled, spooled_capacity;
 };
 

@@ -106,8 +106,7 @@ enum gm_status gm_folder_spool(struct gm_folder *folder, struct gm_err *err)
 enum gm_status gm_folder_scratch(struct gm_folder *folder, const char *name, int *fd,
                                  struct gm_err *err)
 {
-    enum gm_status status =
-        gm_open_at(folder->spool_fd, name, O_RDWR | O_CREAT | O_TRUNC, fd, err);
+    enum gm_status status = gm_open_at(folder->spool_fd, name, O_RDWR | O_CREAT | O_TRUNC, fd, err);
     if (status == GM_OK && unlinkat(folder->spool_fd, name, 0) != 0)
         status = gm_err_sys(err, GM_IO, errno, "%s/spool/%s", folder->path, name);
     return status;

@@ -20,14 +20,17 @@
 #define GM_GENERATION_NAME_BYTES 24
 
 struct gm_folder {
-    const char *path;           /* as given; not owned */
+    const char *path; /* as given; not owned */
     int fd, lock_fd;
-    int generation_fd;          /* of the current generation */
+    int generation_fd; /* of the current generation */
     int spool_fd;
-    uint32_t generation;        /* 0: none yet */
-    bool complete;              /* it has a manifest */
+    uint32_t generation; /* 0: none yet */
+    bool complete;       /* it has a manifest */
 };
-#define GM_FOLDER_INIT {NULL, -1, -1, -1, -1, 0, false}
+#define GM_FOLDER_INIT                                                                             \
+    {                                                                                              \
+        NULL, -1, -1, -1, -1, 0, false                                                             \
+    }
 
 /* "." or "gen-00002"; returns name. */
 const char *gm_generation_name(uint32_t generation, char name[GM_GENERATION_NAME_BYTES]);

@@ -13,11 +13,11 @@
 #define GM_GATE_KEY_BYTES 16
 
 struct gm_gate {
-    uint64_t *slots;          /* two words each; both zero: empty */
-    uint64_t n_slots;         /* power of two */
+    uint64_t *slots;  /* two words each; both zero: empty */
+    uint64_t n_slots; /* power of two */
     uint64_t n_keys;
     uint64_t max_bytes;
-    bool has_zero;            /* the all-zero key */
+    bool has_zero; /* the all-zero key */
 };
 
 void gm_gate_init(struct gm_gate *gate, uint64_t max_bytes);

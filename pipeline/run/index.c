@@ -13,7 +13,7 @@
 struct gm_index {
     sqlite3 *db;
     sqlite3_stmt *lookup;
-    uint64_t *seen;          /* hashes of the locators that were asked for */
+    uint64_t *seen; /* hashes of the locators that were asked for */
     size_t n_seen, capacity;
 };
 
@@ -146,8 +146,8 @@ enum gm_status gm_index_removed(struct gm_index *index, int fd, uint64_t *n_remo
     while (status == GM_OK && (code = sqlite3_step(all)) == SQLITE_ROW) {
         const char *locator = (const char *)sqlite3_column_text(all, 0);
         uint64_t hash = gm_xxh64(locator, strlen(locator), 0);
-        if (index->n_seen > 0 && bsearch(&hash, index->seen, index->n_seen,
-                                         sizeof index->seen[0], compare_hashes))
+        if (index->n_seen > 0 &&
+            bsearch(&hash, index->seen, index->n_seen, sizeof index->seen[0], compare_hashes))
             continue;
         gm_buf_clear(&line);
         gm_buf_text(&line, "{\"source\":");

@@ -3,9 +3,9 @@
  * derived from items.jsonl and rejects.jsonl of the generations and can be rebuilt at any time.
  *
  *   items(locator PRIMARY KEY, generation, item, status, code, http, bytes, sha256, etag,
- *         last_modified, mtime_ns, media)       the last that is known of each; status "removed" too
- *   rejects(generation, item, member, source, stage, code, message)
- *   meta(key PRIMARY KEY, value)                "generation": the last one that is in
+ *         last_modified, mtime_ns, media)       the last that is known of each; status "removed"
+ * too rejects(generation, item, member, source, stage, code, message) meta(key PRIMARY KEY, value)
+ * "generation": the last one that is in
  *
  * Never on the hot path: written in a process of its own after a run, read in the lister. */
 #ifndef GM_RUN_INDEX_H
@@ -29,8 +29,8 @@ void gm_index_close(struct gm_index *index); /* NULL allowed */
  * unchanged; for a URL it gives the validators. What failed last time is never unchanged. */
 enum gm_status gm_index_lookup(void *index, const struct gm_item *item,
                                struct gm_previous *previous, struct gm_err *err);
-/* After the listing: every item of the index that was not asked for, as a line {"source": ...} in fd.
- * *n_removed counts them. */
+/* After the listing: every item of the index that was not asked for, as a line {"source": ...} in
+ * fd. *n_removed counts them. */
 enum gm_status gm_index_removed(struct gm_index *index, int fd, uint64_t *n_removed,
                                 struct gm_err *err);
 

@@ -1,5 +1,5 @@
-/* See index.h: the writing side. One transaction a generation, so that a crash leaves the index at a
- * generation's end. */
+/* See index.h: the writing side. One transaction a generation, so that a crash leaves the index at
+ * a generation's end. */
 #include "run/index.h"
 
 #include "base/assert.h"
@@ -139,8 +139,8 @@ static uint32_t last_generation(sqlite3 *db)
 {
     sqlite3_stmt *row = NULL;
     uint32_t generation = 0;
-    if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE key = 'generation'", -1, &row,
-                           NULL) == SQLITE_OK &&
+    if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE key = 'generation'", -1, &row, NULL) ==
+            SQLITE_OK &&
         sqlite3_step(row) == SQLITE_ROW)
         generation = (uint32_t)sqlite3_column_int64(row, 0);
     sqlite3_finalize(row);

@@ -28,23 +28,24 @@ struct gm_link_shared {
 /* One end. */
 struct gm_port {
     struct gm_link_shared *shared;
-    struct gm_ring out;     /* producer */
-    struct gm_ring in;      /* consumer */
-    int bell_out, bell_in;  /* eventfds: the peer's to ring, ours to hear */
+    struct gm_ring out;    /* producer */
+    struct gm_ring in;     /* consumer */
+    int bell_out, bell_in; /* eventfds: the peer's to ring, ours to hear */
     int control_fd;
-    bool unpublished;       /* pushed, not yet published */
+    bool unpublished; /* pushed, not yet published */
 };
 
 struct gm_link {
     struct gm_shm shm;
     struct gm_port parent;
     int bell_down, bell_up;
-    int child_control_fd;   /* closed in the parent after the fork */
+    int child_control_fd; /* closed in the parent after the fork */
 };
 
 enum gm_status gm_link_open(const char *name, struct gm_link *link, struct gm_err *err);
 void gm_link_close(struct gm_link *link); /* NULL or zeroed-by-close allowed */
-/* After the child's death and before the next fork: rings zeroed, bells drained, new control pair. */
+/* After the child's death and before the next fork: rings zeroed, bells drained, new control pair.
+ */
 enum gm_status gm_link_renew(struct gm_link *link, struct gm_err *err);
 /* In the child. */
 void gm_link_attach_child(struct gm_link *link, struct gm_port *port);

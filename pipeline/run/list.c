@@ -16,8 +16,8 @@
 struct listing {
     const struct gm_plan *plan;
     const char *folder;
-    int fd;          /* of the snapshot */
-    int removed_fd;  /* -1: nothing to compare with */
+    int fd;         /* of the snapshot */
+    int removed_fd; /* -1: nothing to compare with */
     int stdin_fd;
 };
 
@@ -45,7 +45,8 @@ static enum gm_status list_main(void *context, struct gm_err *err)
     if (status == GM_OK)
         status = gm_snapshot_begin(&sink, listing->fd, index ? gm_index_lookup : NULL, index, err);
     for (uint32_t i = 0; i < plan->n_sources && status == GM_OK; i++) {
-        status = plan->sources[i].lister->list(plan->sources[i].opts, listing->stdin_fd, &sink, err);
+        status =
+            plan->sources[i].lister->list(plan->sources[i].opts, listing->stdin_fd, &sink, err);
         if (status != GM_OK)
             gm_err_add(err, "source %u (%s)", i + 1, plan->sources[i].lister->name);
     }
@@ -70,11 +71,10 @@ enum gm_status gm_list_sources(const struct gm_plan *plan, struct gm_folder *fol
     struct listing listing = {
         .plan = plan, .folder = folder->path, .fd = -1, .removed_fd = -1, .stdin_fd = -1};
     const int create = O_RDWR | O_CREAT | O_TRUNC;
-    enum gm_status status =
-        gm_open_at(folder->generation_fd, TEMPORARY, create, &listing.fd, err);
+    enum gm_status status = gm_open_at(folder->generation_fd, TEMPORARY, create, &listing.fd, err);
     if (status == GM_OK && compare)
-        status = gm_open_at(folder->generation_fd, GM_REMOVED_NAME, create, &listing.removed_fd,
-                            err);
+        status =
+            gm_open_at(folder->generation_fd, GM_REMOVED_NAME, create, &listing.removed_fd, err);
     listing.stdin_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     int keep[3];
     unsigned n_keep = 0;

@@ -27,8 +27,8 @@ static void measure_block(struct gm_slot *slot, const struct gm_unit *unit)
     uint64_t since = unit->leased_ns > slot->last_done_ns ? unit->leased_ns : slot->last_done_ns;
     double block_ns = (double)(now - since);
     slot->last_done_ns = now;
-    slot->block_ns = slot->block_ns > 0 ? slot->block_ns + SMOOTHING * (block_ns - slot->block_ns)
-                                        : block_ns;
+    slot->block_ns =
+        slot->block_ns > 0 ? slot->block_ns + SMOOTHING * (block_ns - slot->block_ns) : block_ns;
 }
 
 static enum gm_status container_done(struct gm_engine *engine, struct gm_unit *unit,
@@ -132,11 +132,9 @@ static enum gm_status slot_message(struct gm_engine *engine, struct gm_slot *slo
     }
 }
 
-enum gm_status gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title,
-                               struct gm_err *err)
+void gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title)
 {
     struct gm_control_message *message = &engine->message;
-    (void)err;
     while (port->control_fd >= 0 &&
            gm_control_receive(port->control_fd, message, GM_CONTROL_NOWAIT, NULL) == GM_OK) {
         if (message->kind == GM_CONTROL_LOG && message->n_bytes > 0) {
@@ -146,33 +144,32 @@ enum gm_status gm_take_control(struct gm_engine *engine, struct gm_port *port, c
             struct gm_control_hello hello;
             memcpy(&hello, message->data, sizeof hello);
             engine->sandbox = hello.sandbox;
-        } else if (message->kind == GM_CONTROL_FATAL &&
-                   message->n_bytes == sizeof(struct gm_err) && !engine->failed) {
+        } else if (message->kind == GM_CONTROL_FATAL && message->n_bytes == sizeof(struct gm_err) &&
+                   !engine->failed) {
             memcpy(&engine->fatal, message->data, sizeof engine->fatal);
             engine->fatal.text[GM_ERR_TEXT_BYTES - 1] = '\0';
             gm_err_add(&engine->fatal, "%s", title);
             engine->failed = true;
-        } else if (message->kind == GM_CONTROL_FD) {
-            gm_close(&engine->received_fd);
-            engine->received_fd = message->fd;
-            engine->received_key = message->key;
-            return GM_OK;
+        } else if (message->kind == GM_CONTROL_FD &&
+                   engine->n_received < GM_ARRAY_LEN(engine->received)) {
+            engine->received[engine->n_received].key = message->key;
+            engine->received[engine->n_received++].fd = message->fd;
+            continue;
         }
         gm_close(&message->fd);
     }
-    return GM_OK;
 }
 
-/* The descriptor of a container was sent before its segment. */
+/* The descriptor of a container was sent before its segment; -1: it was not. */
 static int take_fd(struct gm_engine *engine, uint64_t key)
 {
-    for (int tries = 0; tries < 4096; tries++) {
-        if (engine->received_fd >= 0 && engine->received_key == key) {
-            int fd = engine->received_fd;
-            engine->received_fd = -1;
-            return fd;
-        }
-        gm_take_control(engine, &engine->fetch_link.parent, "fetch", NULL);
+    gm_take_control(engine, &engine->fetch_link.parent, "fetch");
+    for (uint32_t i = 0; i < engine->n_received; i++) {
+        int fd = engine->received[i].fd;
+        if (engine->received[i].key != key)
+            continue;
+        engine->received[i] = engine->received[--engine->n_received];
+        return fd;
     }
     return -1;
 }

@@ -85,29 +85,44 @@ static bool large_gap(const struct gm_pool *pool, uint32_t n_pages, uint32_t *pa
     return false;
 }
 
+/* A cached block of that size, marked as in use. */
+static bool large_reuse(struct gm_pool *pool, uint32_t n_pages, struct gm_span *span)
+{
+    for (uint32_t i = 0; i < pool->n_large; i++)
+        if (!pool->large[i].in_use && pool->large[i].n_pages == n_pages) {
+            pool->large[i].in_use = true;
+            *span = (struct gm_span){pool->large[i].page, n_pages * GM_PAGE_BYTES};
+            return true;
+        }
+    return false;
+}
+
+/* Smallest class that holds n_bytes; 0: none. */
+static uint64_t large_class(uint64_t n_bytes)
+{
+    for (size_t i = 0; i < GM_ARRAY_LEN(class_bytes); i++)
+        if (n_bytes <= class_bytes[i])
+            return class_bytes[i];
+    return 0;
+}
+
 static enum gm_status large_take(struct gm_pool *pool, uint64_t n_bytes, enum gm_pool_use use,
                                  struct gm_span *span, struct gm_err *err)
 {
-    uint64_t take = 0;
-    for (size_t i = 0; i < GM_ARRAY_LEN(class_bytes) && take == 0; i++)
-        if (n_bytes <= class_bytes[i])
-            take = class_bytes[i];
-    uint64_t limit = pool->budget->limit_bytes;
-    if (use == GM_POOL_INPUT)
-        limit -= pool->budget->reserve_bytes < limit ? pool->budget->reserve_bytes : limit;
+    struct gm_large_budget *budget = pool->budget;
+    uint64_t take = large_class(n_bytes);
+    uint64_t limit = budget->limit_bytes;
     uint64_t area = pool->shm.n_bytes - (uint64_t)pool->n_small * GM_BLOCK_BYTES;
+    if (use == GM_POOL_INPUT)
+        limit -= budget->reserve_bytes < limit ? budget->reserve_bytes : limit;
     if (take == 0 || take > limit || take > area)
         return gm_err_set(err, GM_LIMIT, "a block of %llu bytes is larger than memory allows",
                           (unsigned long long)n_bytes);
     uint32_t n_pages = (uint32_t)(take / GM_PAGE_BYTES);
-    for (uint32_t i = 0; i < pool->n_large; i++)
-        if (!pool->large[i].in_use && pool->large[i].n_pages == n_pages) {
-            pool->large[i].in_use = true;
-            *span = (struct gm_span){pool->large[i].page, (uint32_t)take};
-            return GM_OK;
-        }
+    if (large_reuse(pool, n_pages, span))
+        return GM_OK;
     uint32_t page, at;
-    if (!budget_make_room(pool->budget, take, limit) || pool->n_large == GM_POOL_LARGE_SLOTS ||
+    if (!budget_make_room(budget, take, limit) || pool->n_large == GM_POOL_LARGE_SLOTS ||
         !large_gap(pool, n_pages, &page, &at))
         return GM_AGAIN;
     enum gm_status status = gm_shm_commit(&pool->shm, (size_t)page * GM_PAGE_BYTES, take, err);
@@ -116,7 +131,7 @@ static enum gm_status large_take(struct gm_pool *pool, uint64_t n_bytes, enum gm
     memmove(&pool->large[at + 1], &pool->large[at], (pool->n_large - at) * sizeof pool->large[0]);
     pool->large[at] = (struct gm_large){page, n_pages, true};
     pool->n_large++;
-    pool->budget->used_bytes += take;
+    budget->used_bytes += take;
     *span = (struct gm_span){page, (uint32_t)take};
     return GM_OK;
 }

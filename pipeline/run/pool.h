@@ -1,10 +1,12 @@
 /* Blocks of one arena: the supervisor's private allocator over one process's shared memory.
  *
- *      [ 256 KB | 256 KB | ... populated at start ][ large area: sparse, taken in classes of 1, 4, 16, 64 MB ]
+ *      [ 256 KB | 256 KB | ... populated at start ][ large area: sparse, taken in classes of 1, 4,
+ * 16, 64 MB ]
  *
  * Small blocks are recycled last-in first-out, so that their pages stay warm. Large blocks take
- * memory from one budget that all pools share, and keep it for the next large block of their class until
- * somebody else needs it. Only the supervisor allocates and frees; a child sees pages and lengths. */
+ * memory from one budget that all pools share, and keep it for the next large block of their class
+ * until somebody else needs it. Only the supervisor allocates and frees; a child sees pages and
+ * lengths. */
 #ifndef GM_RUN_POOL_H
 #define GM_RUN_POOL_H
 
@@ -20,9 +22,9 @@ struct gm_pool;
 /* Shared by the pools of a run. */
 struct gm_large_budget {
     uint64_t limit_bytes;
-    uint64_t used_bytes;     /* committed, in use or cached */
-    uint64_t reserve_bytes;  /* kept for outputs: inputs may not take the last of it */
-    struct gm_pool **pools;  /* to take cached blocks back from */
+    uint64_t used_bytes;    /* committed, in use or cached */
+    uint64_t reserve_bytes; /* kept for outputs: inputs may not take the last of it */
+    struct gm_pool **pools; /* to take cached blocks back from */
     uint32_t n_pools;
 };
 
@@ -35,8 +37,8 @@ struct gm_large {
 struct gm_pool {
     struct gm_shm shm;
     uint32_t n_small, n_free;
-    uint32_t *free_pages;    /* stack of first pages */
-    uint8_t *small_in_use;   /* one per small block */
+    uint32_t *free_pages;  /* stack of first pages */
+    uint8_t *small_in_use; /* one per small block */
     uint32_t n_large;
     struct gm_large large[GM_POOL_LARGE_SLOTS]; /* by page, committed ones */
     struct gm_large_budget *budget;

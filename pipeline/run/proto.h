@@ -44,8 +44,8 @@ enum gm_desc_kind {
 };
 
 enum gm_desc_flags {
-    GM_DESC_FD = 1,       /* the container is a descriptor, sent on the control channel under `lease` */
-    GM_DESC_LAST = 2,     /* SEGMENT: last of its task. DONE: the container has been read to its end */
+    GM_DESC_FD = 1,   /* the container is a descriptor, sent on the control channel under `lease` */
+    GM_DESC_LAST = 2, /* SEGMENT: last of its task. DONE: the container has been read to its end */
     GM_DESC_PROBE = 4,    /* LEASE: only rows row_first.., the output is thrown away */
     GM_DESC_HOP1 = 8,     /* LEASE, DONE: stop before the ordered gate and hand out keys */
     GM_DESC_HOP2 = 16,    /* LEASE: the gate has been passed */
@@ -54,17 +54,17 @@ enum gm_desc_flags {
 };
 
 struct gm_desc {
-    uint16_t kind;      /* enum gm_desc_kind */
-    uint16_t flags;     /* enum gm_desc_flags */
-    uint32_t value;     /* LEASE of a container: blocks to skip. EMIT, SEGMENT: route. NEED: bytes */
-    uint64_t lease;     /* lease id; WRITE, SPILL: unit id; FD: key of the descriptor */
+    uint16_t kind;  /* enum gm_desc_kind */
+    uint16_t flags; /* enum gm_desc_flags */
+    uint32_t value; /* LEASE of a container: blocks to skip. EMIT, SEGMENT: route. NEED: bytes */
+    uint64_t lease; /* lease id; WRITE, SPILL: unit id; FD: key of the descriptor */
     uint64_t task;
     uint32_t segment;
     uint32_t sub;
-    uint32_t in_arena;  /* index of the arena that in_page is in */
+    uint32_t in_arena; /* index of the arena that in_page is in */
     uint32_t in_page;
     uint32_t in_bytes;
-    uint32_t out_page;  /* in the worker's (SEGMENT: fetch's) own arena */
+    uint32_t out_page; /* in the worker's (SEGMENT: fetch's) own arena */
     uint32_t out_bytes;
     uint32_t row_first; /* SEGMENT: first item of the task that it covers */
     uint32_t row_count; /* LEASE of a container: first member that must not be opened */

@@ -1,5 +1,5 @@
-/* See run.h. Reads from top to bottom like the life of a run: folder, listing, engine (again after the
- * death of one of its keepers), manifest, index. */
+/* See run.h. Reads from top to bottom like the life of a run: folder, listing, engine (again after
+ * the death of one of its keepers), manifest, index. */
 #include "run/run.h"
 
 #include "base/assert.h"
@@ -45,8 +45,8 @@ struct run {
 static enum gm_status begin_next(struct run *run, struct gm_err *err)
 {
     struct gm_manifest manifest = {0};
-    enum gm_status status = gm_manifest_read(&manifest, run->folder.generation_fd,
-                                             run->folder.path, run->previous_sha256, err);
+    enum gm_status status = gm_manifest_read(&manifest, run->folder.generation_fd, run->folder.path,
+                                             run->previous_sha256, err);
     if (status != GM_OK)
         return status;
     bool same = memcmp(manifest.config_sha256, run->plan->config_digest, GM_SHA256_BYTES) == 0;
@@ -118,8 +118,8 @@ static enum gm_status begin(struct run *run, struct gm_err *err)
     if (status == GM_OK)
         status = read_previous_digest(run, err);
     if (status == GM_OK)
-        status = gm_open_at(folder->generation_fd, GM_SNAPSHOT_NAME, O_RDONLY, &run->snapshot_fd,
-                            err);
+        status =
+            gm_open_at(folder->generation_fd, GM_SNAPSHOT_NAME, O_RDONLY, &run->snapshot_fd, err);
     if (status == GM_OK)
         status = gm_snapshot_info(run->snapshot_fd, &run->info, err);
     run->summary->generation = folder->generation;
@@ -131,7 +131,7 @@ static enum gm_status prepare_output(struct run *run, struct gm_err *err)
 {
     uint8_t input[GM_SHA256_BYTES];
     gm_sha256(&run->info, sizeof run->info, input);
-    gm_writer_streams(run->plan, run->streams, &run->output.n_streams);
+    run->output.n_streams = gm_output_streams(run->plan, run->streams);
     run->output.dir_fd = run->folder.generation_fd;
     run->output.folder = run->folder.path;
     run->output.streams = run->streams;
@@ -239,8 +239,8 @@ static enum gm_status run_engine(struct run *run, struct gm_err *err)
     bool again = true;
     uint32_t n_in_place = 0;
     enum gm_status status = look_at_output(run, err);
-    if (run->state.resumed && run->state.next.task + run->state.next.segment +
-                                      run->state.next.sub > 0)
+    if (run->state.resumed &&
+        run->state.next.task + run->state.next.segment + run->state.next.sub > 0)
         gm_log(GM_LOG_INFO, "resuming at item %llu of %llu",
                (unsigned long long)(run->state.next.task * GM_TASK_ITEMS + run->state.next.rows),
                (unsigned long long)run->info.n_items);
@@ -329,19 +329,19 @@ static enum gm_status fill_manifest(struct run *run, struct gm_manifest *manifes
     return add_quarantine(run, manifest, err);
 }
 
-/* GM_END: a later generation to which every URL answered that nothing has changed; it is dropped. */
+/* GM_END: a later generation to which every URL answered that nothing has changed; it is dropped.
+ */
 static enum gm_status write_manifest(struct run *run, struct gm_err *err)
 {
     struct gm_manifest manifest = {0};
     enum gm_status status = fill_manifest(run, &manifest, err);
     if (status == GM_OK && !gm_manifest_adds_up(&manifest))
-        status = gm_err_set(err, GM_INTERNAL,
-                            "the accounts do not add up: %llu in, %llu written, %llu rejected, "
-                            "%llu failed",
-                            (unsigned long long)manifest.n_in,
-                            (unsigned long long)manifest.n_written,
-                            (unsigned long long)manifest.n_rejected,
-                            (unsigned long long)manifest.n_failed);
+        status = gm_err_set(
+            err, GM_INTERNAL,
+            "the accounts do not add up: %llu in, %llu written, %llu rejected, "
+            "%llu failed",
+            (unsigned long long)manifest.n_in, (unsigned long long)manifest.n_written,
+            (unsigned long long)manifest.n_rejected, (unsigned long long)manifest.n_failed);
     if (status == GM_OK)
         summarize(run, &manifest);
     bool empty = run->folder.generation > 1 && manifest.n_in == 0 && run->info.n_removed == 0;
@@ -411,8 +411,13 @@ static void name_folder(struct run *run)
 enum gm_status gm_run(const struct gm_plan *plan, struct gm_progress *progress,
                       struct gm_run_summary *summary, struct gm_err *err)
 {
-    struct run run = {.plan = plan, .progress = progress, .summary = summary,
-                      .folder = GM_FOLDER_INIT, .snapshot_fd = -1, .hold_fd = -1, .spill_fd = -1};
+    struct run run = {.plan = plan,
+                      .progress = progress,
+                      .summary = summary,
+                      .folder = GM_FOLDER_INIT,
+                      .snapshot_fd = -1,
+                      .hold_fd = -1,
+                      .spill_fd = -1};
     uint64_t start_ms = gm_now_ms();
     memset(summary, 0, sizeof *summary);
     enum gm_status status = GM_OK;

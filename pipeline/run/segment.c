@@ -1,6 +1,7 @@
 /* Cutting a complete task into segments and packing them into blocks; see feed.h.
  *
- * A segment in its block:   [ content: rows for one route | output part: items.jsonl, rejects.jsonl ]
+ * A segment in its block:   [ content: rows for one route | output part: items.jsonl, rejects.jsonl
+ * ]
  *
  * The output part is a finished output block of its own that goes straight to the writer, in front
  * of the content's results. Cuts are decided before anything is written: first measure, then
@@ -18,16 +19,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINES_BYTES (64u * 1024u) /* of a block, kept for the output part */
-#define TEXT_SHOWN_BYTES 8192u    /* of a URL in a line */
-#define ROW_SLACK_BYTES 256u      /* at least what a row takes in the tables */
-#define NO_ROUTE (-1)
+#define LINES_BYTES      (64u * 1024u) /* of a block, kept for the output part */
+#define TEXT_SHOWN_BYTES 8192u         /* of a URL in a line */
+#define ROW_SLACK_BYTES  256u          /* at least what a row takes in the tables */
+#define NO_ROUTE         (-1)
 
 /* Rows [first, end) of the task and what becomes of them. */
 struct segment {
     uint32_t first, end;
-    int route;               /* of the content; NO_ROUTE: none */
-    size_t body_bytes;       /* block capacity that the content needs */
+    int route;         /* of the content; NO_ROUTE: none */
+    size_t body_bytes; /* block capacity that the content needs */
 };
 
 static const char *status_of(const struct gm_fetched *fetched)
@@ -209,8 +210,7 @@ static enum gm_status fill_from(struct gm_feed *feed, int fd, uint64_t offset,
     size_t room, n_read = 0;
     uint8_t *space = gm_block_row_space(&feed->builder, &room);
     GM_ASSERT(room >= item->fetched.n_bytes);
-    enum gm_status status =
-        gm_pread_full(fd, space, item->fetched.n_bytes, offset, &n_read, err);
+    enum gm_status status = gm_pread_full(fd, space, item->fetched.n_bytes, offset, &n_read, err);
     if (status == GM_OK && n_read == item->fetched.n_bytes) {
         gm_block_row_filled(&feed->builder, n_read);
         return GM_OK;
@@ -220,8 +220,7 @@ static enum gm_status fill_from(struct gm_feed *feed, int fd, uint64_t offset,
     return GM_AGAIN;
 }
 
-static void add_row(struct gm_feed *feed, struct gm_feed_item *item, int route,
-                    struct gm_err *err)
+static void add_row(struct gm_feed *feed, struct gm_feed_item *item, int route, struct gm_err *err)
 {
     struct gm_row row = row_of(item);
     enum gm_status status = gm_block_row_begin(&feed->builder, &row);
@@ -329,8 +328,7 @@ static enum gm_status send_fd(struct gm_feed *feed, struct gm_feed_task *task,
 }
 
 static enum gm_status pack(struct gm_feed *feed, struct gm_feed_task *task,
-                           const struct segment *segment, struct gm_span block,
-                           struct gm_err *err)
+                           const struct segment *segment, struct gm_span block, struct gm_err *err)
 {
     uint8_t *data = gm_pool_data(feed->setup->arena, block.page);
     size_t content_bytes = 0;
@@ -409,8 +407,7 @@ enum gm_status gm_feed_cut(struct gm_feed *feed, struct gm_err *err)
         if (gm_ring_free_slots(&feed->port.out) < 4)
             return GM_AGAIN;
         measure(feed, task, feed->cut_row, &segment);
-        enum gm_status status =
-            take_block(feed, segment.body_bytes + LINES_BYTES, &block, err);
+        enum gm_status status = take_block(feed, segment.body_bytes + LINES_BYTES, &block, err);
         if (status == GM_OK)
             status = pack(feed, task, &segment, block, err);
         if (status != GM_OK)

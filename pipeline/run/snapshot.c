@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAGIC "GMSNAP1\n"
-#define MAGIC_BYTES 8
-#define FLUSH_BYTES (256u * 1024u)
+#define MAGIC        "GMSNAP1\n"
+#define MAGIC_BYTES  8
+#define FLUSH_BYTES  (256u * 1024u)
 #define WINDOW_BYTES (1024u * 1024u)
 
 enum { HAS_SHA256 = 1, HAS_PREVIOUS = 2 };
@@ -131,8 +131,7 @@ enum gm_status gm_snapshot_info(int fd, struct gm_snapshot_info *info, struct gm
     off_t size = lseek(fd, 0, SEEK_END);
     enum gm_status status = GM_OK;
     if (size >= (off_t)(MAGIC_BYTES + sizeof end))
-        status =
-            gm_pread_full(fd, &end, sizeof end, (uint64_t)size - sizeof end, &n_read, err);
+        status = gm_pread_full(fd, &end, sizeof end, (uint64_t)size - sizeof end, &n_read, err);
     if (status != GM_OK)
         return status;
     if (n_read != sizeof end || end.n_bytes != 0)
@@ -256,9 +255,8 @@ enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *it
                              .last_modified = strings[5]};
     memcpy(item->expected_sha256, record.expected_sha256, GM_SHA256_BYTES);
     if (previous_sha256)
-        *previous_sha256 = record.flags & HAS_PREVIOUS
-                               ? data + offsetof(struct record, previous_sha256)
-                               : NULL;
+        *previous_sha256 =
+            record.flags & HAS_PREVIOUS ? data + offsetof(struct record, previous_sha256) : NULL;
     snapshot->offset += record.n_bytes;
     snapshot->next_number++;
     return GM_OK;

@@ -21,23 +21,23 @@
 /* What the last generation knows of an item. */
 struct gm_previous {
     bool known;
-    bool unchanged;               /* need not be fetched: left out of the snapshot */
+    bool unchanged; /* need not be fetched: left out of the snapshot */
     bool has_sha256;
     uint8_t sha256[GM_SHA256_BYTES];
-    char etag[512];               /* "" if none */
+    char etag[512]; /* "" if none */
     char last_modified[64];
 };
 typedef enum gm_status gm_previous_lookup(void *context, const struct gm_item *item,
                                           struct gm_previous *previous, struct gm_err *err);
 
 struct gm_lister_sink {
-    int fd;                       /* the file, not owned */
+    int fd; /* the file, not owned */
     struct gm_buf buf;
     uint64_t n_items;
     uint64_t n_unchanged;
-    uint64_t n_removed;           /* set by the caller before the end */
+    uint64_t n_removed; /* set by the caller before the end */
     uint64_t hash;
-    gm_previous_lookup *lookup;   /* NULL: first generation */
+    gm_previous_lookup *lookup; /* NULL: first generation */
     void *lookup_context;
 };
 
@@ -48,17 +48,17 @@ enum gm_status gm_snapshot_begin(struct gm_lister_sink *sink, int fd, gm_previou
 enum gm_status gm_snapshot_end(struct gm_lister_sink *sink, struct gm_err *err);
 
 struct gm_snapshot {
-    int fd;                       /* not owned */
-    uint64_t offset;              /* of the next record */
+    int fd;          /* not owned */
+    uint64_t offset; /* of the next record */
     uint64_t next_number;
-    struct gm_buf window;         /* read ahead */
+    struct gm_buf window; /* read ahead */
     uint64_t window_offset;
 };
 
 struct gm_snapshot_info {
     uint64_t n_items;
-    uint64_t n_unchanged;         /* items left out because they have not changed */
-    uint64_t n_removed;           /* items of the last generation that are gone */
+    uint64_t n_unchanged; /* items left out because they have not changed */
+    uint64_t n_removed;   /* items of the last generation that are gone */
     uint64_t hash;
 };
 
@@ -68,8 +68,8 @@ enum gm_status gm_snapshot_info(int fd, struct gm_snapshot_info *info, struct gm
 enum gm_status gm_snapshot_open(struct gm_snapshot *snapshot, int fd, uint64_t first,
                                 struct gm_err *err);
 void gm_snapshot_close(struct gm_snapshot *snapshot);
-/* The item's strings live until the next call. *previous_sha256 (NULL allowed as argument) gets a pointer to
- * the last generation's digest, or NULL. GM_END at the end. */
+/* The item's strings live until the next call. *previous_sha256 (NULL allowed as argument) gets a
+ * pointer to the last generation's digest, or NULL. GM_END at the end. */
 enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *item,
                                 const uint8_t **previous_sha256, struct gm_err *err);
 

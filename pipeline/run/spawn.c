@@ -12,14 +12,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define STOP_WAIT_MS 2000
+#define STOP_WAIT_MS     2000
 #define WORKER_OOM_SCORE 500
 
 /* What a child needs to know before it becomes its role. */
 struct start {
     struct gm_engine *engine;
-    struct gm_link *link;       /* its own */
-    uint32_t own_arena;         /* UINT32_MAX: none */
+    struct gm_link *link; /* its own */
+    uint32_t own_arena;   /* UINT32_MAX: none */
     enum { SEES_NOTHING, SEES_INPUTS, SEES_ALL } sees;
     int (*main)(void *setup);
     void *setup;

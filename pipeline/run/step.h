@@ -7,9 +7,9 @@
 #include "ipc/child.h"
 
 struct gm_step {
-    const char *title;    /* "list", "index" */
-    const int *keep_fds;  /* stay open in the child */
-    unsigned n_keep_fds;  /* at most 6 */
+    const char *title;                                         /* "list", "index" */
+    const int *keep_fds;                                       /* stay open in the child */
+    unsigned n_keep_fds;                                       /* at most 6 */
     enum gm_status (*main)(void *context, struct gm_err *err); /* in the child */
     void *context;
 };

@@ -16,11 +16,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define TICK_MS        100
-#define TIGHT_TICK_MS  10
-#define STALL_MS       20 /* the head has not moved for so long: what waits behind it is spilled */
-#define SAMPLE_MS      500
-#define MAX_EVENTS     64
+#define TICK_MS       100
+#define TIGHT_TICK_MS 10
+#define STALL_MS      20 /* the head has not moved for so long: what waits behind it is spilled */
+#define SAMPLE_MS     500
+#define MAX_EVENTS    64
 
 static enum gm_status open_signals(struct gm_engine *engine, struct gm_err *err)
 {
@@ -32,8 +32,7 @@ static enum gm_status open_signals(struct gm_engine *engine, struct gm_err *err)
     sigprocmask(SIG_BLOCK, &mask, &engine->old_mask);
     engine->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event event = {.events = EPOLLIN,
-                                .data.u64 = (uint64_t)GM_EVENT_SIGNAL << 32};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)GM_EVENT_SIGNAL << 32};
     if (engine->signal_fd < 0 || engine->epoll_fd < 0 ||
         epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->signal_fd, &event) != 0)
         return gm_err_sys(err, GM_SYSTEM, errno, "unable to wait for signals");
@@ -79,8 +78,8 @@ static enum gm_status on_keeper_death(struct gm_engine *engine, struct gm_child 
                     obituary.death == GM_DEATH_EXIT && obituary.code == 0;
     if (expected || engine->phase == GM_ENGINE_OVER || engine->failed)
         return GM_OK;
-    bool ended = child == &engine->fetch && (engine->fetch_ended ||
-                                             engine->phase != GM_ENGINE_RUNNING);
+    bool ended =
+        child == &engine->fetch && (engine->fetch_ended || engine->phase != GM_ENGINE_RUNNING);
     if (ended)
         return GM_OK;
     engine->n_deaths++;
@@ -103,12 +102,13 @@ static enum gm_status on_event(struct gm_engine *engine, uint64_t data, struct g
         gm_wake_drain(link->bell_up);
         return GM_OK;
     case GM_EVENT_CONTROL:
-        return gm_take_control(engine, &link->parent, title, err);
+        gm_take_control(engine, &link->parent, title);
+        return GM_OK;
     case GM_EVENT_DEATH:
         break;
     }
     bool any;
-    gm_take_control(engine, &link->parent, title, err);
+    gm_take_control(engine, &link->parent, title);
     enum gm_status status = gm_take_messages(engine, &any, err); /* published before it died */
     if (status != GM_OK || engine->failed)
         return status;
@@ -282,7 +282,7 @@ static void prepare(struct gm_engine *engine)
     engine->gate_at = engine->sent = engine->committed = engine->resume;
     engine->durable_task = engine->head_sent = engine->durable_sent = engine->resume.task;
     engine->n_tasks = UINT64_MAX;
-    engine->received_fd = engine->signal_fd = engine->epoll_fd = -1;
+    engine->signal_fd = engine->epoll_fd = -1;
     engine->fetch = engine->writer = (struct gm_child)GM_CHILD_INIT;
     engine->moved_ms = gm_now_ms();
     engine->phase = GM_ENGINE_RUNNING;
@@ -309,7 +309,8 @@ enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err)
         gm_kill_all(engine);
     gm_units_fini(engine);
     gm_engine_free_processes(engine);
-    gm_close(&engine->received_fd);
+    for (uint32_t i = 0; i < engine->n_received; i++)
+        gm_close(&engine->received[i].fd);
     close_signals(engine);
     if (status == GM_OK && drained)
         return gm_err_set(err, GM_STOPPED, "stopped; run again to resume");

@@ -69,8 +69,8 @@ struct gm_unit *gm_heap_pop(struct gm_unit_heap *heap)
     return top;
 }
 
-static struct gm_unit *unit_new(struct gm_engine *engine, struct gm_segment *segment,
-                                uint64_t task, uint32_t sub)
+static struct gm_unit *unit_new(struct gm_engine *engine, struct gm_segment *segment, uint64_t task,
+                                uint32_t sub)
 {
     struct gm_unit *unit = calloc(1, sizeof *unit);
     if (!unit)
@@ -238,8 +238,7 @@ enum gm_status gm_units_emit(struct gm_engine *engine, struct gm_unit *container
         engine->plan->routes[desc->value].kind != GM_ROUTE_CHAIN ||
         desc->sub != container->n_emitted + 1)
         return gm_err_set(err, GM_INTERNAL, "a worker sent a malformed block");
-    struct gm_unit *unit =
-        unit_new(engine, container->owner, container->task, desc->sub);
+    struct gm_unit *unit = unit_new(engine, container->owner, container->task, desc->sub);
     if (!unit)
         return gm_err_set(err, GM_NOMEM, "no memory for a block's state");
     container->n_emitted++;
@@ -268,7 +267,8 @@ static void segment_free(struct gm_task *task)
     free(segment);
 }
 
-/* Steps the cursor over segments that have nothing more; frees them when it is the commit cursor. */
+/* Steps the cursor over segments that have nothing more; frees them when it is the commit cursor.
+ */
 static bool step_over(struct gm_engine *engine, struct gm_cursor *cursor, struct gm_task *task,
                       struct gm_segment *segment)
 {

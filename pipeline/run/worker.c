@@ -1,5 +1,5 @@
-/* See worker.h. Order at the start: attach, open stages and sinks (they may still read files), then the
- * sandbox, then hello. */
+/* See worker.h. Order at the start: attach, open stages and sinks (they may still read files), then
+ * the sandbox, then hello. */
 #include "run/worker.h"
 
 #include "base/assert.h"
@@ -35,8 +35,8 @@ enum gm_status gm_worker_block(const struct gm_worker *worker, uint32_t arena, u
 
 void gm_worker_publish(struct gm_worker *worker, uint64_t index)
 {
-    atomic_store_explicit(&worker->port.shared->cur_row,
-                          index == GM_WORKER_NOTHING ? 0 : index + 1, memory_order_release);
+    atomic_store_explicit(&worker->port.shared->cur_row, index == GM_WORKER_NOTHING ? 0 : index + 1,
+                          memory_order_release);
 }
 
 enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t n_bytes,

@@ -34,7 +34,7 @@ struct gm_worker {
     struct gm_port port;
     struct gm_desc pending[GM_WORKER_PENDING]; /* leases that came while waiting for a grant */
     uint32_t n_pending;
-    void *context;           /* struct gm_chain or struct gm_emit */
+    void *context; /* struct gm_chain or struct gm_emit */
 };
 
 /* main of a worker process, for gm_child_spec; context is a struct gm_worker_setup. */

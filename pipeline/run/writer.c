@@ -23,44 +23,13 @@ struct writer {
     const struct gm_writer_setup *setup;
     struct gm_port port;
     struct gm_output *output;
-    uint64_t group_since_ms;   /* first append of the group; 0: nothing waits */
+    uint64_t group_since_ms; /* first append of the group; 0: nothing waits */
     uint64_t spill_end;
     uint32_t n_spilled;
-    struct gm_buf spilled;     /* a block on its way back */
-    struct gm_batch batch;     /* for quarantine */
+    struct gm_buf spilled; /* a block on its way back */
+    struct gm_batch batch; /* for quarantine */
     bool finished;
 };
-
-void gm_writer_streams(const struct gm_plan *plan, struct gm_output_stream *streams,
-                       uint32_t *n_streams)
-{
-    bool gate = false;
-    memset(streams, 0, GM_MAX_STREAMS * sizeof *streams);
-    for (uint32_t i = 0; i < plan->n_routes; i++)
-        gate |= plan->routes[i].kind == GM_ROUTE_CHAIN && plan->routes[i].gate_stage >= 0;
-    streams[GM_STREAM_ITEMS] =
-        (struct gm_output_stream){"items", GM_OUTPUT_APPEND, ".jsonl", 0, NULL, 0};
-    streams[GM_STREAM_REJECTS] =
-        (struct gm_output_stream){"rejects", GM_OUTPUT_APPEND, ".jsonl", 0, NULL, 0};
-    if (gate)
-        streams[GM_STREAM_KEYS] =
-            (struct gm_output_stream){"gate", GM_OUTPUT_APPEND, ".keys", 0, NULL, 0};
-    *n_streams = GM_STREAM_FIRST_SINK;
-    for (uint32_t i = 0; i < plan->n_sinks; i++) {
-        const struct gm_plan_sink *planned = &plan->sinks[i];
-        const struct gm_sink *sink = planned->sink;
-        struct gm_output_stream *stream = &streams[planned->stream];
-        stream->name = sink->name;
-        stream->mode = sink->mode(planned->opts) == GM_STREAM_FILES ? GM_OUTPUT_FILES
-                                                                    : GM_OUTPUT_SHARDS;
-        stream->extension = sink->extension(planned->opts);
-        stream->shard_bytes = sink->shard_bytes(planned->opts);
-        if (sink->trailer)
-            stream->trailer = sink->trailer(planned->opts, &stream->trailer_bytes);
-        if (planned->stream >= *n_streams)
-            *n_streams = planned->stream + 1;
-    }
-}
 
 static enum gm_status answer(struct writer *writer, enum gm_desc_kind kind, uint64_t id,
                              uint64_t task, struct gm_err *err)
@@ -90,14 +59,13 @@ static enum gm_status commit(struct writer *writer, struct gm_err *err)
     return answer(writer, GM_DESC_COMMITTED, 0, gm_output_state(writer->output)->next.task, err);
 }
 
-static enum gm_status append(struct writer *writer, const struct gm_desc *desc,
-                             const uint8_t *data, struct gm_err *err)
+static enum gm_status append(struct writer *writer, const struct gm_desc *desc, const uint8_t *data,
+                             struct gm_err *err)
 {
     struct gm_order_key next = {
         .task = desc->task, .segment = desc->segment, .sub = desc->sub, .rows = desc->row_first};
     uint64_t before = gm_output_uncommitted_bytes(writer->output);
-    enum gm_status status =
-        gm_output_append(writer->output, data, desc->in_bytes, &next, err);
+    enum gm_status status = gm_output_append(writer->output, data, desc->in_bytes, &next, err);
     if (status != GM_OK)
         return status;
     uint64_t after = gm_output_uncommitted_bytes(writer->output);
@@ -189,9 +157,9 @@ static enum gm_status on_quarantine(struct writer *writer, const struct gm_desc 
         bool member = !gm_batch_is_null(&writer->batch, GM_IN_MEMBER, desc->row_first);
         int n = snprintf(name, sizeof name, "quarantine/item-%09llu", (unsigned long long)item);
         if (member)
-            n += snprintf(name + n, sizeof name - (size_t)n, ".%07llu",
-                          (unsigned long long)gm_batch_u64(&writer->batch, GM_IN_MEMBER,
-                                                           desc->row_first));
+            n += snprintf(
+                name + n, sizeof name - (size_t)n, ".%07llu",
+                (unsigned long long)gm_batch_u64(&writer->batch, GM_IN_MEMBER, desc->row_first));
         snprintf(name + n, sizeof name - (size_t)n, ".bin");
         status = gm_make_dirs(dir_fd, "quarantine", err);
         if (status == GM_OK)
@@ -204,8 +172,8 @@ static enum gm_status on_quarantine(struct writer *writer, const struct gm_desc 
 static enum gm_status on_finish(struct writer *writer, const struct gm_desc *desc,
                                 struct gm_err *err)
 {
-    enum gm_status status = desc->flags & GM_DESC_DRAIN ? commit(writer, err)
-                                                        : gm_output_finish(writer->output, err);
+    enum gm_status status =
+        desc->flags & GM_DESC_DRAIN ? commit(writer, err) : gm_output_finish(writer->output, err);
     if (status == GM_OK)
         publish_counts(writer);
     if (status == GM_OK)
@@ -213,8 +181,7 @@ static enum gm_status on_finish(struct writer *writer, const struct gm_desc *des
     return status;
 }
 
-static enum gm_status on_stop(struct writer *writer, const struct gm_desc *desc,
-                              struct gm_err *err)
+static enum gm_status on_stop(struct writer *writer, const struct gm_desc *desc, struct gm_err *err)
 {
     (void)desc;
     (void)err;
@@ -226,9 +193,12 @@ static const struct {
     enum gm_desc_kind kind;
     enum gm_status (*act)(struct writer *, const struct gm_desc *, struct gm_err *);
 } actions[] = {
-    {GM_DESC_WRITE, on_write},           {GM_DESC_SPILL, on_spill},
-    {GM_DESC_WRITE_SPILLED, on_write_spilled}, {GM_DESC_QUARANTINE, on_quarantine},
-    {GM_DESC_FINISH, on_finish},         {GM_DESC_STOP, on_stop},
+    {GM_DESC_WRITE, on_write},
+    {GM_DESC_SPILL, on_spill},
+    {GM_DESC_WRITE_SPILLED, on_write_spilled},
+    {GM_DESC_QUARANTINE, on_quarantine},
+    {GM_DESC_FINISH, on_finish},
+    {GM_DESC_STOP, on_stop},
 };
 
 static enum gm_status act(struct writer *writer, const struct gm_desc *desc, struct gm_err *err)

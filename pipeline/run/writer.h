@@ -18,13 +18,9 @@ struct gm_writer_setup {
     struct gm_pool **arenas;
     uint32_t n_arenas;
     struct gm_output_config output;
-    int spill_fd;              /* unlinked file for results that wait */
+    int spill_fd; /* unlinked file for results that wait */
     uint32_t epoch;
 };
-
-/* Streams of a plan for struct gm_output_config; n_streams <= GM_MAX_STREAMS. */
-void gm_writer_streams(const struct gm_plan *plan, struct gm_output_stream *streams,
-                       uint32_t *n_streams);
 
 /* main of the writer process; context is a struct gm_writer_setup. */
 int gm_writer_main(void *setup);
