@@ -39,12 +39,13 @@ fetch_list() { # folder, options of tool_fetch before LIST in $flags, fetch opti
     "$GM_BUILD/tests/lib/tool_fetch" ${flags:-} "$fetch_folder/list" "$@" >"$fetch_folder/raw" \
         2>"$fetch_folder/err"
     fetch_code=$?
+    expect_that "tool_fetch ends well: $(cat "$fetch_folder/err")" [ "$fetch_code" -eq 0 ]
     jq -c -s 'sort_by(.number) | .[]' "$fetch_folder/raw" >"$fetch_folder/out"
 }
 
 expect() { # number, filter
     line=$(sed -n "$(($1 + 1))p" "$fetch_folder/out")
-    if ! printf '%s\n' "$line" | jq -e "$2" >/dev/null 2>&1; then
+    if [ -z "$line" ] || ! printf '%s\n' "$line" | jq -e "$2" >/dev/null 2>&1; then
         echo "FAILED: $(sed -n "$(($1 + 1))p" "$fetch_folder/list"): not $2 in"
         echo "        $line"
         failures=$((failures + 1))
