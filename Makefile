@@ -10,13 +10,13 @@ CXX     ?= g++
 VERSION := $(shell sed -n 's/^\#define GM_VERSION "\(.*\)"/\1/p' pipeline/version.h)
 
 PACKAGES := gcc g++ make pkg-config libcurl4-openssl-dev libarchive-dev libutf8proc-dev \
-            libzstd-dev zlib1g-dev libsimdjson-dev libfyaml-dev libjpeg62-turbo-dev \
-            libdeflate-dev libspng-dev libwebp-dev libxxhash-dev libssl-dev \
+            libzstd-dev zlib1g-dev liblzma-dev libbz2-dev libsimdjson-dev libfyaml-dev \
+            libjpeg62-turbo-dev libdeflate-dev libspng-dev libwebp-dev libxxhash-dev libssl-dev \
             libsqlite3-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev nginx-light jq zstd strace python3 zip xz-utils bzip2 p7zip-full \
             unicode-data python3-pil man-db openssl
 CI_PACKAGES := clang clang-format libclang-rt-14-dev pmccabe spin
-LIBS := libcurl libarchive libutf8proc libzstd zlib simdjson libfyaml libjpeg libdeflate spng \
+LIBS := libcurl libarchive libutf8proc libzstd zlib liblzma simdjson libfyaml libjpeg libdeflate spng \
         libwebp libxxhash libcrypto sqlite3 libseccomp
 
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 \
@@ -35,7 +35,7 @@ COMMON   := $(OPTIMIZE) -g $(HARDEN) $(SANITIZE_FLAGS) $(WERROR) -MMD -MP
 PKG_CFLAGS = $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANITIZE_FLAGS)
-LDLIBS   = $(PKG_LIBS) -lpthread -lm -lstdc++
+LDLIBS   = $(PKG_LIBS) -lbz2 -lpthread -lm -lstdc++
 
 SRC_C  := $(filter-out pipeline/cli/main.c,$(wildcard pipeline/*.c pipeline/*/*.c stages/*.c stages/*/*.c))
 SRC_CC := $(wildcard stages/*/*.cc)
@@ -44,7 +44,7 @@ LIB    := $(BUILD)/libgristmill.a
 UNIT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/conformance/*/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/tool_*.c tests/bench/*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-TESTLIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/lib/tool_%,$(wildcard tests/lib/*.c)))
+TESTLIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/lib/tool_% tests/lib/fake_%,$(wildcard tests/lib/*.c)))
 
 .PHONY: all
 ## all: build build/gristmill (installs nothing)
@@ -99,7 +99,7 @@ deps-ci: deps-test
 
 include $(wildcard tests/*.mk tests/*/*.mk)
 
--include $(OBJ:.o=.d) $(TESTLIB:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(BUILD)/obj/pipeline/cli/main.d
+-include $(OBJ:.o=.d) $(TESTLIB:.o=.d) $(wildcard $(BUILD)/obj/tests/lib/fake_*.d) $(UNIT:=.d) $(HELPERS:=.d) $(BUILD)/obj/pipeline/cli/main.d
 
 .PHONY: install uninstall man
 BIN_DIR  := $(DESTDIR)$(PREFIX)/bin

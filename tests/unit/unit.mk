@@ -1,0 +1,13 @@
+# Fakes define functions of the engine, so each is linked into the tests that ask for it here and
+# into nothing else.
+
+FAKE_EMIT := $(BUILD)/obj/tests/lib/fake_emit.o
+WITH_FAKE_EMIT := $(addprefix $(BUILD)/tests/,unit/test_lines unit/test_unpack unit/test_unpack_bad \
+                  lib/tool_unpack)
+$(WITH_FAKE_EMIT): $(FAKE_EMIT)
+$(WITH_FAKE_EMIT): TESTLIB := $(TESTLIB) $(FAKE_EMIT)
+
+FAKE_FEED := $(BUILD)/obj/tests/lib/fake_feed.o
+WITH_FAKE_FEED := $(addprefix $(BUILD)/tests/,unit/test_glob unit/test_list lib/tool_fetch)
+$(WITH_FAKE_FEED): $(FAKE_FEED)
+$(WITH_FAKE_FEED): TESTLIB := $(TESTLIB) $(FAKE_FEED)
