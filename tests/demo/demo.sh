@@ -67,10 +67,10 @@ show_results() {
     show_record "a text:" '.n_words != null'
     show_record "a picture:" '.width != null'
     title "5. Nothing is dropped in silence: rejects.jsonl by reason"
-    jq -r '.code' "$out/run/rejects.jsonl" | LC_ALL=C sort | uniq -c |
+    jq -r '.reason' "$out/run/rejects.jsonl" | LC_ALL=C sort | uniq -c |
         while read -r count code; do
             printf '   %2d  %-18s  for example %s\n' "$count" "$code" "$(jq -r --arg code "$code" \
-                'select(.code == $code) | (.name // .source) + ": " + .message' "$out/run/rejects.jsonl" |
+                'select(.reason == $code) | (.name // .source) + ": " + .message' "$out/run/rejects.jsonl" |
                 head -n 1 | cut -c 1-100)"
         done
 }
