@@ -18,6 +18,7 @@
 
 struct gm_chain {
     void *stages[GM_MAX_CHAIN];
+    struct gm_bind binds[GM_MAX_CHAIN]; /* stages keep pointers to theirs */
     void *sinks[GM_MAX_STREAMS];
     struct gm_batch schema; /* no rows; what sinks see at open */
     struct gm_batch batch;
@@ -38,14 +39,14 @@ static enum gm_status open_stages(struct gm_worker *worker, struct gm_chain *cha
 {
     for (uint32_t i = 0; i < worker->route->n_stages; i++) {
         const struct gm_plan_stage *planned = &worker->route->stages[i];
-        struct gm_bind bind = {planned->in, planned->out};
+        chain->binds[i] = (struct gm_bind){planned->in, planned->out};
         chain->stages[i] = calloc(1, planned->stage->ctx_bytes + 1);
         if (!chain->stages[i])
             return gm_err_set(err, GM_NOMEM, "no memory for stage %s", planned->stage->name);
         if (!planned->stage->open)
             continue;
-        enum gm_status status =
-            planned->stage->open(chain->stages[i], planned->opts, planned->prepared, &bind, err);
+        enum gm_status status = planned->stage->open(chain->stages[i], planned->opts,
+                                                     planned->prepared, &chain->binds[i], err);
         if (status != GM_OK) {
             gm_err_add(err, "stage %s", planned->stage->name);
             return status;
