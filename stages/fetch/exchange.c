@@ -11,7 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BATCH_JOBS 64
+#define BATCH_JOBS         64
+#define MAX_FINISHED_BYTES (8u * 1024u * 1024u) /* bodies that wait for the main thread */
 
 struct waiter {
     int fd;
@@ -28,6 +29,7 @@ struct gm_exchange {
     struct gm_job_list files;
     struct gm_job_list finished;
     unsigned n_finished;
+    size_t finished_bytes;
     int fd;
     unsigned wake_at; /* finished jobs that wake the main thread; 0: it is awake */
     bool stopping;
@@ -89,6 +91,12 @@ void gm_exchange_drain_fd(int fd)
     (void)n;
 }
 
+/* The main thread does not keep up: nothing is started until it has taken what is there. */
+static bool is_full(const struct gm_exchange *x)
+{
+    return x->finished_bytes > MAX_FINISHED_BYTES;
+}
+
 /* Wakes the threads that could do something now or must set an earlier alarm. */
 static void wake_threads(struct gm_exchange *x, unsigned self)
 {
@@ -116,6 +124,8 @@ static void finish(struct gm_exchange *x, struct gm_job *job)
 {
     gm_job_list_push(&x->finished, job);
     x->n_finished++;
+    if (job->result->body)
+        x->finished_bytes += job->result->n_bytes;
 }
 
 void gm_exchange_add(struct gm_exchange *exchange, struct gm_job_list *jobs)
@@ -145,6 +155,12 @@ struct gm_job_list gm_exchange_collect(struct gm_exchange *exchange, enum gm_pat
     pthread_mutex_lock(&exchange->mutex);
     gm_job_list_join(&jobs, &exchange->finished);
     exchange->n_finished = 0;
+    bool was_full = is_full(exchange);
+    exchange->finished_bytes = 0;
+    if (was_full) {
+        pthread_cond_broadcast(&exchange->files_changed);
+        wake_threads(exchange, GM_FETCH_MAX_THREADS);
+    }
     exchange->wake_at = jobs.first ? 0 : patience == GM_WAKE_BATCHED ? BATCH_JOBS : 1;
     pthread_mutex_unlock(&exchange->mutex);
     return jobs;
@@ -220,7 +236,7 @@ bool gm_exchange_turn(struct gm_exchange *exchange, unsigned thread, uint64_t no
     while ((job = gm_job_list_pop(&turn->back)))
         take_back(exchange, job, thread, now_ms);
     bool going_on = !exchange->stopping;
-    while (going_on && turn->n_jobs < turn->wanted &&
+    while (going_on && !is_full(exchange) && turn->n_jobs < turn->wanted &&
            (job = gm_schedule_take(exchange->schedule, thread, now_ms))) {
         gm_job_list_push(&turn->jobs, job);
         turn->n_jobs++;
@@ -243,7 +259,7 @@ struct gm_job *gm_exchange_take_file(struct gm_exchange *exchange)
 {
     struct gm_job *job = NULL;
     pthread_mutex_lock(&exchange->mutex);
-    while (!exchange->stopping && !(job = gm_job_list_pop(&exchange->files)))
+    while (!exchange->stopping && (is_full(exchange) || !(job = gm_job_list_pop(&exchange->files))))
         pthread_cond_wait(&exchange->files_changed, &exchange->mutex);
     pthread_mutex_unlock(&exchange->mutex);
     return job;

@@ -128,15 +128,22 @@ static void drop_leftover(int fd)
         shutdown(fd, SHUT_RDWR);
 }
 
-/* After a response: is there more on the socket than it said? */
+/* After a response: is there more on the socket than it said? A transfer that never had to wait has
+ * not told its socket; libcurl knows it as long as the connection is open. If somebody listens on
+ * it, it is another transfer's by now. */
 static void check_leftover(struct gm_http *http, const struct gm_transfer *transfer)
 {
-    if (transfer->fd < 0 || http->sockets[transfer->fd].owner != transfer)
-        return; /* closed, or another transfer's by now */
-    http->sockets[transfer->fd].plain =
-        transfer->response.version == 1 && transfer->job->url[4] == ':';
-    if (http->sockets[transfer->fd].plain)
-        drop_leftover(transfer->fd);
+    curl_socket_t fd = transfer->fd;
+    if (fd >= 0 && http->sockets[fd].owner != transfer)
+        return;
+    if (fd < 0 && (curl_easy_getinfo(transfer->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+                   fd < 0 || !have_socket(http, fd)))
+        return;
+    if (http->sockets[fd].wanted != 0)
+        return;
+    http->sockets[fd].plain = transfer->response.version == 1 && transfer->job->url[4] == ':';
+    if (http->sockets[fd].plain)
+        drop_leftover(fd);
 }
 
 static void on_event(struct gm_http *http, int fd, uint32_t events)
