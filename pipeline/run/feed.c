@@ -250,7 +250,8 @@ static enum gm_status take_messages(struct gm_feed *feed, struct gm_err *err)
 
 static enum gm_status ask_for_blocks(struct gm_feed *feed, struct gm_err *err)
 {
-    while (feed->n_complete > 0 && feed->n_blocks + feed->n_asked < SMALL_AHEAD) {
+    bool more = feed->n_complete > 0 || feed->cut_task != UINT64_MAX;
+    while (more && feed->n_blocks + feed->n_asked < SMALL_AHEAD) {
         struct gm_desc desc = {.kind = GM_DESC_NEED, .value = GM_BLOCK_BYTES};
         enum gm_status status = gm_port_push(&feed->port, &desc, err);
         if (status != GM_OK)
