@@ -33,7 +33,10 @@ enum gm_status gm_index_open(const char *folder, struct gm_index **index, struct
         return gm_err_set(err, GM_NOMEM, "no memory for run.db");
     gm_buf_printf(&uri, "%s/%s", folder, GM_INDEX_NAME);
     enum gm_status status = GM_OK;
-    if (sqlite3_open_v2(gm_buf_cstr(&uri), &opened->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+    /* No file locks: the sandbox of the lister has none, and the run folder's lock keeps others
+     * out. */
+    if (sqlite3_open_v2(gm_buf_cstr(&uri), &opened->db, SQLITE_OPEN_READONLY, "unix-none") !=
+            SQLITE_OK ||
         sqlite3_prepare_v2(opened->db, sql, -1, &opened->lookup, NULL) != SQLITE_OK)
         status = failure(opened->db, "open it", err);
     gm_buf_free(&uri);
