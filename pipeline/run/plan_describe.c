@@ -10,7 +10,8 @@
 static void print_bytes(struct gm_buf *text, const char *label, uint64_t bytes, const char *note)
 {
     char amount[GM_NUM_TEXT_BYTES];
-    gm_buf_printf(text, "  %-22s %10s   %s\n", label, gm_format_bytes(bytes, amount), note);
+    gm_buf_printf(text, "  %-22s %10s%s%s\n", label, gm_format_bytes(bytes, amount),
+                  *note ? "   " : "", note);
 }
 
 static void describe_head(const struct gm_plan *plan, struct gm_buf *text)
