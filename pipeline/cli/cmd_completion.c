@@ -195,6 +195,14 @@ static void print_zsh(struct gm_buf *out)
     gm_buf_text(out, "    esac\n}\n_gristmill \"$@\"\n");
 }
 
+static void fish_help(struct gm_buf *out, const char *help)
+{
+    gm_buf_text(out, " -d '");
+    for (; *help; help++)
+        gm_buf_printf(out, "%s%c", *help == '\'' || *help == '\\' ? "\\" : "", *help);
+    gm_buf_text(out, "'\n");
+}
+
 static void fish_options(struct gm_buf *out, const struct gm_command *command,
                          const struct gm_opt *opts)
 {
@@ -211,19 +219,18 @@ static void fish_options(struct gm_buf *out, const struct gm_command *command,
                 gm_buf_printf(out, "%s%s", i ? " " : "", opts->choices[i]);
             gm_buf_char(out, '\'');
         }
-        gm_buf_text(out, " -d '");
-        for (const char *at = opts->help; *at; at++)
-            gm_buf_printf(out, "%s%c", *at == '\'' || *at == '\\' ? "\\" : "", *at);
-        gm_buf_text(out, "'\n");
+        fish_help(out, opts->help);
     }
 }
 
 static void print_fish(struct gm_buf *out)
 {
     gm_buf_text(out, "# fish completion of gristmill; made by \"gristmill completion fish\"\n");
-    for (size_t i = 0; gm_commands[i]; i++)
-        gm_buf_printf(out, "complete -c gristmill -n __fish_use_subcommand -f -a %s -d '%s'\n",
-                      gm_commands[i]->name, gm_commands[i]->summary);
+    for (size_t i = 0; gm_commands[i]; i++) {
+        gm_buf_printf(out, "complete -c gristmill -n __fish_use_subcommand -f -a %s",
+                      gm_commands[i]->name);
+        fish_help(out, gm_commands[i]->summary);
+    }
     for (size_t i = 0; gm_commands[i]; i++)
         each_table(out, gm_commands[i], fish_options);
 }

@@ -28,7 +28,7 @@ static const struct gm_opt table[] = {
     {"number", GM_OPT_U64, FIELD(number), "5", 0, 1e15, NULL, "records",
      "how many to show; 0: all"},
     {"id", GM_OPT_STRING, FIELD(id), NULL, 0, 0, NULL, NULL,
-     "only those of one source item: its number (17), with its member (17.3), or its URL or path"},
+     "only the record with this id, all of one item (17), or those of a URL, path or name"},
     {"full", GM_OPT_BOOL, FIELD(full), "false", 0, 0, NULL, NULL, "do not cut long values"},
     GM_OPT_END};
 #undef FIELD
@@ -40,42 +40,51 @@ struct inspection {
     uint64_t n_shown;
 };
 
-/* "17" or "17.3"; false: it is a name. */
-static bool parse_id(const char *id, uint64_t *item, uint64_t *member, bool *has_member)
+/* An item's number, and a member's behind a dot: "17", "17.3", "000000017.000003". */
+struct id {
+    uint64_t item, member;
+    bool has_member;
+};
+
+static bool parse_id(const char *text, size_t n_bytes, struct id *id)
 {
-    const char *dot = strchr(id, '.');
-    *has_member = dot != NULL;
-    size_t n = dot ? (size_t)(dot - id) : strlen(id);
-    if (gm_parse_u64(id, n, item, NULL) != GM_OK)
+    const char *dot = memchr(text, '.', n_bytes);
+    size_t n = dot ? (size_t)(dot - text) : n_bytes;
+    *id = (struct id){.has_member = dot != NULL};
+    if (gm_parse_u64(text, n, &id->item, NULL) != GM_OK)
         return false;
-    return !dot || gm_parse_u64(dot + 1, strlen(dot + 1), member, NULL) == GM_OK;
+    return !dot || gm_parse_u64(dot + 1, n_bytes - n - 1, &id->member, NULL) == GM_OK;
 }
 
-/* Whether the record's item (and member), or its source, is the one that was asked for. */
-static bool is_wanted(const char *id, const char *line, size_t n_bytes)
+/* Whether the text is the record's id; an item's number stands for all of its members. */
+static bool is_id(const struct id *wanted, const struct gm_buf *text)
 {
-    uint64_t item = 0, member = 0, value;
-    bool has_member, item_fits = false, member_fits = false, source_fits = false;
-    bool by_number = parse_id(id, &item, &member, &has_member);
+    struct id id;
+    return parse_id((const char *)text->data, text->n_bytes, &id) && id.item == wanted->item &&
+           (!wanted->has_member || (id.has_member && id.member == wanted->member));
+}
+
+/* Whether the record has this id, source or name. */
+static bool is_wanted(const char *text, const char *line, size_t n_bytes)
+{
+    struct id wanted;
+    bool by_number = parse_id(text, strlen(text), &wanted), found = false;
     struct gm_jread reader;
     gm_jread_init(&reader, line, n_bytes);
     if (gm_jread_next(&reader) == GM_JREAD_OBJECT) {
-        while (gm_jread_next(&reader) == GM_JREAD_KEY) {
-            bool is_item = gm_jread_is(&reader, "item"), is_member = gm_jread_is(&reader, "member");
-            bool is_source = gm_jread_is(&reader, "source");
+        while (!found && gm_jread_next(&reader) == GM_JREAD_KEY) {
+            bool is_key = gm_jread_is(&reader, "id");
+            bool is_text = gm_jread_is(&reader, "source") || gm_jread_is(&reader, "name");
             enum gm_jread_token token = gm_jread_next(&reader);
-            if (token == GM_JREAD_NUMBER && gm_jread_u64(&reader, &value)) {
-                item_fits |= is_item && value == item;
-                member_fits |= is_member && value == member;
-            }
             if (token == GM_JREAD_STRING)
-                source_fits |= is_source && gm_jread_is(&reader, id);
+                found = (is_key && by_number && is_id(&wanted, &reader.value)) ||
+                        (is_text && gm_jread_is(&reader, text));
             if (!gm_jread_skip(&reader, token))
                 break;
         }
     }
     gm_jread_free(&reader);
-    return by_number ? item_fits && (!has_member || member_fits) : source_fits;
+    return found;
 }
 
 /* Text of a record, cut after `most` bytes. What a terminal could act upon is shown as '?': JSON

@@ -83,8 +83,9 @@ static enum gm_status run(struct gm_cli *cli, const void *opts, struct gm_err *e
     if (status == GM_OK)
         print(cli, &totals, &cli->out);
     if (status == GM_OK && totals.n_problems > 0)
-        status = gm_err_set(err, GM_INPUT, "%s: %llu differences from the manifest",
-                            cli->arguments[0], (unsigned long long)totals.n_problems);
+        status =
+            gm_err_set(err, GM_INPUT, "%s: %llu difference%s from the manifest", cli->arguments[0],
+                       (unsigned long long)totals.n_problems, totals.n_problems == 1 ? "" : "s");
     gm_buf_free(&problems);
     gm_runfolder_close(&folder);
     return status;
