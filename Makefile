@@ -66,7 +66,7 @@ $(BUILD)/obj/%.o: %.cc Makefile
 	$(CXX) -std=c++17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(COMMON) $(CXXFLAGS) -c -o $@ $<
 
 # libfyaml's header defines macros with alloca, which our code may not use: it is read before the ban.
-$(BUILD)/obj/pipeline/run/config.o: CPPFLAGS += -include libfyaml.h
+$(BUILD)/obj/pipeline/run/config_read.o: CPPFLAGS += -include libfyaml.h
 
 $(BUILD)/tests/%: tests/%.c $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)

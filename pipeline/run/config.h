@@ -52,6 +52,8 @@ size_t gm_node_count(const struct gm_node *node);
 /* For settings and defaults. NULL: no memory. key and value are copied; each may be NULL. */
 struct gm_node *gm_config_node(struct gm_config *config, enum gm_node_kind kind, const char *key,
                                const char *value, const struct gm_place *place);
+/* A NUL-terminated copy that lives as long as the config. NULL: no memory. */
+char *gm_config_copy(struct gm_config *config, const char *text, size_t n_bytes);
 void gm_node_append(struct gm_node *parent, struct gm_node *child);
 /* Puts child behind `after`, or first if after is NULL. */
 void gm_node_insert(struct gm_node *parent, struct gm_node *after, struct gm_node *child);
