@@ -7,6 +7,7 @@
  * millisecond instead of waking up for each. */
 #include "base/assert.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "fetch/exchange.h"
 #include "fetch/fetch_opts.h"
 #include "fetch/http.h"
@@ -18,13 +19,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
-#define LOOK_AHEAD       16384u
-#define LOOK_AHEAD_BYTES (12u * 1024u * 1024u)
-#define PULL_AT_ONCE     256u
-#define MAX_IDLE_HOSTS   4096u
-#define FILE_THREADS     2u
-#define GATHER_MS        1
+#define LOOK_AHEAD        16384u
+#define LOOK_AHEAD_BYTES  (12u * 1024u * 1024u)
+#define PULL_AT_ONCE      256u
+#define MAX_IDLE_HOSTS    4096u
+#define FILE_THREADS      2u
+#define GATHER_MS         1
+#define SPARE_DESCRIPTORS 1024u
 
 struct fetcher {
     struct gm_feed *feed;
@@ -40,11 +43,26 @@ struct fetcher {
     bool stopping;
 };
 
+/* Room for the connections, and for the files that wait in the feed. */
+static void raise_descriptor_limit(const struct gm_fetch_opts *opts)
+{
+    struct rlimit limit;
+    rlim_t want = 2 * (rlim_t)opts->connections + SPARE_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+        return;
+    limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* if not: connections fail one by one and say why */
+}
+
 static enum gm_status start(struct fetcher *f, const struct gm_fetch_opts *opts, struct gm_err *err)
 {
     enum gm_status status = gm_fetch_settings_init(&f->settings, opts, err);
     if (status != GM_OK)
         return status;
+    raise_descriptor_limit(opts);
+    for (size_t i = 0; i < opts->insecure_hosts.n_items; i++)
+        gm_log(GM_LOG_WARN, "fetch: the TLS certificate of %s is not verified (insecure_hosts)",
+               opts->insecure_hosts.items[i]);
     f->settings.inline_bytes = gm_feed_inline_bytes(f->feed);
     status = gm_spool_init(&f->spool, gm_feed_spool_fd(f->feed), err);
     if (status != GM_OK)
@@ -54,6 +72,7 @@ static enum gm_status start(struct fetcher *f, const struct gm_fetch_opts *opts,
     struct gm_schedule_limits limits = {.n_threads = n_threads,
                                         .per_host = (unsigned)per_host,
                                         .rate = opts->rate,
+                                        .give_up_after = (unsigned)opts->give_up_after,
                                         .robots = opts->robots,
                                         .max_idle_hosts = MAX_IDLE_HOSTS};
     status = gm_exchange_new(&limits, &f->exchange, err);
@@ -172,6 +191,13 @@ static enum gm_status hand_in_all(struct fetcher *f, enum gm_patience patience, 
 /* Listens to the supervisor and to the threads. */
 static enum gm_status wait_events(struct fetcher *f, int timeout_ms, struct gm_err *err)
 {
+    if (f->ended && f->n_out == 0) {
+        /* Nothing can come from the threads any more: is the feed through, too? */
+        enum gm_status status = gm_feed_pump(f->feed, err);
+        f->stopping = status == GM_END;
+        if (status != GM_OK)
+            return f->stopping ? GM_OK : status;
+    }
     struct pollfd fds[] = {{.fd = gm_feed_fd(f->feed), .events = POLLIN},
                            {.fd = gm_exchange_fd(f->exchange), .events = POLLIN}};
     int n = poll(fds, GM_ARRAY_LEN(fds), timeout_ms);

@@ -31,6 +31,9 @@ const struct gm_opt gm_fetch_opt_table[] = {
         "longest wait that a server's Retry-After header is granted"),
     ROW("connect_timeout", GM_OPT_MS, connect_timeout_ms, "10s", 1, 300e3, NULL,
         "bound for name look-up, connection and TLS handshake"),
+    ROW("give_up_after", GM_OPT_U64, give_up_after, "64", 0, 1e9, "tries",
+        "tries in a row that find no connection, after which a host's other items fail without a "
+        "try (one a minute looks whether it is back); 0: never"),
     ROW("low_speed", GM_OPT_BYTES, low_speed_bytes, "100", 0, 1e12, NULL,
         "bytes a second below which a transfer is given up; 0: never"),
     ROW("low_speed_time", GM_OPT_MS, low_speed_time_ms, "20s", 1, 86400e3, NULL,

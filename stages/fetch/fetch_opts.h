@@ -20,6 +20,7 @@ struct gm_fetch_opts {
     uint64_t backoff_max_ms;
     uint64_t retry_after_max_ms;
     uint64_t connect_timeout_ms;
+    uint64_t give_up_after;
     uint64_t low_speed_bytes; /* per second; 0: off */
     uint64_t low_speed_time_ms;
     uint64_t deadline_ms;

@@ -39,7 +39,9 @@ struct gm_job {
     unsigned n_tries;
     unsigned n_redirects;
     bool has_sha256;
-    bool has_part; /* there may be a partial body in the spool */
+    bool unreachable; /* the last try found no host to talk to */
+    bool given_up;    /* the schedule has given its host up: fail it without a try */
+    bool has_part;    /* there may be a partial body in the spool */
     uint8_t expected_sha256[GM_SHA256_BYTES];
     struct gm_robots *robots;  /* ROBOTS: what came of it; NULL: nothing is forbidden */
     struct gm_fetched *result; /* malloc'ed by gm_job_result */

@@ -16,6 +16,7 @@
 
 #define N_BUCKETS      8192u /* power of two */
 #define HOST_KEY_BYTES 256
+#define PROBE_MS       60000u
 
 enum robots_state { ROBOTS_KNOWN, ROBOTS_NEEDED, ROBOTS_UNDER_WAY };
 
@@ -38,7 +39,9 @@ struct gm_host {
     unsigned in_flight[GM_FETCH_MAX_THREADS];
     unsigned n_in_flight;
     unsigned n_timers;
-    unsigned home; /* thread that gets the remainder of the slots */
+    unsigned home;          /* thread that gets the remainder of the slots */
+    unsigned n_unreachable; /* tries in a row */
+    uint64_t probe_at_ms;   /* of a host that is given up: when it is tried again */
     bool paused;
     uint64_t paused_until_ms;
     double tokens;
@@ -302,19 +305,33 @@ static struct gm_job *next_job(struct gm_schedule *schedule, struct gm_host *hos
     return gm_job_list_pop(&host->queue);
 }
 
+/* true: the host's next job is to fail without a try. */
+static bool is_given_up(const struct gm_schedule *schedule, struct gm_host *host, uint64_t now_ms)
+{
+    unsigned limit = schedule->limits.give_up_after;
+    if (limit == 0 || host->n_unreachable < limit)
+        return false;
+    if (now_ms < host->probe_at_ms)
+        return true;
+    host->probe_at_ms = now_ms + PROBE_MS;
+    return false;
+}
+
 struct gm_job *gm_schedule_take(struct gm_schedule *schedule, unsigned thread, uint64_t now_ms)
 {
     GM_ASSERT(thread < schedule->limits.n_threads);
     run_timers(schedule, now_ms);
     struct gm_host *host;
     while ((host = schedule->ready[thread].first)) {
-        if (!take_token(schedule, host, now_ms)) {
+        bool given_up = is_given_up(schedule, host, now_ms);
+        if (!given_up && !take_token(schedule, host, now_ms)) {
             host_update(schedule, host);
             if (host->ready[thread].linked) /* no memory for the timer */
                 return NULL;
             continue;
         }
         struct gm_job *job = next_job(schedule, host);
+        job->given_up = given_up;
         host->in_flight[thread]++;
         host->n_in_flight++;
         ring_remove(&schedule->ready[thread], host, READY(thread));
@@ -331,6 +348,11 @@ void gm_schedule_release(struct gm_schedule *schedule, struct gm_job *job, unsig
     GM_ASSERT(host && host->in_flight[thread] > 0 && host->n_in_flight > 0);
     host->in_flight[thread]--;
     host->n_in_flight--;
+    if (!job->given_up) {
+        host->n_unreachable = job->unreachable ? host->n_unreachable + 1 : 0;
+        if (host->n_unreachable == schedule->limits.give_up_after)
+            host->probe_at_ms = now_ms + PROBE_MS;
+    }
     if (job->pause_ms > 0)
         host_pause(schedule, host, now_ms + job->pause_ms);
     job->pause_ms = 0;

@@ -26,7 +26,9 @@ struct gm_schedule_limits {
     unsigned n_threads; /* 1..GM_FETCH_MAX_THREADS */
     unsigned per_host;  /* >= 1 */
     double rate;        /* requests a second to one host; 0: no limit */
-    bool robots;        /* a job of kind GM_JOB_ROBOTS goes first for each new host */
+    unsigned
+        give_up_after; /* tries in a row that do not reach a host before it is given up; 0: never */
+    bool robots;       /* a job of kind GM_JOB_ROBOTS goes first for each new host */
     unsigned max_idle_hosts;
 };
 
@@ -41,8 +43,10 @@ bool gm_schedule_add(struct gm_schedule *schedule, struct gm_job *job);
  * by gm_schedule_release. */
 struct gm_job *gm_schedule_take(struct gm_schedule *schedule, unsigned thread, uint64_t now_ms);
 
-/* The job is no longer under way for this thread; the caller owns it. pause_ms > 0: nothing of its
- * host starts before now_ms + pause_ms. */
+/* The job is no longer under way for this thread; the caller owns it. unreachable counts against
+ * its host: one that is given up has its jobs handed out with given_up set, but for one a minute,
+ * which finds out whether it is back. pause_ms > 0: nothing of its host starts before now_ms +
+ * pause_ms. */
 void gm_schedule_release(struct gm_schedule *schedule, struct gm_job *job, unsigned thread,
                          uint64_t now_ms);
 /* Puts a released job in front of its host's queue at job->due_ms. The host is looked up again from

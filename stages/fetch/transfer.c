@@ -9,6 +9,7 @@
 #include "fetch/robots.h"
 #include "fetch/schedule.h"
 #include "fetch/url.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +53,12 @@ static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct cur
             return CURL_SOCKET_BAD;
         }
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                  address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    address->protocol);
+    if (fd < 0 && errno != EAFNOSUPPORT) /* our fault, not the host's */
+        gm_transfer_give_up(transfer, GM_REASON_FETCH_CONNECT, true, "unable to open a socket: %s",
+                            strerrordesc_np(errno));
+    return fd;
 }
 
 static int on_connected(void *data, char *ip, char *local_ip, int port, int local_port)
@@ -328,7 +333,7 @@ static void reset(struct gm_transfer *transfer, struct gm_job *job, uint64_t now
     gm_response_reset(&transfer->response);
     if (!job->first_start_ms)
         job->first_start_ms = now_ms;
-    if (job->verdict != GM_JOB_REDIRECT)
+    if (job->verdict != GM_JOB_REDIRECT && !job->given_up)
         job->n_tries++;
     gm_store_begin(&transfer->store, job,
                    job->kind == GM_JOB_ROBOTS ? GM_ROBOTS_MAX_BYTES
@@ -367,6 +372,13 @@ enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm
     enum gm_reason reason = gm_url_split(job->url, &parts, &problem);
     GM_ASSERT(reason == GM_REASON_NONE && !transfer->job);
     reset(transfer, job, now_ms);
+    if (job->given_up) {
+        gm_transfer_give_up(transfer, GM_REASON_FETCH_CONNECT, false,
+                            "the host could not be reached %llu times in a row (give_up_after)",
+                            (unsigned long long)transfer->settings->opts->give_up_after);
+        gm_transfer_finish(transfer, CURLE_OK, now_ms);
+        return GM_TRANSFER_DONE;
+    }
     const struct gm_robots *rules = gm_host_robots(job->host);
     if (job->kind == GM_JOB_URL && rules &&
         !gm_robots_allows(rules, parts.path, strcspn(parts.path, "#"))) {

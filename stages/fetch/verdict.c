@@ -54,6 +54,8 @@ static void fail(struct gm_transfer *transfer, uint64_t now_ms)
 {
     struct gm_job *job = transfer->job;
     const char *why_last = "";
+    job->unreachable = !transfer->connected && (transfer->reason == GM_REASON_FETCH_DNS ||
+                                                transfer->reason == GM_REASON_FETCH_CONNECT);
     char tries[32] = "";
     if (transfer->retry && job->n_tries <= transfer->settings->opts->retries) {
         job->due_ms = next_try_ms(transfer, now_ms);
@@ -227,6 +229,7 @@ void gm_transfer_finish(struct gm_transfer *transfer, CURLcode code, uint64_t no
     GM_ASSERT(job);
     job->wire_bytes += transfer->body_bytes + transfer->response.head_bytes;
     job->pause_ms = 0;
+    job->unreachable = false;
     judge(transfer, code, now_ms);
     gm_store_drop(&transfer->store, GM_STORE_REMOVE);
     if (job->verdict == GM_JOB_FINISHED && job->kind == GM_JOB_URL)

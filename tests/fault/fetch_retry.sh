@@ -78,6 +78,15 @@ url large/2 >"$dir/list"
 flags="-s $dir/spool" fetch_list "$dir" $common
 expect 0 ".reason == \"\" and .wire > 2000000 and .sha256 == \"$sha_large\""
 
+# A host that cannot be reached is given up: its other items fail without a try.
+for i in $(seq 60); do echo "http://127.0.0.1:1/$i"; done >"$dir/list"
+echo "$base/ok/9" >>"$dir/list"
+fetch_list "$dir" $common give_up_after=20
+tries=$(jq -s 'map(.tries) | add' "$dir/out")
+expect_that "$tries tries for a dead host" [ "$tries" -lt 40 ]
+expect_that "all fail as fetch.connect" [ "$(jq -r .reason "$dir/out" | grep -c fetch.connect)" = 60 ]
+expect 60 '.reason == "" and .tries == 1'
+
 # A conditional request whose answer is 304.
 url etag/1 ok/1 >"$dir/list"
 flags='-e "v1"' fetch_list "$dir" $common

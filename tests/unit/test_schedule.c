@@ -293,6 +293,38 @@ static void a_redirected_job_counts_against_its_new_host(void **state)
     gm_schedule_free(schedule);
 }
 
+static void a_host_that_nobody_reaches_is_given_up_and_probed(void **state)
+{
+    (void)state;
+    struct gm_schedule_limits limits = {
+        .n_threads = 1, .per_host = 1, .give_up_after = 3, .max_idle_hosts = 4};
+    struct gm_schedule *schedule = gm_schedule_new(&limits);
+    add_many(schedule, "dead", 0, 10);
+    add_many(schedule, "alive", 100, 1);
+    struct gm_job *other = NULL;
+    for (unsigned i = 0; i < 8; i++) {
+        struct gm_job *job = gm_schedule_take(schedule, 0, 1000);
+        if (job->number == 100) {
+            other = job;
+            job = gm_schedule_take(schedule, 0, 1000);
+        }
+        assert_int_equal(job->number, i);
+        assert_int_equal(job->given_up, i >= 3);
+        job->unreachable = i < 3;
+        done(schedule, job, 0, 1000);
+    }
+    assert_non_null(other);
+    assert_false(other->given_up);
+    done(schedule, other, 0, 1000);
+    struct gm_job *probe = gm_schedule_take(schedule, 0, 61000);
+    assert_false(probe->given_up);
+    done(schedule, probe, 0, 61000); /* it answered */
+    probe = gm_schedule_take(schedule, 0, 61001);
+    assert_false(probe->given_up);
+    done(schedule, probe, 0, 61001);
+    gm_schedule_free(schedule);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +340,7 @@ int main(void)
         cmocka_unit_test(robots_txt_goes_first_once_a_host),
         cmocka_unit_test(a_retried_robots_txt_still_goes_first),
         cmocka_unit_test(a_redirected_job_counts_against_its_new_host),
+        cmocka_unit_test(a_host_that_nobody_reaches_is_given_up_and_probed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
