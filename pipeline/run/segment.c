@@ -404,8 +404,8 @@ enum gm_status gm_feed_cut(struct gm_feed *feed, struct gm_err *err)
         struct gm_feed_task *task = &feed->tasks[feed->cut_task % GM_TASK_WINDOW];
         struct segment segment;
         struct gm_span block;
-        if (gm_ring_free_slots(&feed->port.out) < 4)
-            return GM_AGAIN;
+        if (gm_ring_free_slots(&feed->port.out) == 0)
+            return GM_AGAIN; /* with a slot and a block, nothing can stop a segment half-way */
         measure(feed, task, feed->cut_row, &segment);
         enum gm_status status = take_block(feed, segment.body_bytes + LINES_BYTES, &block, err);
         if (status == GM_OK)
