@@ -1,0 +1,39 @@
+# Fuzzing. Every tests/fuzz/fuzz_*.c is a target of its own (LLVMFuzzerTestOneInput), found by name;
+# its stored inputs are in tests/fuzz/corpus/TARGET/. The library is compiled again with sanitizers,
+# into folders of its own.
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(notdir $(FUZZ))
+FUZZ_MAIN    ?= $(BUILD)/obj/tests/fuzz/standalone_main.o
+
+# Targets that bring a fake of the engine.
+$(BUILD)/fuzz/fuzz_archive: $(BUILD)/obj/tests/lib/fake_emit.o
+$(BUILD)/fuzz/fuzz_archive: FUZZ_FAKE := $(BUILD)/obj/tests/lib/fake_emit.o
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(filter %.o,$(FUZZ_MAIN)) $(TESTLIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS_C) $(COMMON) $(CFLAGS) -MF $@.d \
+	    $(LDFLAGS_ALL) -o $@ $< $(FUZZ_MAIN) $(FUZZ_FAKE) $(TESTLIB) $(LIB) -lcmocka $(LDLIBS)
+
+-include $(FUZZ:=.d) $(BUILD)/obj/tests/fuzz/standalone_main.d
+
+.PHONY: fuzz-targets fuzz-build fuzz-replay fuzz
+fuzz-targets: $(FUZZ)
+
+fuzz-build:
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=gcc CXX=g++ OPTIMIZE=-O1 \
+	    SANITIZE=address,undefined CFLAGS=-fno-sanitize-recover=all \
+	    CXXFLAGS=-fno-sanitize-recover=all fuzz-targets
+
+## fuzz-replay: build the fuzz targets with ASan and UBSan, run the stored inputs
+fuzz-replay:
+	@sh tests/fuzz/replay.sh
+
+# vptr checks need the C++ runtime of the sanitizer, which the C driver does not link.
+## fuzz: run every target with libFuzzer for FUZZ_SECONDS each (FUZZ_TARGETS=fuzz_x: only that)
+fuzz: deps-ci
+	@$(MAKE) --no-print-directory BUILD=build-libfuzzer CC=clang CXX=clang++ OPTIMIZE=-O1 \
+	    SANITIZE=address,undefined,fuzzer-no-link CFLAGS=-fno-sanitize-recover=all \
+	    CXXFLAGS="-fno-sanitize-recover=all -fno-sanitize=vptr" FUZZ_MAIN=-fsanitize=fuzzer \
+	    $(FUZZ_TARGETS:%=build-libfuzzer/fuzz/%)
+	@sh tests/fuzz/campaign build-libfuzzer $(FUZZ_SECONDS) $(FUZZ_TARGETS)
