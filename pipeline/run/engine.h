@@ -186,7 +186,8 @@ struct gm_engine {
     /* how it goes */
     enum { GM_ENGINE_RUNNING, GM_ENGINE_DRAINING, GM_ENGINE_FINISHING, GM_ENGINE_OVER } phase;
     uint64_t drain_deadline_ms;
-    bool restart; /* fetch or writer died: all down, resume from the journal */
+    bool restart;          /* fetch or writer died: all down, resume from the journal */
+    bool restart_external; /* somebody else killed it */
     uint64_t next_sample_ms;
     uint64_t peak_memory_bytes, cpu_ns;
     enum gm_sandbox_state sandbox;

@@ -22,7 +22,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MAX_RESTARTS_IN_PLACE 5 /* without a step forward */
+#define MAX_RESTARTS_IN_PLACE 5   /* without a step forward, after faults of their own */
+#define MAX_EXTERNAL_IN_PLACE 100 /* after somebody's kill -9 */
 
 struct run {
     const struct gm_plan *plan;
@@ -204,7 +205,9 @@ static void set_up(struct run *run, struct gm_engine *engine)
         .plan = run->plan, .output = run->output, .spill_fd = run->spill_fd};
 }
 
-static enum gm_status run_once(struct run *run, bool *again, struct gm_err *err)
+enum outcome { OVER, AGAIN, AGAIN_EXTERNAL };
+
+static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm_err *err)
 {
     struct gm_engine *engine = calloc(1, sizeof *engine);
     if (!engine)
@@ -213,7 +216,9 @@ static enum gm_status run_once(struct run *run, bool *again, struct gm_err *err)
     set_up(run, engine);
     if (status == GM_OK)
         status = gm_engine_run(engine, err);
-    *again = engine->restart && !engine->failed;
+    *outcome = OVER;
+    if (engine->restart && !engine->failed && status == GM_AGAIN)
+        *outcome = engine->restart_external ? AGAIN_EXTERNAL : AGAIN;
     run->summary->n_worker_deaths += engine->n_deaths;
     run->summary->cpu_ms += engine->cpu_ns / 1000000;
     run->summary->fetched_bytes += engine->shown.fetched_bytes;
@@ -236,25 +241,26 @@ static int compare_keys(const struct gm_order_key *a, const struct gm_order_key 
  * long as it gets anywhere. */
 static enum gm_status run_engine(struct run *run, struct gm_err *err)
 {
-    bool again = true;
-    uint32_t n_in_place = 0;
+    uint32_t n_in_place = 0, n_external = 0;
+    enum outcome outcome = AGAIN;
     enum gm_status status = look_at_output(run, err);
-    if (run->state.resumed &&
-        run->state.next.task + run->state.next.segment + run->state.next.sub > 0)
+    if (run->state.next.task + run->state.next.segment + run->state.next.sub > 0)
         gm_log(GM_LOG_INFO, "resuming at item %llu of %llu",
                (unsigned long long)(run->state.next.task * GM_TASK_ITEMS + run->state.next.rows),
                (unsigned long long)run->info.n_items);
-    while (status == GM_OK && again && !run->state.finished) {
+    while (status == GM_OK && outcome != OVER && !run->state.finished) {
         struct gm_order_key before = run->state.next;
-        status = run_once(run, &again, err);
-        if (!again || status == GM_STOPPED)
+        status = run_once(run, &outcome, err);
+        if (outcome == OVER)
             break;
         status = look_at_output(run, err);
-        n_in_place = compare_keys(&before, &run->state.next) == 0 ? n_in_place + 1 : 0;
-        if (n_in_place >= MAX_RESTARTS_IN_PLACE)
+        bool moved = compare_keys(&before, &run->state.next) != 0;
+        n_in_place = moved ? 0 : n_in_place + (outcome == AGAIN);
+        n_external = moved ? 0 : n_external + (outcome == AGAIN_EXTERNAL);
+        if (n_in_place >= MAX_RESTARTS_IN_PLACE || n_external >= MAX_EXTERNAL_IN_PLACE)
             return gm_err_set(err, GM_INTERNAL,
                               "fetch or writer died %u times without a step forward; see the log",
-                              n_in_place);
+                              n_in_place + n_external);
     }
     return status;
 }

@@ -16,11 +16,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define TICK_MS       100
-#define TIGHT_TICK_MS 10
-#define STALL_MS      20 /* the head has not moved for so long: what waits behind it is spilled */
-#define SAMPLE_MS     500
-#define MAX_EVENTS    64
+#define TICK_MS          100
+#define TIGHT_TICK_MS    10
+#define STALL_MS         20 /* the head has not moved for so long: what waits behind it is spilled */
+#define RESTART_DRAIN_MS 3000
+#define SAMPLE_MS        500
+#define MAX_EVENTS       64
 
 static enum gm_status open_signals(struct gm_engine *engine, struct gm_err *err)
 {
@@ -51,7 +52,8 @@ static enum gm_status on_signal(struct gm_engine *engine, struct gm_err *err)
     struct signalfd_siginfo info;
     const struct gm_desc stop = {.kind = GM_DESC_STOP};
     while (read(engine->signal_fd, &info, sizeof info) == sizeof info) {
-        if (engine->phase == GM_ENGINE_RUNNING) {
+        if (engine->phase == GM_ENGINE_RUNNING || engine->restart) {
+            engine->restart = false;
             gm_log(GM_LOG_WARN, "stopping: what is under way is finished; again to stop at once");
             engine->phase = GM_ENGINE_DRAINING;
             engine->drain_deadline_ms = gm_now_ms() + engine->plan->job.drain_deadline_ms;
@@ -73,19 +75,20 @@ static enum gm_status on_keeper_death(struct gm_engine *engine, struct gm_child 
     if (!gm_child_reap(child, &obituary))
         return GM_OK;
     engine->cpu_ns += obituary.cpu_ns;
-    bool expected = child == &engine->fetch &&
-                    (engine->fetch_ended || engine->phase != GM_ENGINE_RUNNING) &&
-                    obituary.death == GM_DEATH_EXIT && obituary.code == 0;
-    if (expected || engine->phase == GM_ENGINE_OVER || engine->failed)
-        return GM_OK;
-    bool ended =
-        child == &engine->fetch && (engine->fetch_ended || engine->phase != GM_ENGINE_RUNNING);
-    if (ended)
+    bool fetch = child == &engine->fetch;
+    bool needed = fetch ? !engine->fetch_ended && engine->phase == GM_ENGINE_RUNNING
+                        : engine->phase != GM_ENGINE_OVER;
+    if (!needed || engine->failed)
         return GM_OK;
     engine->n_deaths++;
     engine->restart = true;
+    engine->restart_external = obituary.death == GM_DEATH_EXTERNAL;
     gm_log(GM_LOG_WARN, "%s %s; going on from the journal", title, obituary.text);
-    return gm_err_set(err, GM_AGAIN, "%s %s", title, obituary.text);
+    if (!fetch)
+        return gm_err_set(err, GM_AGAIN, "%s %s", title, obituary.text);
+    engine->phase = GM_ENGINE_DRAINING; /* what has been fetched is not thrown away */
+    engine->drain_deadline_ms = gm_now_ms() + RESTART_DRAIN_MS;
+    return GM_OK;
 }
 
 static enum gm_status on_event(struct gm_engine *engine, uint64_t data, struct gm_err *err)
@@ -312,6 +315,8 @@ enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err)
     for (uint32_t i = 0; i < engine->n_received; i++)
         gm_close(&engine->received[i].fd);
     close_signals(engine);
+    if (status == GM_OK && engine->restart)
+        return gm_err_set(err, GM_AGAIN, "fetch died");
     if (status == GM_OK && drained)
         return gm_err_set(err, GM_STOPPED, "stopped; run again to resume");
     return status;
