@@ -35,7 +35,8 @@ static const char *on_encoding(struct gm_response *response, struct value value)
 static const char *on_range(struct gm_response *response, struct value value)
 {
     char text[80];
-    if (value.n_bytes >= sizeof text || strncasecmp(value.text, "bytes ", 6) != 0)
+    if (value.n_bytes < 6 || value.n_bytes >= sizeof text ||
+        strncasecmp(value.text, "bytes ", 6) != 0)
         return NULL;
     memcpy(text, value.text + 6, value.n_bytes - 6);
     text[value.n_bytes - 6] = '\0';

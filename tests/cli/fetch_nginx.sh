@@ -23,8 +23,17 @@ while [ $i -lt 2000 ]; do
     echo "file $i" >"$dir/www/many/$i.txt"
     i=$((i + 1))
 done
-nginx_start "$dir/nginx" "$dir/www" 'location /log { alias '"$dir"'/nginx/; }
-    location = /where { default_type text/plain; return 200 "$connection_requests"; }' || exit 1
+tls_port=$((33000 + $$ % 12000))
+while port_is_taken $tls_port; do tls_port=$((tls_port + 1)); done
+tls=
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$dir/key" -out "$dir/cert" -days 2 \
+        -subj /CN=localhost -addext "subjectAltName=IP:127.0.0.1" 2>/dev/null
+    tls="listen 127.0.0.1:$tls_port ssl http2; ssl_certificate $dir/cert; ssl_certificate_key $dir/key;"
+fi
+nginx_start "$dir/nginx" "$dir/www" "$tls"'
+    location = /where { default_type text/plain; return 200 "$connection_requests"; }
+    location = /how { default_type text/plain; return 200 "$server_protocol"; }' || exit 1
 base="http://127.0.0.1:$nginx_port"
 
 cat >"$dir/list" <<LIST
@@ -93,6 +102,26 @@ fetch_list "$dir" allow_private=true rate=20/s
 took_ms=$((($(date +%s%N) - start) / 1000000))
 expect_that "11 requests at 20/s took only $took_ms ms" [ "$took_ms" -ge 400 ]
 expect_that "all good" [ "$(jq -r .reason "$dir/out" | sort -u)" = "" ]
+
+# TLS with HTTP/2, many streams on few connections, and HTTP/1.1 if asked for.
+if [ -n "$tls" ]; then
+    i=0
+    while [ $i -lt 300 ]; do
+        echo "https://127.0.0.1:$tls_port/many/$i.txt"
+        i=$((i + 1))
+    done >"$dir/list"
+    echo "https://127.0.0.1:$tls_port/how" >>"$dir/list"
+    rm -f "$dir/bodies"/*
+    flags="-d $dir/bodies" fetch_list "$dir" allow_private=true ca_file="$dir/cert"
+    expect_that "all good by HTTP/2" [ "$(jq -r .reason "$dir/out" | sort -u)" = "" ]
+    expect_that "HTTP/2 is spoken" [ "$(cat "$dir/bodies/300")" = "HTTP/2.0" ]
+    expect_that "bodies belong to their URLs" [ "$(cat "$dir/bodies/123")" = "file 123" ]
+    flags="-d $dir/bodies" fetch_list "$dir" allow_private=true ca_file="$dir/cert" http2=false
+    expect_that "all good by HTTP/1.1" [ "$(jq -r .reason "$dir/out" | sort -u)" = "" ]
+    expect_that "HTTP/1.1 is spoken" [ "$(cat "$dir/bodies/300")" = "HTTP/1.1" ]
+else
+    echo "no openssl: TLS is not tried"
+fi
 
 # Local files come through the same stage.
 printf '%s\n' "$dir/www/a b.txt" "$dir/www/lines.jsonl.gz" "$dir/www/large.txt" "$dir/www" \

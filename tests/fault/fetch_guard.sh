@@ -64,7 +64,7 @@ expect_that "a forbidden page was asked for" [ -z "$(jq -r .path "$dir/log" | gr
 
 # TLS: a certificate that nobody vouches for is refused, unless its CA or the host is named.
 if command -v openssl >/dev/null; then
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key" -out "$dir/cert" -days 2 \
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$dir/key" -out "$dir/cert" -days 2 \
         -subj /CN=localhost -addext "subjectAltName=IP:127.0.0.1" 2>/dev/null
     bad_server_stop
     bad_server_start "$dir" --tls "$dir/cert" "$dir/key" || exit 1

@@ -104,9 +104,14 @@ static void a_flood_of_headers_is_refused(void **state)
 static void ranges_are_read_strictly(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"Content-Range: bytes x-9/10\n", "Content-Range: 0-9/10\n",
-                                      "Content-Range: bytes 0-9\n", "Content-Range: bytes 9/10\n",
-                                      "Content-Range: bytes 0-9/x\n"};
+    static const char *const bad[] = {"Content-Range: bytes x-9/10\n",
+                                      "Content-Range: 0-9/10\n",
+                                      "Content-Range: bytes 0-9\n",
+                                      "Content-Range: bytes 9/10\n",
+                                      "Content-Range: bytes 0-9/x\n",
+                                      "Content-Range: bytes \n",
+                                      "Content-Range: \n",
+                                      "Content-Range: bytes\n"};
     struct gm_response response = {0};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         gm_response_reset(&response);
