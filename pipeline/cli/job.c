@@ -110,17 +110,25 @@ void gm_job_quote(struct gm_buf *yaml, const char *text)
     gm_json_string(yaml, text, strlen(text));
 }
 
+static enum gm_status print_job(struct gm_cli *cli, const struct gm_buf *yaml, struct gm_err *err)
+{
+    struct gm_setting *settings = settings_of(cli);
+    if (!settings)
+        return gm_err_set(err, GM_NOMEM, "out of memory");
+    enum gm_status status = gm_plan_print((const char *)yaml->data, yaml->n_bytes, settings,
+                                          (unsigned)cli->settings.n_items, &cli->out, err);
+    free(settings);
+    return status;
+}
+
 enum gm_status gm_job_short(struct gm_cli *cli, struct gm_buf *yaml, struct gm_err *err)
 {
     struct gm_plan *plan;
     enum gm_status status = gm_job_parse(cli, yaml, &plan, err);
-    if (status == GM_OK && cli->common.dry_run) {
-        gm_buf_append(&cli->out, yaml->data, yaml->n_bytes);
-        for (size_t i = 0; i < cli->settings.n_items; i++)
-            gm_buf_printf(&cli->out, "# --set %s\n", cli->settings.items[i]);
-    } else if (status == GM_OK) {
+    if (status == GM_OK && cli->common.dry_run)
+        status = print_job(cli, yaml, err);
+    else if (status == GM_OK)
         status = gm_job_run(cli, plan, err);
-    }
     gm_plan_free(plan);
     return status;
 }

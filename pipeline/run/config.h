@@ -8,6 +8,7 @@
 #ifndef GM_RUN_CONFIG_H
 #define GM_RUN_CONFIG_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "run/report.h"
 #include <stdbool.h>
@@ -57,5 +58,8 @@ char *gm_config_copy(struct gm_config *config, const char *text, size_t n_bytes)
 void gm_node_append(struct gm_node *parent, struct gm_node *child);
 /* Puts child behind `after`, or first if after is NULL. */
 void gm_node_insert(struct gm_node *parent, struct gm_node *after, struct gm_node *child);
+
+/* The tree as YAML that reads back as the same tree. */
+void gm_config_print(const struct gm_node *root, struct gm_buf *text);
 
 #endif

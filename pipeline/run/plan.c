@@ -51,11 +51,16 @@ struct request {
     unsigned n_settings;
 };
 
-static void plan_parts(struct gm_planner *planner, const struct request *request)
+static void change_tree(struct gm_planner *planner, const struct request *request)
 {
     gm_plan_add_implicit(planner);
     for (unsigned i = 0; i < request->n_settings; i++)
         gm_plan_apply_setting(planner, request->settings[i].text);
+}
+
+static void plan_parts(struct gm_planner *planner, const struct request *request)
+{
+    change_tree(planner, request);
     gm_plan_job(planner);
     gm_plan_sources(planner);
     gm_plan_chains(planner);
@@ -63,17 +68,24 @@ static void plan_parts(struct gm_planner *planner, const struct request *request
     gm_plan_split_memory(planner);
 }
 
+static enum gm_status read_tree(struct gm_planner *planner, const struct request *request,
+                                struct gm_err *err)
+{
+    planner->origin =
+        gm_config_origin(planner->config, request->file_name, request->yaml, request->n_bytes);
+    if (!planner->origin)
+        return gm_err_set(err, GM_NOMEM, "out of memory");
+    return gm_config_parse(planner->config, planner->origin, planner->report, &planner->root, err);
+}
+
 static enum gm_status make_plan(struct gm_planner *planner, const struct request *request,
                                 struct gm_err *err)
 {
     planner->plan->file = strdup(request->file_name);
     planner->plan->n_cpus = gm_cpus_usable();
-    planner->origin =
-        gm_config_origin(planner->config, request->file_name, request->yaml, request->n_bytes);
-    if (!planner->origin || !planner->plan->file)
+    if (!planner->plan->file)
         return gm_err_set(err, GM_NOMEM, "out of memory");
-    enum gm_status status =
-        gm_config_parse(planner->config, planner->origin, planner->report, &planner->root, err);
+    enum gm_status status = read_tree(planner, request, err);
     if (status != GM_OK)
         return status;
     if (planner->root)
@@ -129,6 +141,26 @@ enum gm_status gm_plan_parse(const char *yaml, size_t n_bytes, const char *file_
 {
     struct request request = {yaml, n_bytes, file_name, settings, n_settings};
     return parse(&request, plan, mistakes, err);
+}
+
+enum gm_status gm_plan_print(const char *yaml, size_t n_bytes, const struct gm_setting *settings,
+                             unsigned n_settings, struct gm_buf *text, struct gm_err *err)
+{
+    struct request request = {yaml, n_bytes, "", settings, n_settings};
+    struct gm_planner planner = {.config = gm_config_new(), .report = gm_report_new()};
+    enum gm_status status = GM_NOMEM;
+    if (planner.config && planner.report)
+        status = read_tree(&planner, &request, err);
+    if (status == GM_OK) {
+        GM_ASSERT(planner.root);
+        change_tree(&planner, &request);
+        gm_config_print(planner.root, text);
+    }
+    if (status == GM_NOMEM || planner.out_of_memory || text->failed)
+        status = gm_err_set(err, GM_NOMEM, "out of memory");
+    gm_report_free(planner.report);
+    gm_config_free(planner.config);
+    return status;
 }
 
 enum gm_status gm_plan_load(const char *path, const struct gm_setting *settings,

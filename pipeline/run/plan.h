@@ -134,6 +134,10 @@ enum gm_status gm_plan_parse(const char *yaml, size_t n_bytes, const char *file_
                              const struct gm_setting *settings, unsigned n_settings,
                              struct gm_plan **plan, struct gm_mistakes *mistakes,
                              struct gm_err *err);
+/* The job of gm_plan_parse as YAML with its settings and implicit stages in place. Only for what
+ * gm_plan_parse has accepted with the same arguments. GM_NOMEM. */
+enum gm_status gm_plan_print(const char *yaml, size_t n_bytes, const struct gm_setting *settings,
+                             unsigned n_settings, struct gm_buf *text, struct gm_err *err);
 void gm_plan_free(struct gm_plan *plan); /* NULL allowed */
 /* What `gristmill check` shows: sources, routes with their chains and columns, memory, sinks. */
 void gm_plan_describe(const struct gm_plan *plan, struct gm_buf *text);

@@ -69,11 +69,12 @@ expect 78 '' '^--set: ' check "$ok" --memory 12XB
 expect 0 '^job +good' '' run --dry-run $good "$ok"
 
 # The short commands say what they stand for, and what they stand for is right
-expect 0 'bodies: \{layout: folder\}' '' fetch urls.txt -o pages --connections 3 --dry-run
+expect 0 '^out: pages$' '' fetch urls.txt -o pages --dry-run
+expect 0 '^  connections: 3$' '' fetch urls.txt -o pages --connections 3 --dry-run
 expect 78 '' 'fetch.connections' fetch urls.txt --connections 0 --dry-run
 expect 64 '' 'is a URL, and a list of URLs is expected' fetch http://127.0.0.1/
 expect 66 '' 'not-there' gray not-there --dry-run
-expect 0 '  - urls: "urls.txt"' '' gray urls.txt --dry-run --mode luma
+expect 0 '^      mode: luma$' '' gray urls.txt --dry-run --mode luma
 "$GRISTMILL" gray urls.txt --dry-run >"$work/job.yaml" && expect 0 'gray > features' '' check "$work/job.yaml"
 
 # Listings

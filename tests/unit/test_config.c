@@ -190,6 +190,31 @@ static void a_long_line_is_cut_around_the_caret(void **state)
     gm_buf_free(&yaml);
 }
 
+static void what_is_printed_reads_back_as_the_same(void **state)
+{
+    (void)state;
+    static const char yaml[] = "job: a b\nout: out/x\nempty:\nno: \"\"\nsource:\n"
+                               "- {urls: \"-\", column: 'it''s'}\n- files: [a/**, \"b: #\"]\n"
+                               "text: [stats, normalize: {form: nfc}]\nsink: {records: {}, x: []}\n"
+                               "odd: \"tab\\t\\x07 \\u00e9 -\"\n";
+    struct parsed first, second;
+    struct gm_buf one = GM_BUF_INIT, two = GM_BUF_INIT;
+    parse(&first, yaml);
+    gm_config_print(first.root, &one);
+    parse(&second, gm_buf_cstr(&one));
+    assert_non_null(second.root);
+    gm_config_print(second.root, &two);
+    assert_string_equal(gm_buf_cstr(&one), gm_buf_cstr(&two));
+    assert_string_equal(gm_node_find(second.root, "odd")->value,
+                        gm_node_find(first.root, "odd")->value);
+    assert_true(gm_node_find(second.root, "empty")->is_empty);
+    assert_false(gm_node_find(second.root, "no")->is_empty);
+    gm_buf_free(&one);
+    gm_buf_free(&two);
+    drop(&first);
+    drop(&second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +227,7 @@ int main(void)
         cmocka_unit_test(depth_and_size_are_bounded),
         cmocka_unit_test(the_caret_stands_under_the_place),
         cmocka_unit_test(a_long_line_is_cut_around_the_caret),
+        cmocka_unit_test(what_is_printed_reads_back_as_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
