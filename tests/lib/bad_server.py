@@ -22,6 +22,7 @@ import time
 BODY = b"A line of an honest body.\n" * 40
 LARGE = bytes(range(256)) * 8192  # 2 MB
 ETAG = '"v1"'
+BOMB = gzip.compress(b"\0" * (100 << 20))
 FOREVER_S = 30
 
 seen = collections.Counter()
@@ -173,7 +174,7 @@ def do_chunk_bad(c):
     raise Gone
 
 def do_gzip_bomb(c):
-    c.reply(gzip.compress(b"\0" * (100 << 20)), "200 OK", "Content-Encoding: gzip", "Content-Type: text/html")
+    c.reply(BOMB, "200 OK", "Content-Encoding: gzip", "Content-Type: text/html")
 
 def do_endless_body(c):
     c.head("200 OK")
