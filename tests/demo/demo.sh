@@ -5,6 +5,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 gristmill=${GRISTMILL:-build/gristmill}
 out=out/demo
+color=-M
+[ -t 1 ] && color=-C
 . tests/lib/nginx.sh
 
 work=$(mktemp -d)
@@ -50,11 +52,11 @@ run_job() {
     "$gristmill" run configs/demo.yaml
 }
 
-show_record() { # what, jq filter over all records
-    title "   $1"
-    cat "$out"/run/records-*.jsonl |
-        jq -nC "first(inputs | select($2)) | map_values(if type == \"string\" and length > 240 then .[:240] + \" ...\" else . end)" |
-        sed 's/^/   /'
+show_record() { # what, end of its source
+    printf '\n   %s\n' "$1"
+    jq -n $color --arg tail "$2" 'first(inputs | select(.source | endswith($tail))) |
+        map_values(if type == "string" and length > 200 then .[:200] + " ..." else . end)' \
+        "$out"/run/records-*.jsonl | sed 's/^/   /'
 }
 
 show_results() {
@@ -64,8 +66,8 @@ show_results() {
         { print "   " $0 }
         END { for (d in n) print "   " d "/ (" n[d] " files)" }')
     title "4. Two of the $(cat "$out"/run/records-*.jsonl | wc -l) records"
-    show_record "a text:" '.n_words != null'
-    show_record "a picture:" '.width != null'
+    show_record "a text:" mylos-el.txt
+    show_record "a picture:" hills.jpg
     title "5. Nothing is dropped in silence: rejects.jsonl by reason"
     jq -r '.reason' "$out/run/rejects.jsonl" | LC_ALL=C sort | uniq -c |
         while read -r count code; do
