@@ -79,6 +79,8 @@ bool gm_ring_publish(struct gm_ring *ring)
 
 uint32_t gm_ring_free_slots(struct gm_ring *ring)
 {
+    if (ring->own - ring->peer == GM_RING_SLOTS)
+        refresh_head(ring, NULL);
     return (uint32_t)(GM_RING_SLOTS - (ring->own - ring->peer));
 }
 

@@ -57,7 +57,7 @@ void gm_ring_attach(struct gm_ring *ring, struct gm_ring_shared *shared);
 enum gm_status gm_ring_push(struct gm_ring *ring, const void *descriptor, struct gm_err *err);
 /* Makes everything pushed visible. True: the consumer sleeps, ring its bell. */
 bool gm_ring_publish(struct gm_ring *ring);
-/* Free slots as far as known without a fresh look, at least 0. */
+/* Free slots that are known of; 0 only after a fresh look. */
 uint32_t gm_ring_free_slots(struct gm_ring *ring);
 /* Announces that the producer wants to be woken when at least half is free; true: still full, may
  * block now. Everything pushed must have been published. */

@@ -102,7 +102,9 @@ static void full_ring_refuses_until_slots_are_released(void **state)
     assert_int_equal(gm_ring_push(&pair->producer, &item, NULL), GM_AGAIN);
     pop_expecting(pair, 0);
     assert_int_equal(gm_ring_push(&pair->producer, &item, NULL), GM_AGAIN);
+    assert_int_equal(gm_ring_free_slots(&pair->producer), 0);
     gm_ring_release(&pair->consumer);
+    assert_int_equal(gm_ring_free_slots(&pair->producer), 1);
     assert_int_equal(gm_ring_push(&pair->producer, &item, NULL), GM_OK);
     assert_int_equal(gm_ring_push(&pair->producer, &item, NULL), GM_AGAIN);
 }
