@@ -38,8 +38,9 @@ struct fetcher {
     struct gm_local *local; /* started with the first file */
     uint64_t n_out;         /* items taken and not handed back */
     size_t n_out_bytes;
-    bool ended; /* the feed has no more items */
-    bool full;  /* ... or none now */
+    bool ended;   /* the feed has no more items */
+    bool full;    /* ... or none now */
+    bool blocked; /* ... and it has been pumped since */
     bool stopping;
 };
 
@@ -146,8 +147,9 @@ static bool has_room(const struct fetcher *f)
     return !f->ended && !f->full && f->n_out < LOOK_AHEAD && f->n_out_bytes < LOOK_AHEAD_BYTES;
 }
 
-/* Takes items from the feed and queues them. */
-static enum gm_status pull(struct fetcher *f, struct gm_err *err)
+/* Takes items from the feed and queues them. *n_taken: calls that may have moved the feed
+ * on; its end and the first GM_AGAIN are such, for it may have passed items by on the way. */
+static enum gm_status pull(struct fetcher *f, unsigned *n_taken, struct gm_err *err)
 {
     struct gm_job_list jobs = {0};
     enum gm_status status = GM_OK;
@@ -156,6 +158,8 @@ static enum gm_status pull(struct fetcher *f, struct gm_err *err)
         status = gm_feed_next(f->feed, &item, err);
         f->ended = status == GM_END;
         f->full = status == GM_AGAIN;
+        *n_taken += !f->full || !f->blocked;
+        f->blocked = f->full;
         if (f->ended || f->full) {
             status = GM_OK;
             break;
@@ -188,16 +192,19 @@ static enum gm_status hand_in_all(struct fetcher *f, enum gm_patience patience, 
     return status;
 }
 
-/* Listens to the supervisor and to the threads. */
+/* Lets the feed work: it may have something to send after items were taken or handed in, and
+ * something to read when its descriptor says so. */
+static enum gm_status pump(struct fetcher *f, struct gm_err *err)
+{
+    enum gm_status status = gm_feed_pump(f->feed, err);
+    f->full = false;
+    f->stopping = status == GM_END;
+    return f->stopping ? GM_OK : status;
+}
+
+/* Waits for the supervisor and the threads. */
 static enum gm_status wait_events(struct fetcher *f, int timeout_ms, struct gm_err *err)
 {
-    if (f->ended && f->n_out == 0) {
-        /* Nothing can come from the threads any more: is the feed through, too? */
-        enum gm_status status = gm_feed_pump(f->feed, err);
-        f->stopping = status == GM_END;
-        if (status != GM_OK)
-            return f->stopping ? GM_OK : status;
-    }
     struct pollfd fds[] = {{.fd = gm_feed_fd(f->feed), .events = POLLIN},
                            {.fd = gm_exchange_fd(f->exchange), .events = POLLIN}};
     int n = poll(fds, GM_ARRAY_LEN(fds), timeout_ms);
@@ -205,28 +212,26 @@ static enum gm_status wait_events(struct fetcher *f, int timeout_ms, struct gm_e
         return gm_err_sys(err, GM_SYSTEM, errno, "unable to wait for downloads");
     if (n > 0 && fds[1].revents)
         gm_exchange_drain_fd(fds[1].fd);
-    if (n > 0 && fds[0].revents) {
-        enum gm_status status = gm_feed_pump(f->feed, err);
-        f->full = false;
-        f->stopping = status == GM_END;
-        if (status != GM_OK && !f->stopping)
-            return status;
-    }
-    return GM_OK;
+    if (n <= 0 || !fds[0].revents)
+        return GM_OK;
+    f->blocked = false;
+    return pump(f, err);
 }
 
 static enum gm_status loop(struct fetcher *f, struct gm_err *err)
 {
     enum gm_patience patience = GM_WAKE_AT_ONCE;
-    enum gm_status status = GM_OK;
+    enum gm_status status = pump(f, err);
     while (status == GM_OK && !f->stopping) {
-        unsigned n_done = 0;
-        status = pull(f, err);
+        unsigned n_done = 0, n_taken = 0;
+        status = pull(f, &n_taken, err);
         if (status == GM_OK)
             status = hand_in_all(f, patience, &n_done, err);
-        if (status != GM_OK)
+        if (status == GM_OK && (n_done || n_taken))
+            status = pump(f, err);
+        if (status != GM_OK || f->stopping)
             break;
-        bool busy = n_done > 0 || has_room(f);
+        bool busy = n_done || n_taken;
         int timeout_ms = has_room(f) ? 0 : busy || patience == GM_WAKE_BATCHED ? GATHER_MS : -1;
         patience = busy ? GM_WAKE_BATCHED : GM_WAKE_AT_ONCE;
         status = wait_events(f, timeout_ms, err);
