@@ -107,6 +107,8 @@ struct gm_view gm_block_row_view(const struct gm_block_builder *builder);
 /* Writes tables and header; returns the used bytes. At least one row. */
 size_t gm_block_seal(struct gm_block_builder *builder);
 
+/* Rows of a sealed block; 0 if it is malformed. */
+uint32_t gm_block_rows(const uint8_t *data, size_t n_bytes);
 /* Marks one row of a sealed block as dropped: the supervisor's word about a record that killed its
  * workers. A block too damaged for it, or a row outside it, is left alone. */
 void gm_block_mark(uint8_t *data, size_t n_bytes, uint32_t row, enum gm_reason reason);

@@ -211,6 +211,12 @@ enum gm_status gm_block_open(const uint8_t *data, size_t n_bytes, struct gm_batc
     return status;
 }
 
+uint32_t gm_block_rows(const uint8_t *data, size_t n_bytes)
+{
+    struct reader reader = {.data = data};
+    return read_header(&reader, n_bytes) == GM_OK ? reader.header.n_rows : 0;
+}
+
 void gm_block_mark(uint8_t *data, size_t n_bytes, uint32_t row, enum gm_reason reason)
 {
     struct reader reader = {.data = data};

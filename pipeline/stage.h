@@ -56,9 +56,10 @@ struct gm_stage {
     void (*close)(void *ctx);
 
     /* Ordered gate: set for a stage that needs to see all records in input order (exact
-     * deduplication). Names a BYTES column of 16 bytes, written by an earlier stage; the engine
-     * passes the keys through the gate in order and drops a row whose key came earlier with this
-     * reason. process is then never called. NULL for every other stage. */
+     * deduplication). Names a BYTES column of 16 bytes, the stage's own or an earlier one's; the
+     * engine runs the chain up to and with this stage, passes the keys through the gate in input
+     * order, drops each row whose key came earlier with this reason, and runs the whole chain over
+     * the rest. An all-zero key passes unseen. NULL for every other stage. */
     const char *gate_key;
     enum gm_reason gate_reason;
 };

@@ -128,6 +128,14 @@ static enum gm_status send_unit(struct gm_engine *engine, struct gm_unit *unit, 
     return GM_OK;
 }
 
+/* Over finished segments, which the last cursor frees: the others must have left them by then. */
+static void step_cursors(struct gm_engine *engine)
+{
+    gm_units_at(engine, &engine->gate_at);
+    gm_units_at(engine, &engine->sent);
+    gm_units_at(engine, &engine->committed);
+}
+
 enum gm_status gm_commit(struct gm_engine *engine, struct gm_err *err)
 {
     struct gm_unit *unit;
@@ -137,7 +145,7 @@ enum gm_status gm_commit(struct gm_engine *engine, struct gm_err *err)
            (unit->state == GM_UNIT_DONE || unit->state == GM_UNIT_SPILLED) &&
            !*writer_slot(engine, unit->id))
         status = send_unit(engine, unit, err);
-    gm_units_at(engine, &engine->committed);
+    step_cursors(engine);
     return status == GM_AGAIN ? GM_OK : status;
 }
 
@@ -201,6 +209,7 @@ static enum gm_status on_written(struct gm_engine *engine, struct gm_unit *unit,
     engine->moved_ms = gm_now_ms();
     engine->n_writing--;
     gm_units_free(engine, unit);
+    step_cursors(engine);
     return GM_OK;
 }
 

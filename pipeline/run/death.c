@@ -41,6 +41,21 @@ static enum gm_status declare_poison(struct gm_engine *engine, struct gm_unit *u
     return status;
 }
 
+/* Deaths outside of any record (while a block is opened or its output encoded) cannot be pinned on
+ * one: after three the whole block is given up. */
+static void blame_block(struct gm_engine *engine, struct gm_unit *unit)
+{
+    if (unit->container || ++unit->blind_deaths < GM_SOLO_DEATHS)
+        return;
+    uint8_t *data = gm_pool_data(engine->arenas[unit->in.arena], unit->in.page);
+    uint32_t n_rows = gm_block_rows(data, unit->in.n_bytes);
+    gm_log(GM_LOG_WARN, "task %llu, block %u.%u crashes its worker: its %u records are left out",
+           (unsigned long long)unit->task, unit->segment, unit->sub, n_rows);
+    for (uint32_t row = 0; row < n_rows; row++)
+        gm_block_mark(data, unit->in.n_bytes, row, GM_REASON_WORKER_CRASHED);
+    unit->blind_deaths = 0;
+}
+
 /* solo_deaths counts deaths alone; the death that made it a suspect is not one of them. */
 static enum gm_status blame(struct gm_engine *engine, struct gm_unit *unit, uint64_t row,
                             bool by_deadline, struct gm_err *err)
@@ -93,8 +108,12 @@ static enum gm_status take_the_suspect(struct gm_engine *engine, struct gm_slot 
     uint64_t row = atomic_load(&shared->cur_row);
     struct gm_unit *unit = gm_slot_unit(slot, atomic_load(&shared->cur_lease));
     bool own_doing = obituary->death != GM_DEATH_EXTERNAL || slot->deadline_kill;
-    if (!unit || row == 0 || row - 1 >= UINT32_MAX || !own_doing)
+    if (!unit || row - 1 == UINT32_MAX || !own_doing)
         return GM_OK;
+    if (row == 0) {
+        blame_block(engine, unit);
+        return GM_OK;
+    }
     return blame(engine, unit, row - 1, slot->deadline_kill, err);
 }
 

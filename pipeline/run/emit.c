@@ -159,6 +159,14 @@ static bool at_the_end(const struct gm_emit *emit)
     return emit->stopped || emit->n_members >= emit->lease->row_count;
 }
 
+/* From here on a crash is the next member's doing: its header is read before it begins. */
+static enum gm_status next_member(struct gm_emit *emit)
+{
+    emit->n_members++;
+    gm_worker_publish(emit->worker, emit->n_members);
+    return at_the_end(emit) ? GM_END : GM_OK;
+}
+
 enum gm_status gm_emit_begin(struct gm_emit *emit, const struct gm_member *member,
                              struct gm_err *err)
 {
@@ -231,14 +239,16 @@ enum gm_status gm_emit_end(struct gm_emit *emit, struct gm_err *err)
     static const char *const unsupported = "no stage of this job handles %s";
     char message[96];
     (void)err;
-    emit->n_members++;
-    gm_worker_publish(emit->worker, GM_WORKER_NOTHING);
-    if (emit->worker->plan->route_of_media[emit->row.media] >= 0)
-        return gm_block_row_end(&emit->builder, GM_REASON_NONE, NULL);
-    if (emit->row.media == GM_MEDIA_EMPTY)
-        return gm_block_row_end(&emit->builder, GM_REASON_MEDIA_EMPTY, "the member has no bytes");
-    snprintf(message, sizeof message, unsupported, gm_media_name(emit->row.media));
-    return gm_block_row_end(&emit->builder, GM_REASON_MEDIA_UNSUPPORTED, message);
+    enum gm_reason reason = GM_REASON_NONE;
+    if (emit->worker->plan->route_of_media[emit->row.media] < 0) {
+        bool empty = emit->row.media == GM_MEDIA_EMPTY;
+        reason = empty ? GM_REASON_MEDIA_EMPTY : GM_REASON_MEDIA_UNSUPPORTED;
+        snprintf(message, sizeof message, empty ? "the member has no bytes" : unsupported,
+                 gm_media_name(emit->row.media));
+    }
+    enum gm_status status =
+        gm_block_row_end(&emit->builder, reason, reason == GM_REASON_NONE ? NULL : message);
+    return status == GM_OK ? next_member(emit) : status;
 }
 
 enum gm_status gm_emit_abort(struct gm_emit *emit, enum gm_reason reason, const char *message,
@@ -246,9 +256,7 @@ enum gm_status gm_emit_abort(struct gm_emit *emit, enum gm_reason reason, const 
 {
     gm_block_row_abort(&emit->builder);
     enum gm_status status = add_dropped(emit, reason, message, err);
-    emit->n_members++;
-    gm_worker_publish(emit->worker, GM_WORKER_NOTHING);
-    return status;
+    return status == GM_OK ? next_member(emit) : status;
 }
 
 enum gm_status gm_emit_record(struct gm_emit *emit, const struct gm_member *member,
@@ -271,9 +279,7 @@ enum gm_status gm_emit_reject(struct gm_emit *emit, const struct gm_member *memb
         return GM_END;
     set_row(emit, member);
     enum gm_status status = add_dropped(emit, reason, message, err);
-    if (member)
-        emit->n_members++;
-    return status;
+    return status == GM_OK && member ? next_member(emit) : status;
 }
 
 void gm_emit_alive(struct gm_emit *emit)
@@ -395,7 +401,8 @@ enum gm_status gm_splitter_lease(struct gm_worker *worker, const struct gm_desc 
     if (emit->block.n_bytes > 0)
         restart_block(emit);
     enum gm_status status = open_container(emit, &container, err);
-    if (status == GM_OK)
+    gm_worker_publish(worker, 0);
+    if (status == GM_OK && lease->row_count > 0)
         status = worker->plan->splitter->split(emit->splitter, &container, emit, err);
     if (status == GM_NOMEM)
         status = gm_emit_reject(emit, NULL, GM_REASON_LIMIT_MEMORY,

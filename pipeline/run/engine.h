@@ -81,7 +81,7 @@ struct gm_unit {
     bool probe; /* leased, or to be leased, alone for the suspect row */
     bool has_suspect;
     uint64_t suspect; /* row or member */
-    uint32_t solo_deaths, probe_passes;
+    uint32_t solo_deaths, probe_passes, blind_deaths;
     bool by_deadline;
     bool keep_in; /* the input block is still needed by the writer (quarantine) */
     uint64_t spill_offset;

@@ -45,6 +45,7 @@ static enum gm_status list_main(void *context, struct gm_err *err)
     if (status == GM_OK)
         status = gm_snapshot_begin(&sink, listing->fd, index ? gm_index_lookup : NULL, index, err);
     for (uint32_t i = 0; i < plan->n_sources && status == GM_OK; i++) {
+        sink.source = i + 1;
         status =
             plan->sources[i].lister->list(plan->sources[i].opts, listing->stdin_fd, &sink, err);
         if (status != GM_OK)

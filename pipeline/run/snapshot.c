@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/hash.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,6 +76,20 @@ static bool too_long(const char *text)
     return text && strnlen(text, GM_SNAPSHOT_TEXT_BYTES + 1) > GM_SNAPSHOT_TEXT_BYTES;
 }
 
+static void append_name(struct gm_lister_sink *sink, const char *name)
+{
+    char prefix[32];
+    if (!name || sink->source <= 1) {
+        append_string(&sink->buf, name);
+        return;
+    }
+    uint32_t n_prefix = (uint32_t)snprintf(prefix, sizeof prefix, "source-%u/", sink->source);
+    uint32_t n_bytes = n_prefix + (uint32_t)strlen(name);
+    gm_buf_append(&sink->buf, &n_bytes, sizeof n_bytes);
+    gm_buf_append(&sink->buf, prefix, n_prefix);
+    gm_buf_append(&sink->buf, name, n_bytes - n_prefix + 1);
+}
+
 static void append_item(struct gm_lister_sink *sink, const struct gm_item *item,
                         const struct gm_previous *previous)
 {
@@ -93,7 +108,7 @@ static void append_item(struct gm_lister_sink *sink, const struct gm_item *item,
         record.reason = GM_REASON_FETCH_LIST;
     gm_buf_append(&sink->buf, &record, sizeof record);
     append_string(&sink->buf, too_long(item->locator) ? "(too long)" : item->locator);
-    append_string(&sink->buf, lost ? NULL : item->name);
+    append_name(sink, lost ? NULL : item->name);
     append_string(&sink->buf, lost ? NULL : item->meta_json);
     append_string(&sink->buf, lost ? "the row is longer than 64 KB" : item->message);
     append_string(&sink->buf, previous->known && previous->etag[0] ? previous->etag : NULL);

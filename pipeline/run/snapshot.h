@@ -36,6 +36,8 @@ struct gm_lister_sink {
     uint64_t n_items;
     uint64_t n_unchanged;
     uint64_t n_removed; /* set by the caller before the end */
+    uint32_t source;    /* set by the caller, from 1: names to mirror of all but the first source
+                           get the prefix "source-2/", so that no two are the same */
     uint64_t hash;
     gm_previous_lookup *lookup; /* NULL: first generation */
     void *lookup_context;

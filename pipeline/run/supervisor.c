@@ -229,12 +229,14 @@ static enum gm_status work(struct gm_engine *engine, struct gm_err *err)
 /* Announces sleep on every ring; false: something has come in meanwhile. */
 static bool may_sleep(struct gm_engine *engine)
 {
-    bool empty = gm_ring_consumer_sleep(&engine->writer_link.parent.in) &
-                 gm_ring_consumer_sleep(&engine->fetch_link.parent.in);
+    if (!gm_ring_consumer_sleep(&engine->writer_link.parent.in) ||
+        !gm_ring_consumer_sleep(&engine->fetch_link.parent.in))
+        return false;
     for (uint32_t i = 0; i < engine->n_slots; i++)
-        if (engine->slots[i].state == GM_SLOT_UP)
-            empty &= gm_ring_consumer_sleep(&engine->slots[i].link.parent.in);
-    return empty;
+        if (engine->slots[i].state == GM_SLOT_UP &&
+            !gm_ring_consumer_sleep(&engine->slots[i].link.parent.in))
+            return false;
+    return true;
 }
 
 static void wake_up(struct gm_engine *engine)

@@ -140,10 +140,10 @@ static void stages_are_bound_to_the_last_column_of_a_name(void **state)
 static void a_gate_knows_its_key(void **state)
 {
     (void)state;
-    struct gm_plan *plan = plan_of(SOURCE "text: [stats, dedup]\nimage: [gray]\n");
+    struct gm_plan *plan = plan_of(SOURCE "text: [dedup, stats]\nimage: [gray]\n");
     const struct gm_plan_route *text = route(plan, "text");
-    assert_int_equal(text->gate_stage, 3);
-    assert_string_equal(text->columns[text->gate_key_column]->name, "text_key");
+    assert_int_equal(text->gate_stage, 2);
+    assert_string_equal(text->columns[text->gate_key_column]->name, "dedup_key");
     assert_int_equal(route(plan, "image")->gate_stage, -1);
     gm_plan_free(plan);
 }
