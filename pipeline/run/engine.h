@@ -268,8 +268,8 @@ void gm_engine_free_processes(struct gm_engine *engine);
 /* Takes everything that children have put into their rings; *any tells whether there was something.
  */
 enum gm_status gm_take_messages(struct gm_engine *engine, bool *any, struct gm_err *err);
-/* Log lines, hello, last words. */
-void gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title);
+/* Log lines, hello, last words. false: the child has closed its end, nothing more will come. */
+bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title);
 
 /* ---- supervisor.c ---- */
 /* Runs until done, drained, failed, or until a restart is needed (engine->restart). The caller has

@@ -132,11 +132,12 @@ static enum gm_status slot_message(struct gm_engine *engine, struct gm_slot *slo
     }
 }
 
-void gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title)
+bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title)
 {
     struct gm_control_message *message = &engine->message;
-    while (port->control_fd >= 0 &&
-           gm_control_receive(port->control_fd, message, GM_CONTROL_NOWAIT, NULL) == GM_OK) {
+    enum gm_status status;
+    while ((status = gm_control_receive(port->control_fd, message, GM_CONTROL_NOWAIT, NULL)) ==
+           GM_OK) {
         if (message->kind == GM_CONTROL_LOG && message->n_bytes > 0) {
             gm_log((enum gm_log_level)message->data[0], "%s", (const char *)message->data + 1);
         } else if (message->kind == GM_CONTROL_HELLO &&
@@ -158,6 +159,7 @@ void gm_take_control(struct gm_engine *engine, struct gm_port *port, const char 
         }
         gm_close(&message->fd);
     }
+    return status != GM_END;
 }
 
 /* The descriptor of a container was sent before its segment; -1: it was not. */

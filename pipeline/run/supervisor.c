@@ -105,7 +105,9 @@ static enum gm_status on_event(struct gm_engine *engine, uint64_t data, struct g
         gm_wake_drain(link->bell_up);
         return GM_OK;
     case GM_EVENT_CONTROL:
-        gm_take_control(engine, &link->parent, title);
+        /* A closed channel stays readable for ever: watched on, it would keep us from sleeping. */
+        if (!gm_take_control(engine, &link->parent, title))
+            epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, link->parent.control_fd, NULL);
         return GM_OK;
     case GM_EVENT_DEATH:
         break;
