@@ -15,6 +15,7 @@
 
 #define GATE_KEY_BYTES 16
 #define NOT_BY_STAGE   UINT32_MAX
+#define BY_SINK        (UINT32_MAX - 1)
 
 struct gm_chain {
     void *stages[GM_MAX_CHAIN];
@@ -197,7 +198,9 @@ static const char *reject_stage(const struct gm_worker *worker, const struct gm_
 {
     uint32_t by = chain->rejected_by[row];
     uint16_t reason = chain->batch.reasons[row];
-    if (by != NOT_BY_STAGE)
+    if (by == BY_SINK)
+        snprintf(text, text_bytes, "sink");
+    else if (by != NOT_BY_STAGE)
         snprintf(text, text_bytes, "%s.%s", worker->route->family,
                  worker->route->stages[by].stage->name);
     else if (reason == GM_REASON_WORKER_CRASHED || reason == GM_REASON_WORKER_DEADLINE ||
@@ -281,9 +284,12 @@ static enum gm_status encode_or_reject(struct gm_worker *worker, bool hop1, stru
         reason = GM_REASON_LIMIT_RECORD_BYTES;
     if (reason == GM_REASON_NONE)
         return status;
-    for (uint32_t row = 0; row < chain->batch.n_rows; row++)
-        gm_batch_reject(&chain->batch, row, reason, "the output of %u records does not fit",
-                        chain->batch.n_rows);
+    for (uint32_t row = 0; row < chain->batch.n_rows; row++) {
+        if (chain->batch.reasons[row] == GM_REASON_NONE)
+            chain->rejected_by[row] = BY_SINK;
+        gm_batch_reject(&chain->batch, row, reason,
+                        "writing it out needs more memory than one worker has");
+    }
     return encode(worker, hop1, err);
 }
 

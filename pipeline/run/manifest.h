@@ -10,7 +10,7 @@
  *     "previous_sha256": null,         of the manifest.json of the generation before
  *     "config_sha256": "...",          of everything that can change an output byte
  *     "input_sha256": "...",           of the list of source items
- *     "order": "input",                or "arrival": then bytes may differ from run to run
+ *     "order": "input",                records stand in the order of the input
  *     "sandbox": "...",                what the worker processes ran under
  *     "items": {"total": 40, "unchanged": 0, "removed": 0},
  *     "records": {"in": 50, "written": 45, "rejected": 2, "failed": 3},

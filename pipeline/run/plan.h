@@ -25,20 +25,18 @@
 
 /* The job's own options (top level of the YAML); table in plan_opts.c. */
 extern const struct gm_opt gm_job_opts[];
-enum gm_order { GM_ORDER_INPUT, GM_ORDER_ARRIVAL };
 enum gm_durability { GM_DURABILITY_GROUP, GM_DURABILITY_NONE, GM_DURABILITY_RECORD };
 struct gm_job_opts {
     char *job;             /* name; default: the file's name without extension */
     char *out;             /* run folder */
     uint64_t memory_bytes; /* 512MB */
     char *workers;         /* "auto" or a number: processes per route */
-    int order;             /* enum gm_order */
     int sandbox;           /* enum gm_sandbox_mode */
     int durability;        /* enum gm_durability */
     uint64_t max_failed;   /* items that may fail before the exit code is 1; default: no bound */
     uint64_t record_deadline_ms; /* 60s: a record may not be worked on for longer */
     uint64_t drain_deadline_ms;  /* 20s after the first SIGTERM */
-    uint64_t max_record_bytes;   /* 32MB: one record, clipped to what the memory allows */
+    uint64_t max_record_bytes;   /* 15MB: one record */
 };
 
 struct gm_plan_source {

@@ -16,12 +16,9 @@ static void print_bytes(struct gm_buf *text, const char *label, uint64_t bytes, 
 
 static void describe_head(const struct gm_plan *plan, struct gm_buf *text)
 {
-    static const char *const orders[] = {"of the input (repeatable)",
-                                         "of arrival (not repeatable)"};
     char hex[GM_SHA256_HEX_BYTES];
     gm_buf_printf(text, "job        %s (%s)\n", plan->job.job, plan->file);
     gm_buf_printf(text, "out        %s\n", plan->job.out);
-    gm_buf_printf(text, "order      %s\n", orders[plan->job.order]);
     gm_buf_printf(text, "digest     %.16s\n", gm_sha256_hex(plan->config_digest, hex));
 }
 

@@ -15,7 +15,7 @@ const char *const gm_digest_skips_fetch[] = {
     "retry_after_max", "connect_timeout", "low_speed", "low_speed_time", "deadline", "contact",
     "proxy",           "ca_file",         "threads",   "http2",          NULL};
 
-/* Of the job's own, only these reach the outputs. max_record is what the memory has left of it. */
+/* Of the job's own, all but these reach the outputs. */
 static const char *const job_skips[] = {
     "job",        "out",        "memory",          "workers",        "sandbox",
     "durability", "max_failed", "record_deadline", "drain_deadline", NULL};
@@ -101,6 +101,7 @@ void gm_plan_digest(struct gm_plan *plan)
     gm_plan_canonical(&text, "fetch", plan->fetcher->opts, plan->fetch_opts, gm_digest_skips_fetch);
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         const struct gm_plan_route *route = &plan->routes[i];
+        gm_buf_printf(&text, "route %s\n", route->family);
         if (route->kind == GM_ROUTE_SPLIT)
             gm_plan_canonical(&text, "unpack", plan->splitter->opts, plan->unpack_opts, NULL);
         for (uint32_t k = 0; k < route->n_stages; k++) {

@@ -34,7 +34,7 @@ static const struct {
     const char *family;
     uint64_t heap_bytes[N_LEVELS];
 } heap_table[] = {
-    {"text", {32 * MB, 24 * MB, 16 * MB}},
+    {"text", {64 * MB, 32 * MB, 16 * MB}},
     {"image", {112 * MB, 64 * MB, 40 * MB}},
     {"unpack", {88 * MB, 40 * MB, 24 * MB}},
     {"files", {8 * MB, 8 * MB, 8 * MB}},
@@ -111,20 +111,35 @@ static uint64_t lay_out(const struct gm_plan *plan, uint32_t n, enum level level
            memory->fetch_arena + n_workers * memory->worker_arena + n_unpack * memory->unpack_arena;
 }
 
+/* The class that holds one record of max_record with its tables and names. It hangs on nothing but
+ * that option, so that memory and workers do not decide which records come out. */
+static uint64_t largest_block(const struct gm_plan *plan)
+{
+    uint64_t wanted = plan->job.max_record_bytes + plan->job.max_record_bytes / 16;
+    for (size_t i = GM_ARRAY_LEN(block_classes); i-- > 0;)
+        if (wanted <= block_classes[i])
+            return block_classes[i];
+    return block_classes[0];
+}
+
+/* One such block on its way in and one on its way out. */
+static uint64_t large_min(const struct gm_plan *plan, enum level level)
+{
+    uint64_t two = 2 * largest_block(plan);
+    return two > process_table[level].large_min ? two : process_table[level].large_min;
+}
+
 /* true: fits, and *memory is complete. */
 static bool try_split(const struct gm_plan *plan, uint32_t n, enum level level,
                       struct gm_memory_plan *memory)
 {
     uint64_t needed = lay_out(plan, n, level, memory);
-    if (needed + process_table[level].large_min > memory->total)
+    if (needed + large_min(plan, level) > memory->total)
         return false;
     memory->large = memory->total - needed;
     if (memory->large > LARGE_MAX)
         memory->large = LARGE_MAX;
-    memory->max_block_bytes = GM_BLOCK_BYTES;
-    for (size_t i = GM_ARRAY_LEN(block_classes); i-- > 0;)
-        if (2 * block_classes[i] <= memory->large)
-            memory->max_block_bytes = block_classes[i];
+    memory->max_block_bytes = largest_block(plan);
     /* Two thirds of the fetch heap for bodies on their way, one for everything else. */
     memory->inline_bytes =
         clamp(memory->fetch_heap * 2 / 3 / connections_of(plan), 16 * 1024, MB) & ~(uint64_t)4095;
@@ -134,7 +149,7 @@ static bool try_split(const struct gm_plan *plan, uint32_t n, enum level level,
 static uint64_t least_memory(const struct gm_plan *plan, uint32_t n)
 {
     struct gm_memory_plan memory;
-    uint64_t needed = lay_out(plan, n, TIGHT, &memory) + process_table[TIGHT].large_min;
+    uint64_t needed = lay_out(plan, n, TIGHT, &memory) + large_min(plan, TIGHT);
     return (needed + MB - 1) / MB;
 }
 
@@ -153,7 +168,7 @@ static void too_little(struct gm_planner *planner, uint32_t n, bool is_auto)
     const char *key = !is_auto && gm_node_find(planner->root, "workers") ? "workers" : "memory";
     const struct gm_node *node = gm_node_find(planner->root, key);
     struct gm_place start = gm_plan_start(planner);
-    snprintf(hint, sizeof hint, "set memory: %lluMB%s",
+    snprintf(hint, sizeof hint, "set memory: %lluMB%s, or a smaller max_record",
              (unsigned long long)least_memory(planner->plan, n), n > 1 ? ", or fewer workers" : "");
     char bytes[GM_NUM_TEXT_BYTES];
     gm_plan_mistake(planner, node ? &node->place : &start, hint,
@@ -203,10 +218,6 @@ static void finish(struct gm_plan *plan, uint32_t n, enum level level)
         plan->routes[i].n_workers = workers_of(&plan->routes[i], n);
         plan->routes[i].heap_bytes = heap_of(plan->routes[i].family, level);
     }
-    /* The record shares its block with tables and names. */
-    uint64_t most = plan->memory.max_block_bytes - plan->memory.max_block_bytes / 16;
-    if (plan->job.max_record_bytes > most)
-        plan->job.max_record_bytes = most;
 }
 
 void gm_plan_split_memory(struct gm_planner *planner)

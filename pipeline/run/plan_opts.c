@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const order_choices[] = {"input", "arrival", NULL};
 static const char *const sandbox_choices[] = {"on", "log", "off", NULL};
 static const char *const durability_choices[] = {"group", "none", "record", NULL};
 
@@ -23,8 +22,6 @@ const struct gm_opt gm_job_opts[] = {
     {"workers", GM_OPT_STRING, FIELD(workers), "auto", 0, 0, NULL, NULL,
      "processes for each of text and image (unpack gets half as many): a number, or auto for the "
      "CPUs that this process may use, as far as the memory carries them"},
-    {"order", GM_OPT_ENUM, FIELD(order), "input", 0, 0, order_choices, NULL,
-     "records in the order of the input, or as they arrive (faster to see, not repeatable)"},
     {"sandbox", GM_OPT_ENUM, FIELD(sandbox), "on", 0, 0, sandbox_choices, NULL,
      "whether workers are locked in; log only tells what would be forbidden"},
     {"durability", GM_OPT_ENUM, FIELD(durability), "group", 0, 0, durability_choices, NULL,
@@ -35,8 +32,8 @@ const struct gm_opt gm_job_opts[] = {
      "a record that is worked on for longer is given up"},
     {"drain_deadline", GM_OPT_MS, FIELD(drain_deadline_ms), "20s", 0, 86400e3, NULL, NULL,
      "after the first SIGTERM or Ctrl-C: time to finish what is under way"},
-    {"max_record", GM_OPT_BYTES, FIELD(max_record_bytes), "32MB", 1024, 64.0 * 1024 * 1024, NULL,
-     NULL, "a larger record is rejected; lowered to what the memory carries"},
+    {"max_record", GM_OPT_BYTES, FIELD(max_record_bytes), "15MB", 1024, 60.0 * 1024 * 1024, NULL,
+     NULL, "a larger record is rejected"},
     GM_OPT_END};
 #undef FIELD
 

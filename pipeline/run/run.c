@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "run/engine.h"
 #include "run/folder.h"
 #include "run/index.h"
@@ -380,6 +381,17 @@ static enum gm_status update_index(struct run *run, struct gm_err *err)
     return gm_step_run(&step, err);
 }
 
+/* The budget is a promise; a broken one is told. */
+static void check_memory(const struct run *run)
+{
+    uint64_t budget = run->plan->job.memory_bytes;
+    char peak[GM_NUM_TEXT_BYTES], allowed[GM_NUM_TEXT_BYTES];
+    if (run->summary->peak_memory_bytes > budget + budget / 20)
+        gm_log(GM_LOG_WARN, "used %s of memory, more than the %s that the job allows",
+               gm_format_bytes(run->summary->peak_memory_bytes, peak),
+               gm_format_bytes(budget, allowed));
+}
+
 static enum gm_status finish(struct run *run, struct gm_err *err)
 {
     enum gm_status status = write_manifest(run, err);
@@ -387,6 +399,7 @@ static enum gm_status finish(struct run *run, struct gm_err *err)
         gm_folder_remove_spool(&run->folder);
     if (status == GM_OK)
         status = update_index(run, err);
+    check_memory(run);
     if (status == GM_OK && run->summary->n_failed > run->plan->job.max_failed)
         status = gm_err_set(err, GM_FAILED_ITEMS, "%llu records failed; max_failed allows %llu",
                             (unsigned long long)run->summary->n_failed,

@@ -274,6 +274,7 @@ static enum gm_status encode_lines(struct gm_feed *feed, struct gm_feed_task *ta
         struct gm_reject lost = {.item = item->fetched.number,
                                  .member = UINT64_MAX,
                                  .source = source,
+                                 .name = view_of(item->name),
                                  .stage = "fetch",
                                  .reason = item->fetched.reason,
                                  .message = view_of(item->fetched.message)};

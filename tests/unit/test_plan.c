@@ -225,7 +225,6 @@ static void the_digest_is_of_what_can_change_a_byte(void **state)
         SOURCE "text: [normalize, stats]\n",
         SOURCE "text: [utf8: {invalid: replace}, stats]\n",
         SOURCE "text: [stats]\nimage:\n",
-        SOURCE "text: [stats]\norder: arrival\n",
         SOURCE "text: [stats]\nfetch: {max_body: 1MB}\n",
         SOURCE "text: [stats]\nmax_record: 1MB\n",
         SOURCE "text: [stats]\nunpack: {max_depth: 3}\n",
