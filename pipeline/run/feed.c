@@ -280,11 +280,11 @@ enum gm_status gm_feed_pump(struct gm_feed *feed, struct gm_err *err)
         if (status == GM_OK && feed->stopping)
             return GM_END;
         if (status == GM_OK)
-            status = ask_for_blocks(feed, err);
-        if (status == GM_OK)
             status = gm_feed_cut(feed, err);
         if (status == GM_OK)
             status = send_end(feed, err);
+        if (status == GM_OK || status == GM_AGAIN)
+            status = ask_for_blocks(feed, err); /* behind the cut, which used some up */
         gm_port_publish(&feed->port);
         if (status != GM_OK && status != GM_AGAIN)
             return status;
