@@ -290,7 +290,7 @@ enum gm_status gm_feed_pump(struct gm_feed *feed, struct gm_err *err)
             return status;
         if (feed->end_sent)
             return GM_END;
-        bool full = status == GM_AGAIN && gm_ring_free_slots(&feed->port.out) == 0;
+        bool full = gm_ring_free_slots(&feed->port.out) == 0;
         if (full && !gm_ring_producer_sleep(&feed->port.out))
             continue;
         if (gm_ring_consumer_sleep(&feed->port.in))
