@@ -13,6 +13,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct reader {
     struct gm_stream *input;
     enum gm_media media;
     struct archive *archive;
+    struct archive_entry *entry;
     bool counts_members; /* member data is decoded data: it counts for the ratio */
     bool is_fatal;       /* the archive cannot be read on */
     bool member_ended;
@@ -111,6 +113,18 @@ static enum gm_reason reason_of(const struct reader *reader, const char *text)
     return GM_REASON_UNPACK_BROKEN;
 }
 
+/* Its text may quote bytes of the archive, and may be missing. */
+static void copy_error_text(const struct reader *reader, char *text, size_t n_text)
+{
+    const char *from = archive_error_string(reader->archive);
+    if (!from || !*from)
+        from = "damaged; the reader gives no cause";
+    snprintf(text, n_text, "%s", from);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
 /* libarchive has failed: with the input's own failure, or with its opinion of the data. */
 static enum gm_status fail(struct reader *reader, struct gm_err *err)
 {
@@ -119,22 +133,15 @@ static enum gm_status fail(struct reader *reader, struct gm_err *err)
         *err = reader->cause_err;
         return reader->cause;
     }
-    const char *text = archive_error_string(reader->archive);
-    struct gm_buf clean = GM_BUF_INIT;
-    if (!text || !*text)
-        text = "damaged; the reader gives no cause";
-    gm_append_valid_utf8(&clean, text, strnlen(text, 300));
+    char text[256];
+    copy_error_text(reader, text, sizeof(text));
     enum gm_reason reason = reason_of(reader, text);
     const char *name = gm_media_name(reader->media);
     long long at = archive_read_header_position(reader->archive);
-    enum gm_status status =
-        reason == GM_REASON_UNPACK_BROKEN
-            ? gm_unpacking_fail(reader->unpacking, reason, err, "%s: damaged from byte %lld on: %s",
-                                name, at > 0 ? at : 0, gm_buf_cstr(&clean))
-            : gm_unpacking_fail(reader->unpacking, reason, err, "%s: %s", name,
-                                gm_buf_cstr(&clean));
-    gm_buf_free(&clean);
-    return status;
+    if (reason != GM_REASON_UNPACK_BROKEN)
+        return gm_unpacking_fail(reader->unpacking, reason, err, "%s: %s", name, text);
+    return gm_unpacking_fail(reader->unpacking, reason, err, "%s: damaged from byte %lld on: %s",
+                             name, at > 0 ? at : 0, text);
 }
 
 /* ---- a member's data as a stream ---- */
@@ -250,15 +257,14 @@ static enum gm_status on_entry(struct reader *reader, struct archive_entry *entr
 static enum gm_status read_entries(struct reader *reader, struct gm_err *err)
 {
     for (;;) {
-        struct archive_entry *entry;
-        int code = archive_read_next_header(reader->archive, &entry);
+        int code = archive_read_next_header2(reader->archive, reader->entry);
         if (code == ARCHIVE_EOF)
             return GM_OK;
         if (code < ARCHIVE_WARN)
             return fail(reader, err);
         if (code == ARCHIVE_RETRY)
             continue;
-        enum gm_status status = on_entry(reader, entry, err);
+        enum gm_status status = on_entry(reader, reader->entry, err);
         if (status != GM_OK)
             return status;
         if (reader->is_fatal)
@@ -317,11 +323,13 @@ static int support(struct reader *reader, bool in_a_row)
 /* in_a_row: a zip without its central directory. */
 static enum gm_status run_reader(struct reader *reader, bool in_a_row, struct gm_err *err)
 {
+    enum gm_status status;
     reader->archive = archive_read_new();
-    if (!reader->archive || support(reader, in_a_row) != ARCHIVE_OK) {
-        archive_read_free(reader->archive);
-        return gm_err_set(err, GM_NOMEM, "no memory for the %s reader",
-                          gm_media_name(reader->media));
+    reader->entry = reader->archive ? archive_entry_new2(reader->archive) : NULL;
+    if (!reader->entry || support(reader, in_a_row) != ARCHIVE_OK) {
+        status =
+            gm_err_set(err, GM_NOMEM, "no memory for the %s reader", gm_media_name(reader->media));
+        goto out;
     }
     archive_read_set_read_callback(reader->archive, on_read);
     archive_read_set_callback_data(reader->archive, reader);
@@ -329,39 +337,21 @@ static enum gm_status run_reader(struct reader *reader, bool in_a_row, struct gm
         archive_read_set_skip_callback(reader->archive, on_skip);
         archive_read_set_seek_callback(reader->archive, on_seek);
     }
-    enum gm_status status = GM_OK;
     if (archive_read_open1(reader->archive) < ARCHIVE_WARN)
         status = fail(reader, err);
     else
         status = read_entries(reader, err);
+out:
+    archive_entry_free(reader->entry);
     archive_read_free(reader->archive);
+    reader->entry = NULL;
     reader->archive = NULL;
     return status;
 }
 
-static enum gm_status split_zip(struct reader *reader, struct gm_err *err)
+static enum gm_status split_cut_zip(struct reader *reader, struct gm_err *err)
 {
-    bool has_end;
-    enum gm_status status = find_zip_end(reader, &has_end, err);
-    if (status != GM_OK)
-        return status;
-    if (has_end) {
-        status = run_reader(reader, false, err);
-        if (status != GM_INPUT || reader->n_members > 0 ||
-            reader->unpacking->reason != GM_REASON_UNPACK_BROKEN)
-            return status;
-        gm_stream_seek(reader->input, 0);
-        reader->is_fatal = false;
-        reader->cause = GM_OK;
-        struct gm_err first = *err;
-        status = run_reader(reader, true, err);
-        if (status != GM_OK)
-            return status;
-        *err = first; /* the members are saved, the archive is still damaged */
-        reader->unpacking->reason = GM_REASON_UNPACK_BROKEN;
-        return GM_INPUT;
-    }
-    status = run_reader(reader, true, err);
+    enum gm_status status = run_reader(reader, true, err);
     if (status != GM_OK && (status != GM_INPUT || reader->cause != GM_OK ||
                             reader->unpacking->reason != GM_REASON_UNPACK_BROKEN))
         return status;
@@ -369,6 +359,32 @@ static enum gm_status split_zip(struct reader *reader, struct gm_err *err)
                              "zip: cut off at byte %llu: its directory is missing; the members "
                              "in front are kept",
                              (unsigned long long)reader->input->n_bytes);
+}
+
+/* A directory that is damaged, or too large for the memory that there is, does not stand in the way
+ * of reading the members in a row. */
+static enum gm_status split_zip(struct reader *reader, struct gm_err *err)
+{
+    bool has_end;
+    enum gm_status status = find_zip_end(reader, &has_end, err);
+    if (status != GM_OK)
+        return status;
+    if (!has_end)
+        return split_cut_zip(reader, err);
+    status = run_reader(reader, false, err);
+    enum gm_reason reason = reader->unpacking->reason;
+    if (status != GM_INPUT || reader->n_members > 0 || reader->cause != GM_OK ||
+        (reason != GM_REASON_UNPACK_BROKEN && reason != GM_REASON_LIMIT_MEMORY))
+        return status;
+    struct gm_err failure = *err;
+    gm_stream_seek(reader->input, 0);
+    reader->is_fatal = false;
+    status = run_reader(reader, true, err);
+    if (status != GM_OK || reason == GM_REASON_LIMIT_MEMORY)
+        return status;
+    *err = failure; /* the members are saved, the archive is still damaged */
+    reader->unpacking->reason = reason;
+    return GM_INPUT;
 }
 
 static enum gm_status split_tar(struct reader *reader, struct gm_err *err)

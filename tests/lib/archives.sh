@@ -75,7 +75,7 @@ rm hole.jsonl
 tar -cf large.tar small.txt d/a.txt
 
 python3 - <<'PYTHON'
-import io, tarfile, zipfile
+import io, struct, tarfile, zipfile, zlib
 
 def tar(path, members, format=tarfile.GNU_FORMAT, encoding="utf-8"):
     with tarfile.open(path, "w", format=format, encoding=encoding, errors="surrogateescape") as t:
@@ -108,4 +108,15 @@ gz[-6] ^= 1
 open("bad-crc.tar.gz", "wb").write(gz)
 cut = open("p.tar.gz", "rb").read()
 tar("inner-broken.tar", [("cut.tar.gz", cut[:len(cut) * 2 // 3]), ("after.txt", b"after\n")])
+
+# 60,000 members: their directory takes about 10 MB of memory.
+body, members, directory = b"0123456789", bytearray(), bytearray()
+for i in range(60000):
+    name = b"f/%05d.txt" % i
+    common = struct.pack("<HHHHIIIHH", 0, 0, 0, 0x21, zlib.crc32(body), 10, 10, len(name), 0)
+    directory += b"PK\1\2" + struct.pack("<HH", 20, 20) + common
+    directory += struct.pack("<HHHII", 0, 0, 0, 0, len(members)) + name
+    members += b"PK\3\4" + struct.pack("<H", 20) + common + name + body
+end = struct.pack("<HHHHIIH", 0, 0, 60000, 60000, len(directory), len(members), 0)
+open("entries.zip", "wb").write(members + directory + b"PK\5\6" + end)
 PYTHON

@@ -2,15 +2,17 @@
  * not a regular file, and what a sandbox allows. */
 #include "fake_emit.h"
 #include "archive_dir.h"
+#include "ipc/sandbox.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -278,6 +280,16 @@ static void a_member_over_max_record_costs_only_itself(void **state)
     }
 }
 
+static int in_child(int (*act)(const char *name), const char *name)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(act(name));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
 /* What a sandboxed worker may call while it splits; anything else ends the child with SIGSYS. */
 static void close_sandbox(void)
 {
@@ -319,19 +331,49 @@ static int split_in_sandbox(const char *name)
 static void splitting_works_in_a_sandbox(void **state)
 {
     (void)state;
+    if (GM_SANITIZED)
+        skip();
     static const char *const names[] = {"p.tar",      "p.zip",     "p.7z",          "p.tar.gz",
                                         "p.tar.bz2",  "p.tar.xz",  "p.tar.zst",     "nested.tar.gz",
                                         "x.jsonl.gz", "pax.tar",   "encrypted.zip", "bad-crc.zip",
                                         "hidden.7z",  "names.tar", "slip.zip"};
     for (size_t i = 0; i < GM_ARRAY_LEN(names); i++) {
-        pid_t child = fork();
-        if (child == 0)
-            _exit(split_in_sandbox(names[i]));
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            fail_msg("%s: the child ended with status 0x%x", names[i], status);
+        int status = in_child(split_in_sandbox, names[i]);
+        if (status != 0)
+            fail_msg("%s: the child ended with status 0x%x", names[i], (unsigned)status);
     }
+}
+
+/* In a child with 5 MB on top of what it has: 0 if all 60,000 members come. */
+static int split_in_little_memory(const char *name)
+{
+    struct gm_err err;
+    struct gm_emit emit;
+    char path[256], pages[32] = "";
+    gm_fake_init(&emit);
+    emit.max_rows = 1;
+    emit.keep_bytes = 0;
+    malloc_trim(0); /* what the tests before have freed would be used first */
+    int fd = open("/proc/self/statm", O_RDONLY);
+    if (fd < 0 || read(fd, pages, sizeof(pages) - 1) <= 0)
+        return 2;
+    close(fd);
+    rlim_t n_bytes = strtoull(pages, NULL, 10) * 4096 + (5 << 20);
+    struct rlimit limit = {n_bytes, n_bytes};
+    if (setrlimit(RLIMIT_AS, &limit) != 0)
+        return 2;
+    archive_path(path, sizeof(path), name);
+    if (gm_fake_split_file(&emit, path, NULL, &err) != GM_OK)
+        return 3;
+    return emit.n_members == 60000 && emit.n_rejects + emit.n_container_rejects == 0 ? 0 : 4;
+}
+
+static void a_zip_with_a_directory_larger_than_memory_is_read(void **state)
+{
+    (void)state;
+    if (GM_SANITIZED)
+        skip();
+    assert_int_equal(in_child(split_in_little_memory, "entries.zip"), 0);
 }
 
 int main(void)
@@ -349,6 +391,7 @@ int main(void)
         cmocka_unit_test(the_engine_may_end_it_at_any_member),
         cmocka_unit_test(a_member_over_max_record_costs_only_itself),
         cmocka_unit_test(splitting_works_in_a_sandbox),
+        cmocka_unit_test(a_zip_with_a_directory_larger_than_memory_is_read),
     };
     return cmocka_run_group_tests(tests, archive_dir_make, archive_dir_remove);
 }
