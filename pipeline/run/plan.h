@@ -73,7 +73,8 @@ struct gm_plan_route {
     const struct gm_column_def *columns[GM_MAX_COLUMNS];
     uint32_t n_sinks;
     uint32_t sinks[GM_MAX_STREAMS]; /* indices into plan->sinks */
-    uint64_t heap_bytes;            /* private memory that one worker may use */
+    uint64_t heap_bytes;            /* private memory that one worker is expected to use */
+    uint64_t limit_bytes;           /* private memory that one worker may use at most */
 };
 
 /* How the budget is split; printed by `gristmill check`. All in bytes. */

@@ -124,11 +124,12 @@ static void describe_columns(const struct gm_plan *plan, struct gm_buf *text)
 
 static void describe_heaps(const struct gm_plan *plan, struct gm_buf *text)
 {
-    char note[64], amount[GM_NUM_TEXT_BYTES];
+    char note[96], amount[GM_NUM_TEXT_BYTES], most[GM_NUM_TEXT_BYTES];
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         const struct gm_plan_route *route = &plan->routes[i];
-        snprintf(note, sizeof note, "%u x %s of private memory", route->n_workers,
-                 gm_format_bytes(route->heap_bytes, amount));
+        snprintf(note, sizeof note, "%u x %s of private memory, %s for a large record",
+                 route->n_workers, gm_format_bytes(route->heap_bytes, amount),
+                 gm_format_bytes(route->limit_bytes, most));
         print_bytes(text, route->family, route->n_workers * route->heap_bytes, note);
     }
 }

@@ -29,15 +29,19 @@ enum level { ROOMY, NORMAL, TIGHT, N_LEVELS };
 #define WORKERS_MAX       256
 
 /* A decoded picture of 25 million pixels takes 100 MB with its gray copy; xz and 7z need their
- * dictionary, 64 MB at most in usual archives. */
+ * dictionary, 64 MB at most in usual archives. What one worker gets at most decides which records
+ * come out, so it hangs on max_record only, and never on the level: the budget counts on not more
+ * than a few workers having such a record at once. */
 static const struct {
     const char *family;
     uint64_t heap_bytes[N_LEVELS];
+    uint64_t most_bytes; /* and for each byte of max_record: */
+    unsigned most_per_byte;
 } heap_table[] = {
-    {"text", {64 * MB, 32 * MB, 16 * MB}},
-    {"image", {112 * MB, 64 * MB, 40 * MB}},
-    {"unpack", {88 * MB, 40 * MB, 24 * MB}},
-    {"files", {8 * MB, 8 * MB, 8 * MB}},
+    {"text", {64 * MB, 32 * MB, 16 * MB}, 48 * MB, 26},
+    {"image", {112 * MB, 64 * MB, 40 * MB}, 112 * MB, 4},
+    {"unpack", {88 * MB, 40 * MB, 24 * MB}, 88 * MB, 2},
+    {"files", {8 * MB, 8 * MB, 8 * MB}, 16 * MB, 4},
 };
 
 static const struct {
@@ -50,12 +54,23 @@ static const struct {
 
 static const uint64_t block_classes[] = {GM_BLOCK_MAX_BYTES, 16 * MB, 4 * MB, 1 * MB};
 
-static uint64_t heap_of(const char *family, enum level level)
+static size_t heap_row(const char *family)
 {
     for (size_t i = 0; i < GM_ARRAY_LEN(heap_table); i++)
         if (strcmp(heap_table[i].family, family) == 0)
-            return heap_table[i].heap_bytes[level];
-    return heap_table[0].heap_bytes[level];
+            return i;
+    return 0;
+}
+
+static uint64_t heap_of(const char *family, enum level level)
+{
+    return heap_table[heap_row(family)].heap_bytes[level];
+}
+
+static uint64_t limit_of(const char *family, uint64_t max_record_bytes)
+{
+    size_t row = heap_row(family);
+    return heap_table[row].most_bytes + heap_table[row].most_per_byte * max_record_bytes;
 }
 
 /* Workers of one route when the chains have n: unpacking is cheaper than what follows, and keeping
@@ -217,6 +232,7 @@ static void finish(struct gm_plan *plan, uint32_t n, enum level level)
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         plan->routes[i].n_workers = workers_of(&plan->routes[i], n);
         plan->routes[i].heap_bytes = heap_of(plan->routes[i].family, level);
+        plan->routes[i].limit_bytes = limit_of(plan->routes[i].family, plan->job.max_record_bytes);
     }
 }
 

@@ -98,7 +98,7 @@ static enum gm_status enter_sandbox(struct gm_worker *worker, struct gm_err *err
 {
     struct gm_sandbox sandbox = {.profile = GM_SANDBOX_WORKER,
                                  .mode = worker->plan->job.sandbox,
-                                 .memory_bytes = worker->route->heap_bytes,
+                                 .memory_bytes = worker->route->limit_bytes,
                                  .write_dir_fd = -1};
     enum gm_sandbox_state state;
     enum gm_status status = gm_sandbox_enter(&sandbox, &state, err);

@@ -308,6 +308,24 @@ static void workers_are_as_many_as_were_asked_for(void **state)
     gm_plan_free(plan);
 }
 
+/* Otherwise a large record would come out with two workers and be rejected with eight. */
+static void what_a_record_may_use_hangs_on_max_record_only(void **state)
+{
+    (void)state;
+    static const char *const few[] = {"workers=1", "memory=512MB", NULL};
+    static const char *const many[] = {"workers=4", "memory=512MB", NULL};
+    struct gm_plan *roomy = plan_with(SOURCE "text: [stats]\nimage: [gray]\n", few);
+    struct gm_plan *tight = plan_with(SOURCE "text: [stats]\nimage: [gray]\n", many);
+    assert_int_equal(roomy->n_routes, tight->n_routes);
+    assert_true(roomy->memory.max_block_bytes == tight->memory.max_block_bytes);
+    for (uint32_t i = 0; i < roomy->n_routes; i++) {
+        assert_true(roomy->routes[i].limit_bytes == tight->routes[i].limit_bytes);
+        assert_true(roomy->routes[i].limit_bytes > roomy->job.max_record_bytes);
+    }
+    gm_plan_free(roomy);
+    gm_plan_free(tight);
+}
+
 static void more_connections_get_smaller_bodies_each(void **state)
 {
     (void)state;
@@ -355,6 +373,7 @@ int main(void)
         cmocka_unit_test(what_the_digest_leaves_out_exists),
         cmocka_unit_test(the_parts_never_exceed_the_budget),
         cmocka_unit_test(workers_are_as_many_as_were_asked_for),
+        cmocka_unit_test(what_a_record_may_use_hangs_on_max_record_only),
         cmocka_unit_test(more_connections_get_smaller_bodies_each),
         cmocka_unit_test(the_description_names_all_parts),
     };
