@@ -154,7 +154,8 @@ def job_handover(context):
 
 def fetch_command(urls, out, connections):
     return ["fetch", urls, "-o", out, "--set", f"fetch.connections={connections}", "--set",
-            f"fetch.per_host={connections}", "--set", "fetch.allow_private=true"]
+            f"fetch.per_host={connections}", "--set", "fetch.allow_private=true", "--set",
+            "sink.bodies.layout=tar"]
 
 
 def download_contestants(context, urls, names):
