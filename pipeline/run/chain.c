@@ -206,9 +206,8 @@ static const char *reject_stage(const struct gm_worker *worker, const struct gm_
     else if (reason == GM_REASON_WORKER_CRASHED || reason == GM_REASON_WORKER_DEADLINE ||
              reason == GM_REASON_TEXT_DUPLICATE)
         snprintf(text, text_bytes, "%s", worker->route->family);
-    else
-        snprintf(text, text_bytes, "%s",
-                 gm_batch_is_null(&chain->batch, GM_IN_MEMBER, row) ? "fetch" : "unpack");
+    else /* fetch puts good rows only into its blocks */
+        snprintf(text, text_bytes, "unpack");
     return text;
 }
 

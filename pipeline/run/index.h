@@ -3,9 +3,11 @@
  * derived from items.jsonl and rejects.jsonl of the generations and can be rebuilt at any time.
  *
  *   items(locator PRIMARY KEY, generation, item, status, code, http, bytes, sha256, etag,
- *         last_modified, mtime_ns, media)       the last that is known of each; status "removed"
- * too rejects(generation, item, member, source, stage, code, message) meta(key PRIMARY KEY, value)
- * "generation": the last one that is in
+ *         last_modified, mtime_ns, media)    the last that is known of each; status "removed" too
+ *
+ *   rejects(generation, id, source, name, stage, reason, outcome, message)
+ *
+ *   meta(key PRIMARY KEY, value)             "generation": the last one that is in
  *
  * Never on the hot path: written in a process of its own after a run, read in the lister. */
 #ifndef GM_RUN_INDEX_H

@@ -17,8 +17,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS items(locator TEXT PRIMARY KEY, generation INT, item INT,"
     " status TEXT, code TEXT, http INT, bytes INT, sha256 TEXT, etag TEXT, last_modified TEXT,"
     " mtime_ns INT, media TEXT) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS rejects(generation INT, item INT, member INT, source TEXT,"
-    " stage TEXT, code TEXT, message TEXT);"
+    "CREATE TABLE IF NOT EXISTS rejects(generation INT, id TEXT, source TEXT, name TEXT,"
+    " stage TEXT, reason TEXT, outcome TEXT, message TEXT);"
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INT);";
 
 /* A file of lines and the table that its keys go into; a key is bound to its place + 2 (1 is the
@@ -41,9 +41,9 @@ static const struct mapping mappings[] = {
      {"item", "source", "status", "code", "http", "bytes", "sha256", "etag", "last_modified",
       "mtime_ns", "media"}},
     {"rejects.jsonl",
-     "INSERT INTO rejects(generation, item, member, source, stage, code, message)"
-     " VALUES(?1,?2,?3,?4,?5,?6,?7)",
-     {"item", "member", "source", "stage", "code", "message"}},
+     "INSERT INTO rejects(generation, id, source, name, stage, reason, outcome, message)"
+     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+     {"id", "source", "name", "stage", "reason", "outcome", "message"}},
     {"removed.jsonl",
      "UPDATE items SET status='removed', generation=?1 WHERE locator=?2",
      {"source"}},

@@ -177,7 +177,7 @@ bool gm_pool_holds(const struct gm_pool *pool, uint32_t page, uint32_t n_bytes, 
     for (uint32_t i = 0; i < pool->n_large; i++) {
         const struct gm_large *large = &pool->large[i];
         *base = large->page;
-        if (large->in_use && page >= large->page &&
+        if (large->in_use && page >= large->page && page - large->page < large->n_pages &&
             end <= (uint64_t)(large->page + large->n_pages) * GM_PAGE_BYTES)
             return true;
     }

@@ -13,6 +13,7 @@
 #include "ipc/control.h"
 #include "run/feed.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +21,8 @@
 #include <sys/stat.h>
 
 #define LINES_BYTES      (64u * 1024u) /* of a block, kept for the output part */
-#define TEXT_SHOWN_BYTES 8192u         /* of a URL in a line */
-#define ROW_SLACK_BYTES  256u          /* at least what a row takes in the tables */
+#define TEXT_SHOWN_BYTES 8192u /* of a text in a line, escaped: seven of them fit the lines */
+#define ROW_SLACK_BYTES  256u  /* at least what a row takes in the tables */
 #define NO_ROUTE         (-1)
 
 /* Rows [first, end) of the task and what becomes of them. */
@@ -43,12 +44,45 @@ static struct gm_view view_of(const char *text)
     return (struct gm_view){(const uint8_t *)text, text ? strlen(text) : 0};
 }
 
-static void add_text(struct gm_buf *line, const char *key, const char *text)
+static bool is_utf8(const char *text)
 {
     size_t n_bytes = text ? strlen(text) : 0;
+    return n_bytes == 0 || gm_utf8_valid_prefix((const uint8_t *)text, n_bytes) == n_bytes;
+}
+
+/* Bytes of a byte in JSON, at most; three stand for one that is no UTF-8. */
+static size_t json_bytes(uint8_t byte, bool utf8)
+{
+    if (byte < 0x20 || byte == 0x7f)
+        return 6;
+    if (byte == '"' || byte == '\\')
+        return 2;
+    return byte < 0x80 || utf8 ? 1 : 3;
+}
+
+/* As much of the text as is not more than TEXT_SHOWN_BYTES when it is written as JSON. */
+static struct gm_view shown(const char *text)
+{
+    struct gm_view view = {(const uint8_t *)text, 0};
+    size_t cost = 0;
+    bool utf8 = is_utf8(text);
+    while (text && text[view.n_bytes] != '\0') {
+        cost += json_bytes(view.data[view.n_bytes], utf8);
+        if (cost > TEXT_SHOWN_BYTES)
+            break;
+        view.n_bytes++;
+    }
+    while (text && view.n_bytes > 0 && (view.data[view.n_bytes] & 0xc0) == 0x80)
+        view.n_bytes--; /* not in the middle of a code point */
+    return view;
+}
+
+static void add_text(struct gm_buf *line, const char *key, const char *text)
+{
+    struct gm_view view = shown(text);
     gm_json_key(line, key);
     if (text)
-        gm_json_string(line, text, n_bytes < TEXT_SHOWN_BYTES ? n_bytes : TEXT_SHOWN_BYTES);
+        gm_json_string(line, text, view.n_bytes);
     else
         gm_buf_text(line, "null");
 }
@@ -95,36 +129,6 @@ static void reject(struct gm_feed_item *item, enum gm_reason reason, const char 
 {
     item->fetched.reason = reason;
     snprintf(item->fetched.message, sizeof item->fetched.message, "%s", message);
-}
-
-/* Route of an item's body, or NO_ROUTE; says so in the item where the job has no use for it. */
-static int route_of(struct gm_feed *feed, struct gm_feed_item *item)
-{
-    struct gm_fetched *fetched = &item->fetched;
-    char message[96];
-    if (fetched->reason != GM_REASON_NONE || fetched->unchanged)
-        return NO_ROUTE;
-    int route = feed->plan->route_of_media[fetched->media];
-    if (route < 0) {
-        bool empty = fetched->media == GM_MEDIA_EMPTY;
-        snprintf(message, sizeof message, "no stage of this job handles %s",
-                 gm_media_name(fetched->media));
-        reject(item, empty ? GM_REASON_MEDIA_EMPTY : GM_REASON_MEDIA_UNSUPPORTED,
-               empty ? "the file has no bytes" : message);
-        return NO_ROUTE;
-    }
-    if (feed->plan->routes[route].kind == GM_ROUTE_CHAIN &&
-        fetched->n_bytes > feed->plan->job.max_record_bytes) {
-        reject(item, GM_REASON_LIMIT_RECORD_BYTES, "the file is larger than max_record");
-        return NO_ROUTE;
-    }
-    return route;
-}
-
-static bool is_utf8(const char *text)
-{
-    size_t n_bytes = text ? strlen(text) : 0;
-    return n_bytes == 0 || gm_utf8_valid_prefix((const uint8_t *)text, n_bytes) == n_bytes;
 }
 
 /* Paths may hold any bytes; block columns are UTF-8. */
@@ -174,6 +178,43 @@ static size_t row_bytes(const struct gm_feed *feed, const struct gm_feed_item *i
     return first ? n_bytes : n_bytes - gm_block_need_bytes(&empty, 0) + ROW_SLACK_BYTES;
 }
 
+/* Route of an item's body, or NO_ROUTE; says so in the item where the job has no use for it. */
+static int route_of(struct gm_feed *feed, struct gm_feed_item *item)
+{
+    struct gm_fetched *fetched = &item->fetched;
+    char message[96];
+    if (fetched->reason != GM_REASON_NONE || fetched->unchanged)
+        return NO_ROUTE;
+    int route = feed->plan->route_of_media[fetched->media];
+    if (route < 0) {
+        bool empty = fetched->media == GM_MEDIA_EMPTY;
+        snprintf(message, sizeof message, "no stage of this job handles %s",
+                 gm_media_name(fetched->media));
+        reject(item, empty ? GM_REASON_MEDIA_EMPTY : GM_REASON_MEDIA_UNSUPPORTED,
+               empty ? "the file has no bytes" : message);
+        return NO_ROUTE;
+    }
+    bool too_large = feed->plan->routes[route].kind == GM_ROUTE_CHAIN &&
+                     fetched->n_bytes > feed->plan->job.max_record_bytes;
+    if (too_large ||
+        row_bytes(feed, item, route, true) + LINES_BYTES > feed->plan->memory.max_block_bytes) {
+        reject(item, GM_REASON_LIMIT_RECORD_BYTES, "the file is larger than max_record");
+        return NO_ROUTE;
+    }
+    return route;
+}
+
+/* What the lines of an item take at most; its times and tries may not matter. */
+static size_t lines_bytes(struct gm_feed *feed, const struct gm_feed_item *item)
+{
+    struct gm_feed_item slowest = *item;
+    slowest.fetched.wire_bytes = slowest.fetched.elapsed_ms = UINT64_MAX;
+    slowest.fetched.n_tries = UINT_MAX;
+    item_line(&feed->line, &slowest);
+    add_text(&feed->line, "name", item->name); /* in the line of a reject */
+    return 2 * feed->line.n_bytes;
+}
+
 /* The next segment of the task from row `first`; a pure function of the items. */
 static void measure(struct gm_feed *feed, struct gm_feed_task *task, uint32_t first,
                     struct segment *segment)
@@ -183,8 +224,7 @@ static void measure(struct gm_feed *feed, struct gm_feed_task *task, uint32_t fi
     for (uint32_t row = first; row < task->n_expected; row++) {
         struct gm_feed_item *item = &task->items[row];
         int route = route_of(feed, item);
-        item_line(&feed->line, item);
-        lines += 2 * feed->line.n_bytes;
+        lines += lines_bytes(feed, item);
         if (row > first && lines > LINES_BYTES - 4096)
             return;
         if (route != NO_ROUTE) {
@@ -269,12 +309,10 @@ static enum gm_status encode_lines(struct gm_feed *feed, struct gm_feed_task *ta
         gm_buf_append(&feed->items, feed->line.data, feed->line.n_bytes);
         if (item->fetched.reason == GM_REASON_NONE)
             continue;
-        struct gm_view source = view_of(item->locator);
-        source.n_bytes = source.n_bytes < TEXT_SHOWN_BYTES ? source.n_bytes : TEXT_SHOWN_BYTES;
         struct gm_reject lost = {.item = item->fetched.number,
                                  .member = UINT64_MAX,
-                                 .source = source,
-                                 .name = view_of(item->name),
+                                 .source = shown(item->locator),
+                                 .name = shown(item->name),
                                  .stage = "fetch",
                                  .reason = item->fetched.reason,
                                  .message = view_of(item->fetched.message)};

@@ -10,6 +10,7 @@
 
 #define MAGIC        "GMSNAP1\n"
 #define MAGIC_BYTES  8
+#define END_MARK     0x444e4547u /* "GEND": zeros alone also stand inside records */
 #define FLUSH_BYTES  (256u * 1024u)
 #define WINDOW_BYTES (1024u * 1024u)
 
@@ -26,7 +27,7 @@ struct record {
     uint8_t previous_sha256[GM_SHA256_BYTES];
 };
 struct end_record {
-    uint32_t n_bytes, reserved;
+    uint32_t n_bytes, mark; /* 0, END_MARK */
     uint64_t n_items, n_unchanged, n_removed, hash;
 };
 enum { N_STRINGS = 6 };
@@ -56,7 +57,8 @@ enum gm_status gm_snapshot_begin(struct gm_lister_sink *sink, int fd, gm_previou
 
 enum gm_status gm_snapshot_end(struct gm_lister_sink *sink, struct gm_err *err)
 {
-    struct end_record end = {0, 0, sink->n_items, sink->n_unchanged, sink->n_removed, sink->hash};
+    struct end_record end = {0,         END_MARK, sink->n_items, sink->n_unchanged, sink->n_removed,
+                             sink->hash};
     gm_buf_append(&sink->buf, &end, sizeof end);
     enum gm_status status = flush(sink, err);
     gm_buf_free(&sink->buf);
@@ -142,14 +144,18 @@ enum gm_status gm_lister_add(struct gm_lister_sink *sink, const struct gm_item *
 enum gm_status gm_snapshot_info(int fd, struct gm_snapshot_info *info, struct gm_err *err)
 {
     struct end_record end;
+    char magic[MAGIC_BYTES] = {0};
     size_t n_read = 0;
     off_t size = lseek(fd, 0, SEEK_END);
-    enum gm_status status = GM_OK;
-    if (size >= (off_t)(MAGIC_BYTES + sizeof end))
+    enum gm_status status = gm_pread_full(fd, magic, sizeof magic, 0, &n_read, err);
+    if (status == GM_OK && n_read == sizeof magic && memcmp(magic, MAGIC, MAGIC_BYTES) != 0)
+        return gm_err_set(err, GM_INPUT, "the list of items is of another version");
+    n_read = 0;
+    if (status == GM_OK && size >= (off_t)(MAGIC_BYTES + sizeof end))
         status = gm_pread_full(fd, &end, sizeof end, (uint64_t)size - sizeof end, &n_read, err);
     if (status != GM_OK)
         return status;
-    if (n_read != sizeof end || end.n_bytes != 0)
+    if (n_read != sizeof end || end.n_bytes != 0 || end.mark != END_MARK)
         return gm_err_set(err, GM_INPUT, "the list of items is cut off");
     *info = (struct gm_snapshot_info){end.n_items, end.n_unchanged, end.n_removed, end.hash};
     return GM_OK;
@@ -252,7 +258,8 @@ enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *it
     enum gm_status status = look_at_record(snapshot, &data, &record, err);
     if (status != GM_OK)
         return status;
-    if (!read_strings(data, record.n_bytes, strings) || !strings[0])
+    if (!read_strings(data, record.n_bytes, strings) || !strings[0] || record.kind > GM_ITEM_FILE ||
+        record.reason >= GM_REASON_COUNT)
         return gm_err_set(err, GM_INPUT, "the list of items is damaged at byte %llu",
                           (unsigned long long)snapshot->offset);
     *item = (struct gm_item){.number = snapshot->next_number,

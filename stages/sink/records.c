@@ -23,7 +23,7 @@ struct records_opts {
 static const struct gm_opt records_opt_table[] = {
     {"format", GM_OPT_ENUM, offsetof(struct records_opts, format), "jsonl.zst", 0, 0, format_names,
      NULL, "format of the shards"},
-    {"level", GM_OPT_U64, offsetof(struct records_opts, level), "3", 1, 19, NULL, NULL,
+    {"level", GM_OPT_U64, offsetof(struct records_opts, level), "1", 1, 19, NULL, NULL,
      "zstd compression level; higher is slower and smaller"},
     {"shard", GM_OPT_BYTES, offsetof(struct records_opts, shard_bytes), "256MB", 1024, 1e15, NULL,
      NULL, "a shard is closed before it would grow larger than this"},

@@ -202,7 +202,7 @@ def job_download(context):
     peers = ", ".join(f"{cpu_us[who]:.0f} {who}" for who in ("curl", "wget2"))
     rows.append(Row("... client CPU a request", f"{cpu_us['ours']:.0f} us", f"45 us (bound; {peers})",
                     cpu_us["ours"] / 45, 1, "at_most"))
-    peak = max(cost.peaks.get("gm-fetch", 0) for cost in costs["ours"]) or max(
+    peak = max(cost.peaks.get("fetch", 0) for cost in costs["ours"]) or max(
         cost.max_rss_bytes for cost in costs["ours"])
     peer_peak = max(max(cost.peaks.values()) for cost in costs["curl"] + costs["wget2"])
     rows.append(Row("... peak resident memory of fetch", f"{peak / MEGABYTE:.0f} MB",
@@ -221,7 +221,7 @@ def job_million(context):
                 file.write(f"{base}/{names[number % 100]}?{number}\n")
         cost = gristmill(context, *fetch_command(path, context.fresh("million"), 32), sample=True,
                          stop_after_s=12, allowed=(0, 75))
-    peak = cost.peaks.get("gm-fetch", 0) or cost.max_rss_bytes
+    peak = cost.peaks.get("fetch", 0) or cost.max_rss_bytes
     return [Row("list of 1,000,000 lines: peak memory of fetch", f"{peak / MEGABYTE:.0f} MB",
                 "64 MB (bound)", peak / 64e6, 1, "at_most", note="ended after 12 s")]
 
@@ -250,7 +250,7 @@ workers: {workers}
 memory: {memory}
 source:
   - {source}
-fetch: {{connections: 32, per_host: 32, allow_private: true}}
+fetch: {{connections: 32, per_host: 32, allow_private: true, max_body: 1GB}}
 text: [utf8, {{normalize: {{form: nfc}}}}, stats]
 sink:
   records: {{format: jsonl}}
@@ -348,6 +348,7 @@ def job_makespan(context):
         job = context.outputs / "mixed.yaml"
         job.write_text(MIXED_JOB.format(out=out, texts=f"{texts}/**/*.txt", pictures=f"{pictures}/*"))
         costs.append(gristmill(context, "run", job))
+        expect(summary(costs[-1])["written"], count_files(texts) + count_files(pictures), "gristmill run")
     ratios = [cost.wall_s / (cost.cpu_s / context.n_cpus) for cost in costs]
     wall_s, cpu_s = measure.median_wall(costs), measure.median_cpu(costs)
     return [Row("makespan: 20,000 texts and 270 pictures", f"{wall_s:.2f} s",
@@ -366,9 +367,13 @@ def memory_rows(costs):
 def job_jsonl(context):
     corpus = inputs.corpus(context.folder)
     n_megabytes = corpus.stat().st_size / MEGABYTE
+    with open(corpus, "rb") as file:
+        n_lines = sum(1 for _ in file)
 
     def ours(workers):
-        return gristmill(context, "run", text_job(context, "jsonl", f"files: {corpus}", workers))
+        cost = gristmill(context, "run", text_job(context, "jsonl", f"files: {corpus}", workers))
+        expect(summary(cost)["written"], n_lines, "gristmill run")
+        return cost
 
     counts = sorted({1, min(2, context.n_cpus)})
     costs = measure.interleave({n: lambda n=n: ours(n) for n in counts}, context.n_rounds)

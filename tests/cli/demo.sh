@@ -34,6 +34,18 @@ expect "hashes of three ways to one text" 1 \
 expect "members of the cut archive" "README.txt texts/mill.txt texts/水車.txt pictures/wheel.png pictures/ramp.bmp" \
     "$(jq -r 'select((.source | endswith("/cut.tar.gz")) and .name != null and .media != "json") | .name' $run/records-00000.jsonl | tr '\n' ' ' | sed 's/ $//')"
 
+# A container that breaks is unpack's, and run.db says of each reject what rejects.jsonl says.
+expect "stages of broken containers" "unpack" "$(jq -r 'select(.reason == "unpack.broken") | .stage' $run/rejects.jsonl | sort -u)"
+/usr/bin/python3 - $run >"$log" <<'PYTHON'
+import json, sqlite3, sys
+folder = sys.argv[1]
+keys = ("id", "source", "name", "stage", "reason", "outcome", "message")
+lines = [json.loads(line) for line in open(f"{folder}/rejects.jsonl", encoding="utf-8")]
+rows = sqlite3.connect(f"{folder}/run.db").execute(f"SELECT {','.join(keys)} FROM rejects")
+print(sorted(map(str, rows)) == sorted(str(tuple(line[key] for key in keys)) for line in lines))
+PYTHON
+expect "run.db has every reject" True "$(cat "$log")"
+
 (cd $run && sha256sum --quiet -c images.sha256) || bad=1
 "$GRISTMILL" verify $run >"$log" 2>&1 || { cat "$log"; bad=1; }
 

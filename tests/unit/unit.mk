@@ -11,3 +11,8 @@ FAKE_FEED := $(BUILD)/obj/tests/lib/fake_feed.o
 WITH_FAKE_FEED := $(addprefix $(BUILD)/tests/,unit/test_glob unit/test_list lib/tool_fetch)
 $(WITH_FAKE_FEED): $(FAKE_FEED)
 $(WITH_FAKE_FEED): TESTLIB := $(TESTLIB) $(FAKE_FEED)
+
+FAKE_FETCH := $(BUILD)/obj/tests/lib/fake_fetch.o $(BUILD)/obj/tests/lib/fake_supervisor.o
+WITH_FAKE_FETCH := $(addprefix $(BUILD)/tests/unit/,test_feed test_segment)
+$(WITH_FAKE_FETCH): $(FAKE_FETCH)
+$(WITH_FAKE_FETCH): TESTLIB := $(TESTLIB) $(FAKE_FETCH)
