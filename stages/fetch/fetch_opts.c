@@ -41,7 +41,7 @@ const struct gm_opt gm_fetch_opt_table[] = {
     ROW("deadline", GM_OPT_MS, deadline_ms, "60s", 1, 30 * 86400e3, NULL,
         "bound for one item over all its tries and waits"),
     ROW("max_body", GM_OPT_BYTES, max_body_bytes, "64MB", 1, 1e15, NULL,
-        "largest body that is accepted"),
+        "largest body that is downloaded; files are not bound by it"),
     ROW("max_redirects", GM_OPT_U64, max_redirects, "5", 0, 50, "redirects",
         "redirects that are followed for one item"),
     ROW("allow_private", GM_OPT_BOOL, allow_private, "false", 0, 0, NULL,

@@ -45,8 +45,7 @@ static void fail_errno(struct gm_job *job, int code, const char *verb)
 }
 
 /* false: the job has failed. */
-static bool check_file(struct gm_job *job, int fd, const struct gm_fetch_settings *settings,
-                       struct stat *info)
+static bool check_file(struct gm_job *job, int fd, struct stat *info)
 {
     if (fstat(fd, info) != 0) {
         fail_errno(job, errno, "look at it");
@@ -61,10 +60,6 @@ static bool check_file(struct gm_job *job, int fd, const struct gm_fetch_setting
         gm_job_fail(job, GM_REASON_SOURCE_CHANGED,
                     "the file changed after it was listed (%llu bytes then, %llu now)",
                     (unsigned long long)job->file_bytes, (unsigned long long)info->st_size);
-    else if ((uint64_t)info->st_size > settings->opts->max_body_bytes)
-        gm_job_fail(job, GM_REASON_FETCH_SIZE, "%llu bytes, max_body is %llu",
-                    (unsigned long long)info->st_size,
-                    (unsigned long long)settings->opts->max_body_bytes);
     else
         return true;
     return false;
@@ -136,7 +131,7 @@ void gm_local_read(const struct gm_fetch_settings *settings, struct gm_job *job)
     job->n_tries = 1;
     if (gm_open_at(AT_FDCWD, job->locator, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, &err) != GM_OK) {
         fail_errno(job, err.sys_errno, "open it");
-    } else if (check_file(job, fd, settings, &info)) {
+    } else if (check_file(job, fd, &info)) {
         uint64_t n_bytes = (uint64_t)info.st_size;
         if (n_bytes <= settings->inline_bytes)
             read_inline(settings, job, &fd, (size_t)n_bytes);
