@@ -38,6 +38,13 @@ static uint32_t chain_route(const struct gm_plan *plan)
     GM_UNREACHABLE();
 }
 
+/* -1: nobody here wants it; a container inside a container has been opened by now, or is not. */
+static int route_of(const struct gm_plan *plan, enum gm_media media)
+{
+    int route = plan->route_of_media[media];
+    return route >= 0 && plan->routes[route].kind == GM_ROUTE_CHAIN ? route : -1;
+}
+
 static void restart_block(struct gm_emit *emit)
 {
     const struct gm_worker_setup *setup = emit->worker->setup;
@@ -176,11 +183,10 @@ enum gm_status gm_emit_begin(struct gm_emit *emit, const struct gm_member *membe
     gm_worker_publish(emit->worker, emit->n_members);
     uint64_t expected = member->size_hint_bytes;
     uint64_t max = emit->worker->plan->job.max_record_bytes;
-    enum gm_status status = make_room(emit,
-                                      emit->worker->plan->route_of_media[member->media] < 0
-                                          ? (int)chain_route(emit->worker->plan)
-                                          : emit->worker->plan->route_of_media[member->media],
-                                      expected < max ? expected : max, err);
+    int route = route_of(emit->worker->plan, member->media);
+    if (route < 0)
+        route = (int)chain_route(emit->worker->plan);
+    enum gm_status status = make_room(emit, route, expected < max ? expected : max, err);
     return status == GM_OK ? gm_block_row_begin(&emit->builder, &emit->row) : status;
 }
 
@@ -216,18 +222,19 @@ static enum gm_status drop_too_large(struct gm_emit *emit, struct gm_err *err)
     if (emit->builder.in_row)
         gm_block_row_abort(&emit->builder);
     enum gm_status status = add_dropped(emit, GM_REASON_LIMIT_RECORD_BYTES, message, err);
-    emit->n_members++;
+    if (status == GM_OK)
+        status = next_member(emit);
     return status == GM_OK ? gm_err_set(err, GM_LIMIT, "%s", message) : status;
 }
 
 enum gm_status gm_emit_data(struct gm_emit *emit, const void *data, size_t n_bytes,
                             struct gm_err *err)
 {
-    if (gm_block_row_body(&emit->builder, data, n_bytes) == GM_OK)
-        return GM_OK;
     uint64_t size = gm_block_row_view(&emit->builder).n_bytes + n_bytes;
     if (size > emit->worker->plan->job.max_record_bytes)
         return drop_too_large(emit, err);
+    if (gm_block_row_body(&emit->builder, data, n_bytes) == GM_OK)
+        return GM_OK;
     enum gm_status status = move_to_larger(emit, n_bytes, err);
     if (status == GM_LIMIT)
         return drop_too_large(emit, err);
@@ -240,7 +247,7 @@ enum gm_status gm_emit_end(struct gm_emit *emit, struct gm_err *err)
     char message[96];
     (void)err;
     enum gm_reason reason = GM_REASON_NONE;
-    if (emit->worker->plan->route_of_media[emit->row.media] < 0) {
+    if (route_of(emit->worker->plan, emit->row.media) < 0) {
         bool empty = emit->row.media == GM_MEDIA_EMPTY;
         reason = empty ? GM_REASON_MEDIA_EMPTY : GM_REASON_MEDIA_UNSUPPORTED;
         snprintf(message, sizeof message, empty ? "the member has no bytes" : unsupported,

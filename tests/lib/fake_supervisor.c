@@ -33,7 +33,7 @@ struct gm_plan *fake_plan(void)
         route->kind = r == ROUTE_UNPACK ? GM_ROUTE_SPLIT : GM_ROUTE_CHAIN;
         route->n_workers = 1;
         route->gate_stage = -1;
-        route->heap_bytes = 256u << 20;
+        route->heap_bytes = route->limit_bytes = 256u << 20;
         for (route->n_columns = 0; route->n_columns < GM_IN_COUNT; route->n_columns++)
             route->columns[route->n_columns] = &gm_input_columns[route->n_columns];
     }

@@ -12,7 +12,12 @@ WITH_FAKE_FEED := $(addprefix $(BUILD)/tests/,unit/test_glob unit/test_list lib/
 $(WITH_FAKE_FEED): $(FAKE_FEED)
 $(WITH_FAKE_FEED): TESTLIB := $(TESTLIB) $(FAKE_FEED)
 
-FAKE_FETCH := $(BUILD)/obj/tests/lib/fake_fetch.o $(BUILD)/obj/tests/lib/fake_supervisor.o
-WITH_FAKE_FETCH := $(addprefix $(BUILD)/tests/unit/,test_feed test_segment)
+FAKE_SUPERVISOR := $(addprefix $(BUILD)/obj/tests/lib/fake_,supervisor.o lease.o)
+WITH_FAKE_SUPERVISOR := $(addprefix $(BUILD)/tests/unit/test_,feed emit chain)
+$(WITH_FAKE_SUPERVISOR): $(FAKE_SUPERVISOR)
+$(WITH_FAKE_SUPERVISOR): TESTLIB := $(TESTLIB) $(FAKE_SUPERVISOR)
+
+FAKE_FETCH := $(BUILD)/obj/tests/lib/fake_fetch.o
+WITH_FAKE_FETCH := $(BUILD)/tests/unit/test_feed
 $(WITH_FAKE_FETCH): $(FAKE_FETCH)
 $(WITH_FAKE_FETCH): TESTLIB := $(TESTLIB) $(FAKE_FETCH)
