@@ -9,6 +9,7 @@
 #include "split.h"
 #include "unpack/stream.h"
 #include "unpack/unpacking.h"
+#include "unpack/zip_end.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -20,8 +21,6 @@
 #define NAME_MAX_BYTES  4096
 #define MEMBER_BYTES    (64 * 1024)
 #define TAR_BLOCK_BYTES 512
-#define ZIP_EOCD_BYTES  22
-#define ZIP_TAIL_BYTES  (ZIP_EOCD_BYTES + 65535)
 
 struct reader {
     struct gm_stream stream; /* of the current member's data */
@@ -274,34 +273,6 @@ static enum gm_status read_entries(struct reader *reader, struct gm_err *err)
 
 /* ---- whole archives ---- */
 
-/* Is there an end-of-central-directory record whose comment ends at or before the end? */
-static enum gm_status find_zip_end(struct reader *reader, bool *found, struct gm_err *err)
-{
-    struct gm_stream *input = reader->input;
-    uint64_t tail = input->n_bytes < ZIP_TAIL_BYTES ? input->n_bytes : ZIP_TAIL_BYTES;
-    struct gm_buf bytes = GM_BUF_INIT;
-    enum gm_status status = GM_OK;
-    *found = false;
-    gm_stream_seek(input, input->n_bytes - tail);
-    for (size_t n_bytes = 1; status == GM_OK && n_bytes > 0;) {
-        const uint8_t *data;
-        status = gm_stream_next(input, &data, &n_bytes, err);
-        if (status == GM_OK)
-            gm_buf_append(&bytes, data, n_bytes);
-    }
-    if (bytes.failed)
-        status = gm_err_set(err, GM_NOMEM, "no memory for the end of a zip archive");
-    for (size_t at = 0; status == GM_OK && at + ZIP_EOCD_BYTES <= bytes.n_bytes; at++) {
-        const uint8_t *end = bytes.data + at;
-        size_t n_comment = end[20] + 256u * end[21];
-        if (memcmp(end, "PK\5\6", 4) == 0 && at + ZIP_EOCD_BYTES + n_comment <= bytes.n_bytes)
-            *found = true;
-    }
-    gm_buf_free(&bytes);
-    gm_stream_seek(input, 0);
-    return status;
-}
-
 static int support(struct reader *reader, bool in_a_row)
 {
     struct archive *archive = reader->archive;
@@ -361,29 +332,42 @@ static enum gm_status split_cut_zip(struct reader *reader, struct gm_err *err)
                              (unsigned long long)reader->input->n_bytes);
 }
 
+/* libarchive keeps the whole directory, up to four times its size, and ends the process when memory
+ * runs out in the middle of it. */
+static bool directory_fits(const struct gm_zip_end *end)
+{
+    if (end->directory_bytes > SIZE_MAX / 8)
+        return false;
+    void *volatile probe = malloc((size_t)end->directory_bytes * 4 + 1); /* not optimised away */
+    bool fits = probe != NULL;
+    free(probe);
+    return fits;
+}
+
 /* A directory that is damaged, or too large for the memory that there is, does not stand in the way
  * of reading the members in a row. */
 static enum gm_status split_zip(struct reader *reader, struct gm_err *err)
 {
-    bool has_end;
-    enum gm_status status = find_zip_end(reader, &has_end, err);
+    struct gm_zip_end end;
+    enum gm_status status = gm_zip_find_end(reader->input, &end, err);
     if (status != GM_OK)
         return status;
-    if (!has_end)
+    if (!end.found)
         return split_cut_zip(reader, err);
+    if (!directory_fits(&end))
+        return run_reader(reader, true, err);
     status = run_reader(reader, false, err);
-    enum gm_reason reason = reader->unpacking->reason;
     if (status != GM_INPUT || reader->n_members > 0 || reader->cause != GM_OK ||
-        (reason != GM_REASON_UNPACK_BROKEN && reason != GM_REASON_LIMIT_MEMORY))
+        reader->unpacking->reason != GM_REASON_UNPACK_BROKEN)
         return status;
     struct gm_err failure = *err;
     gm_stream_seek(reader->input, 0);
     reader->is_fatal = false;
     status = run_reader(reader, true, err);
-    if (status != GM_OK || reason == GM_REASON_LIMIT_MEMORY)
+    if (status != GM_OK)
         return status;
     *err = failure; /* the members are saved, the archive is still damaged */
-    reader->unpacking->reason = reason;
+    reader->unpacking->reason = GM_REASON_UNPACK_BROKEN;
     return GM_INPUT;
 }
 
