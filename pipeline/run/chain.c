@@ -175,14 +175,24 @@ static enum gm_status run_rows(struct gm_worker *worker, const struct gm_desc *l
     return GM_OK;
 }
 
-/* Keys of all rows (hop 1: zeros for dropped ones) or of the rows that stay (hop 2). */
+/* Has this row passed the gate, whatever became of it behind? */
+static bool is_behind_gate(const struct gm_worker *worker, uint32_t row)
+{
+    const struct gm_chain *chain = worker->context;
+    uint32_t by = chain->rejected_by[row];
+    return chain->batch.reasons[row] == GM_REASON_NONE ||
+           (by != NOT_BY_STAGE && by > (uint32_t)worker->route->gate_stage);
+}
+
+/* Keys of all rows (hop 1: zeros for dropped ones), or of those that passed the gate (hop 2), so
+ * that a resumed run's gate knows what this one's knows. */
 static void collect_keys(struct gm_worker *worker, bool all)
 {
     static const uint8_t none[GATE_KEY_BYTES] = {0};
     struct gm_chain *chain = worker->context;
     gm_buf_clear(&chain->keys);
     for (uint32_t row = 0; row < chain->batch.n_rows; row++) {
-        bool in = chain->batch.reasons[row] == GM_REASON_NONE;
+        bool in = is_behind_gate(worker, row);
         struct gm_view key = {none, sizeof none};
         if (in)
             key = gm_batch_view(&chain->batch, worker->route->gate_key_column, row);
