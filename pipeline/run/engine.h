@@ -32,7 +32,8 @@
 #include <signal.h>
 #include <stdint.h>
 
-#define GM_MAX_LEASES  4 /* per worker */
+#define GM_MAX_LEASES  4   /* per worker */
+#define GM_MAX_FILES   256 /* open containers; above it fetch's ring is left alone */
 #define GM_MAX_GRANTED 8
 #define GM_SOLO_DEATHS 3 /* alone, then the record is poison */
 #define GM_ARENA_FETCH 0u
@@ -162,7 +163,8 @@ struct gm_engine {
     struct gm_unit_heap ready[GM_MAX_ROUTES];
     uint64_t next_unit, next_lease;
     uint32_t n_units;
-    uint32_t n_writing, n_spilling;
+    uint32_t n_writing;
+    uint32_t n_files;                             /* open containers */
     struct gm_unit *in_writer[GM_RING_SLOTS * 2]; /* id % size -> unit, for its answers */
 
     /* processes */

@@ -21,6 +21,8 @@ void gm_feed_item_free(struct gm_feed *feed, struct gm_feed_item *item)
     struct gm_fetched *fetched = &item->fetched;
     if (fetched->body)
         feed->body_bytes -= fetched->n_bytes;
+    if (item->state == GM_FEED_DONE && fetched->fd >= 0)
+        feed->n_files--;
     free(fetched->body);
     gm_close(&fetched->fd);
     free(fetched->final_url);
@@ -112,7 +114,8 @@ enum gm_status gm_feed_next(struct gm_feed *feed, struct gm_item *item, struct g
 {
     while (!feed->stopping && feed->next_item < feed->setup->n_items) {
         uint64_t number = feed->next_item;
-        if (number / GM_TASK_ITEMS >= feed->head_task + GM_TASK_WINDOW)
+        if (number / GM_TASK_ITEMS >= feed->head_task + GM_TASK_WINDOW ||
+            (feed->n_files + feed->n_files_asked >= GM_FEED_FILES && number % GM_TASK_ITEMS == 0))
             return GM_AGAIN;
         enum gm_status status = admit(feed, item, err);
         if (status != GM_OK)
@@ -121,8 +124,10 @@ enum gm_status gm_feed_next(struct gm_feed *feed, struct gm_item *item, struct g
         struct gm_feed_item *kept = &task->items[number % GM_TASK_ITEMS];
         bool committed = task->number == feed->setup->start.task &&
                          number % GM_TASK_ITEMS < feed->setup->start.row;
-        if (item->reason == GM_REASON_NONE && !committed)
+        if (item->reason == GM_REASON_NONE && !committed) {
+            feed->n_files_asked += !kept->is_url;
             return GM_OK;
+        }
         kept->fetched.reason = item->reason;
         if (item->message)
             snprintf(kept->fetched.message, sizeof kept->fetched.message, "%s", item->message);
@@ -169,6 +174,8 @@ enum gm_status gm_feed_done(struct gm_feed *feed, struct gm_fetched *fetched, st
     fetched = &item->fetched;
     if (fetched->body)
         feed->body_bytes += fetched->n_bytes;
+    feed->n_files += fetched->fd >= 0;
+    feed->n_files_asked -= !item->is_url;
     if (fetched->reason == GM_REASON_NONE && same_as_before(item))
         fetched->unchanged = true;
     if (fetched->body && (fetched->reason != GM_REASON_NONE || fetched->unchanged)) {

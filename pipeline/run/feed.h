@@ -23,6 +23,7 @@
 #include "source.h"
 
 #define GM_FEED_BLOCKS 64
+#define GM_FEED_FILES  256 /* open files that wait for their task; at least one task's worth */
 
 /* Where to begin: the first row that is not committed. */
 struct gm_feed_start {
@@ -76,8 +77,10 @@ struct gm_feed {
     struct gm_feed_task tasks[GM_TASK_WINDOW]; /* task % GM_TASK_WINDOW */
     uint64_t complete[GM_TASK_WINDOW];         /* queue of task numbers ready to be cut */
     uint32_t n_complete;
-    uint64_t body_bytes; /* held in memory */
-    uint64_t hold_end;   /* of the hold file */
+    uint32_t n_files_asked; /* files given out and not handed in yet */
+    uint32_t n_files;       /* bodies that are open files */
+    uint64_t body_bytes;    /* held in memory */
+    uint64_t hold_end;      /* of the hold file */
     uint32_t n_held;
     uint64_t next_task_out; /* for in_order */
     uint64_t n_tasks_out;

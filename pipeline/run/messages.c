@@ -237,7 +237,7 @@ enum gm_status gm_take_messages(struct gm_engine *engine, bool *any, struct gm_e
     *any = false;
     enum gm_status status =
         take_port(engine, &engine->writer_link.parent, gm_writer_message, any, err);
-    if (status == GM_OK)
+    if (status == GM_OK && engine->n_files < GM_MAX_FILES)
         status = take_port(engine, &engine->fetch_link.parent, fetch_message, any, err);
     for (uint32_t i = 0; i < engine->n_slots && status == GM_OK; i++)
         if (engine->slots[i].state == GM_SLOT_UP)

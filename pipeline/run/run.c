@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define WANTED_FILES          65536
 #define MAX_RESTARTS_IN_PLACE 5   /* without a step forward, after faults of their own */
 #define MAX_EXTERNAL_IN_PLACE 100 /* after somebody's kill -9 */
 
@@ -42,6 +43,16 @@ struct run {
 };
 
 /* ---- before the engine ---- */
+
+/* Containers and connections are descriptors; children inherit the limit. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= WANTED_FILES)
+        return;
+    limit.rlim_cur = limit.rlim_max < WANTED_FILES ? limit.rlim_max : WANTED_FILES;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 /* A finished run: is it the same job, and is there anything new? GM_END: nothing. */
 static enum gm_status begin_next(struct run *run, struct gm_err *err)
@@ -440,6 +451,7 @@ enum gm_status gm_run(const struct gm_plan *plan, struct gm_progress *progress,
     uint64_t start_ms = gm_now_ms();
     memset(summary, 0, sizeof *summary);
     enum gm_status status = GM_OK;
+    raise_file_limit();
     if (plan->job.sandbox == GM_SANDBOX_ON)
         status = gm_sandbox_probe(err);
     if (status == GM_OK)

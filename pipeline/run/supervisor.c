@@ -231,8 +231,9 @@ static enum gm_status work(struct gm_engine *engine, struct gm_err *err)
 /* Announces sleep on every ring; false: something has come in meanwhile. */
 static bool may_sleep(struct gm_engine *engine)
 {
+    bool hears_fetch = engine->n_files < GM_MAX_FILES;
     if (!gm_ring_consumer_sleep(&engine->writer_link.parent.in) ||
-        !gm_ring_consumer_sleep(&engine->fetch_link.parent.in))
+        (hears_fetch && !gm_ring_consumer_sleep(&engine->fetch_link.parent.in)))
         return false;
     for (uint32_t i = 0; i < engine->n_slots; i++)
         if (engine->slots[i].state == GM_SLOT_UP &&

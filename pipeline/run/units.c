@@ -167,6 +167,7 @@ static enum gm_status add_content(struct gm_engine *engine, struct gm_segment *s
         return gm_err_set(err, GM_NOMEM, "no memory for a block's state");
     unit->route = (int)desc->value;
     unit->fd = fd;
+    engine->n_files += fd >= 0;
     unit->in = (struct gm_block_ref){GM_ARENA_FETCH, desc->in_page, desc->in_bytes, true};
     unit->in_shared = true;
     segment->block_refs++;
@@ -252,6 +253,7 @@ void gm_units_container_done(struct gm_engine *engine, struct gm_unit *container
 {
     container->owner->container = NULL;
     gm_units_release_in(engine, container);
+    engine->n_files -= container->fd >= 0;
     gm_close(&container->fd);
     engine->n_units--;
     free(container);

@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #define LOOK_AHEAD        16384u
 #define LOOK_AHEAD_BYTES  (12u * 1024u * 1024u)
@@ -27,7 +26,6 @@
 #define MAX_IDLE_HOSTS    4096u
 #define FILE_THREADS      2u
 #define GATHER_MS         1
-#define SPARE_DESCRIPTORS 1024u
 
 struct fetcher {
     struct gm_feed *feed;
@@ -44,23 +42,11 @@ struct fetcher {
     bool stopping;
 };
 
-/* Room for the connections, and for the files that wait in the feed. */
-static void raise_descriptor_limit(const struct gm_fetch_opts *opts)
-{
-    struct rlimit limit;
-    rlim_t want = 2 * (rlim_t)opts->connections + SPARE_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
-        return;
-    limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit); /* if not: connections fail one by one and say why */
-}
-
 static enum gm_status start(struct fetcher *f, const struct gm_fetch_opts *opts, struct gm_err *err)
 {
     enum gm_status status = gm_fetch_settings_init(&f->settings, opts, err);
     if (status != GM_OK)
         return status;
-    raise_descriptor_limit(opts);
     for (size_t i = 0; i < opts->insecure_hosts.n_items; i++)
         gm_log(GM_LOG_WARN, "fetch: the TLS certificate of %s is not verified (insecure_hosts)",
                opts->insecure_hosts.items[i]);
