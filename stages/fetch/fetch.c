@@ -20,12 +20,12 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#define LOOK_AHEAD        16384u
-#define LOOK_AHEAD_BYTES  (12u * 1024u * 1024u)
-#define PULL_AT_ONCE      256u
-#define MAX_IDLE_HOSTS    4096u
-#define FILE_THREADS      2u
-#define GATHER_MS         1
+#define LOOK_AHEAD       16384u
+#define LOOK_AHEAD_BYTES (12u * 1024u * 1024u)
+#define PULL_AT_ONCE     256u
+#define MAX_IDLE_HOSTS   4096u
+#define FILE_THREADS     2u
+#define GATHER_MS        1
 
 struct fetcher {
     struct gm_feed *feed;
