@@ -46,7 +46,7 @@ manifest are inside; CPU time is that of all processes of a run.
 | JSONL | `gristmill run` over one file of 200 MB, documents of about 2 KB | MB of input per second of CPU time of all processes; in brackets MB per second of the clock |
 """
 
-WIDTH, ROW, LEFT, TOP, RIGHT = 860, 26, 400, 50, 120
+WIDTH, ROW, LEFT, TOP, RIGHT = 960, 26, 480, 50, 70
 INK, MUTED, GOOD, BAD = "#1f2933", "#7b8794", "#2f855a", "#c05621"
 
 
@@ -82,7 +82,7 @@ def bar(row, number, scale):
     color = MUTED if row["reached"] is None else GOOD if row["reached"] else BAD
     label = html.escape(row["what"].replace("... ", "") +
                         (f" / {row['peer'].split('(')[-1].rstrip(')')}" if "(" in row["peer"] else ""))
-    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{label[:64]}</text>',
+    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{label[:80]}</text>',
              f'<rect x="{x0:.1f}" y="{y}" width="{max(x1 - x0, 1):.1f}" height="16" rx="2" fill="{color}"/>',
              f'<text x="{x1 + 6:.1f}" y="{y + 12}" fill="{INK}">{row["ratio_text"]}</text>']
     if row["target"]:
