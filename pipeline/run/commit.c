@@ -203,7 +203,8 @@ enum gm_status gm_quarantine(struct gm_engine *engine, struct gm_unit *unit, str
 
 static enum gm_status on_written(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
-    if (unit->state != GM_UNIT_WRITING || unit->owner->first != unit)
+    if (unit->state != GM_UNIT_WRITING ||
+        gm_cursor_compare(unit->task, unit->segment, unit->sub, &engine->committed) != 0)
         return gm_err_set(err, GM_INTERNAL, "the writer answered out of order");
     engine->committed = (struct gm_cursor){unit->task, unit->segment, unit->sub + 1};
     engine->moved_ms = gm_now_ms();

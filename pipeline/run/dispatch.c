@@ -211,10 +211,13 @@ static enum gm_status grant(struct gm_engine *engine, struct gm_slot *slot, stru
 static enum gm_status grant_fetch(struct gm_engine *engine, uint32_t n_bytes, struct gm_err *err)
 {
     struct gm_span span;
+    if (engine->n_fetch_granted == GM_ARRAY_LEN(engine->fetch_granted))
+        return GM_AGAIN;
     enum gm_status status =
         gm_pool_take(engine->arenas[GM_ARENA_FETCH], n_bytes, GM_POOL_INPUT, &span, err);
     if (status != GM_OK)
         return status;
+    engine->fetch_granted[engine->n_fetch_granted++] = span.page;
     struct gm_desc desc = {.kind = GM_DESC_GRANT, .out_page = span.page, .out_bytes = span.n_bytes};
     return gm_port_push(&engine->fetch_link.parent, &desc, err);
 }

@@ -181,6 +181,8 @@ struct gm_engine {
     bool has_gate;
     uint64_t moved_ms; /* last time that the commit cursor moved */
     uint32_t fetch_needs_small, fetch_needs_large;
+    uint32_t fetch_granted[GM_MAX_GRANTED]; /* blocks that fetch has and has not sent back */
+    uint32_t n_fetch_granted;
     uint64_t head_sent, durable_sent;
     int epoll_fd, signal_fd;
     sigset_t old_mask;

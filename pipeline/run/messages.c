@@ -56,7 +56,11 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
     unit->out.n_bytes = desc->out_bytes;
     if (engine->plan->routes[unit->route].gate_stage >= 0 && !unit->gated) {
         unit->state = GM_UNIT_GATED;
-        return gm_take_keys(engine, unit, err);
+        enum gm_status status = gm_take_keys(engine, unit, err);
+        if (status != GM_INTERNAL)
+            return status;
+        status = gm_requeue(engine, unit, err);
+        return status == GM_OK ? corrupt(slot, "a malformed output block") : status;
     }
     unit->state = GM_UNIT_DONE;
     if (!unit->keep_in)
@@ -68,8 +72,8 @@ static enum gm_status on_done(struct gm_engine *engine, struct gm_slot *slot,
                               const struct gm_desc *desc, struct gm_err *err)
 {
     struct gm_unit *unit = gm_slot_unit(slot, desc->lease);
-    if (!unit)
-        return corrupt(slot, "a result for a lease that it does not have");
+    if (!unit || (slot->needs && slot->need_lease == desc->lease))
+        return corrupt(slot, "a result for a lease that it does not have, or still works on");
     measure_block(slot, unit);
     gm_slot_forget(slot, unit);
     slot->n_early_deaths = 0;
@@ -82,7 +86,8 @@ static enum gm_status on_need(struct gm_engine *engine, struct gm_slot *slot,
 {
     (void)err;
     if (!gm_slot_unit(slot, desc->lease) || slot->needs || desc->value == 0 ||
-        desc->value > engine->plan->memory.max_block_bytes)
+        desc->value > engine->plan->memory.max_block_bytes ||
+        slot->n_granted == GM_ARRAY_LEN(slot->granted))
         return corrupt(slot, "an impossible wish for a block");
     slot->needs = true;
     slot->need_lease = desc->lease;
@@ -144,14 +149,17 @@ bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char 
                    message->n_bytes == sizeof(struct gm_control_hello)) {
             struct gm_control_hello hello;
             memcpy(&hello, message->data, sizeof hello);
-            engine->sandbox = hello.sandbox;
+            if (hello.sandbox <= GM_SANDBOX_STATE_FULL)
+                engine->sandbox = hello.sandbox;
         } else if (message->kind == GM_CONTROL_FATAL && message->n_bytes == sizeof(struct gm_err) &&
                    !engine->failed) {
             memcpy(&engine->fatal, message->data, sizeof engine->fatal);
             engine->fatal.text[GM_ERR_TEXT_BYTES - 1] = '\0';
+            if (engine->fatal.status <= GM_AGAIN || engine->fatal.status >= GM_STATUS_COUNT)
+                engine->fatal.status = GM_INTERNAL;
             gm_err_add(&engine->fatal, "%s", title);
             engine->failed = true;
-        } else if (message->kind == GM_CONTROL_FD &&
+        } else if (message->kind == GM_CONTROL_FD && port == &engine->fetch_link.parent &&
                    engine->n_received < GM_ARRAY_LEN(engine->received)) {
             engine->received[engine->n_received].key = message->key;
             engine->received[engine->n_received++].fd = message->fd;

@@ -185,15 +185,44 @@ static enum gm_status add_content(struct gm_engine *engine, struct gm_segment *s
     return gm_heap_push(&engine->ready[unit->route], unit, err);
 }
 
+/* Segments of a task come in order, from the first that is not committed on. */
+static bool is_next_segment(const struct gm_engine *engine, const struct gm_desc *desc)
+{
+    const struct gm_task *task = &engine->tasks[desc->task % N_TASK_SLOTS];
+    const struct gm_cursor *at = &engine->committed;
+    if (task->used && task->last)
+        return !task->last->last && desc->segment == task->last->number + 1;
+    return desc->segment == (desc->task == at->task ? at->segment : 0);
+}
+
+/* A block that fetch was given, and has not sent before; it is ours again. */
+static bool take_back(struct gm_engine *engine, uint32_t page)
+{
+    for (uint32_t i = 0; i < engine->n_fetch_granted; i++)
+        if (engine->fetch_granted[i] == page) {
+            engine->fetch_granted[i] = engine->fetch_granted[--engine->n_fetch_granted];
+            return true;
+        }
+    return false;
+}
+
+static bool has_sane_content(const struct gm_engine *engine, const struct gm_desc *desc)
+{
+    if (!(desc->flags & GM_DESC_CONTENT))
+        return !(desc->flags & GM_DESC_FD);
+    return desc->value < engine->plan->n_routes &&
+           (!(desc->flags & GM_DESC_FD) ||
+            engine->plan->routes[desc->value].kind == GM_ROUTE_SPLIT);
+}
+
 static bool segment_is_sane(const struct gm_engine *engine, const struct gm_desc *desc,
                             uint32_t *base)
 {
     const struct gm_pool *pool = engine->arenas[GM_ARENA_FETCH];
     uint32_t lines_base;
-    bool content = (desc->flags & GM_DESC_CONTENT) != 0;
     return desc->task >= engine->committed.task &&
-           desc->task < engine->committed.task + N_TASK_SLOTS &&
-           (!content || desc->value < engine->plan->n_routes) &&
+           desc->task < engine->committed.task + N_TASK_SLOTS && is_next_segment(engine, desc) &&
+           has_sane_content(engine, desc) &&
            gm_pool_holds(pool, desc->out_page, desc->out_bytes, &lines_base) &&
            gm_pool_holds(pool, desc->in_page, desc->in_bytes, base) && lines_base == *base &&
            desc->in_page == *base;
@@ -203,8 +232,10 @@ enum gm_status gm_units_segment(struct gm_engine *engine, const struct gm_desc *
                                 struct gm_err *err)
 {
     uint32_t base;
-    if (!segment_is_sane(engine, desc, &base))
+    if (!segment_is_sane(engine, desc, &base) || !take_back(engine, base)) {
+        gm_close(&fd);
         return gm_err_set(err, GM_INTERNAL, "the fetch process sent a malformed segment");
+    }
     struct gm_task *task = task_open(engine, desc->task);
     struct gm_segment *segment = calloc(1, sizeof *segment);
     if (!task || !segment) {

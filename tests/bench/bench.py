@@ -96,7 +96,7 @@ def run_jobs(context, names):
     return rows, seconds
 
 
-def save(build, context, rows, seconds, load):
+def save(build, context, rows, seconds):
     folder = build / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     result = {
@@ -104,7 +104,6 @@ def save(build, context, rows, seconds, load):
         "machine": machine(),
         "versions": versions(context.gristmill),
         "n_rounds": context.n_rounds,
-        "load": load,
         "seconds": round(sum(seconds.values())),
         "rows": [dict(vars(row), reached=row.reached(), ratio_text=ratio_text(row),
                       target_text=target_text(row)) for row in rows],
@@ -124,13 +123,12 @@ def main():
     if unknown:
         parser.error(f"no such job: {', '.join(sorted(unknown))}; there are {', '.join(jobs.JOBS)}")
     context = jobs.Context(options.build.resolve(), options.folder, options.rounds)
-    load = round(os.getloadavg()[0], 1)
     try:
         rows, seconds = run_jobs(context, options.jobs)
     finally:
         inputs.remove(context.outputs)
     print_table(rows)
-    save(options.build, context, rows, seconds, load)
+    save(options.build, context, rows, seconds)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def job_million(context):
 # ---- (c) a slow server ----
 
 def job_slow(context):
-    n_urls, delay_s, connections = 1000, 0.1, 40
+    n_urls, delay_s, connections = 1000, 0.1, 64
     bound_s = max(n_urls * delay_s / connections, delay_s)
     with server([PYTHON, str(HERE / "slow_server.py"), str(delay_s)]) as base:
         urls = url_list(context.fresh("slow.txt"), [f"{base}/{n}" for n in range(n_urls)])
@@ -238,7 +238,7 @@ def job_slow(context):
     for cost in costs:
         expect(summary(cost)["written"], n_urls, "gristmill fetch")
     wall_s = measure.median_wall(costs)
-    return [Row("1,000 URLs, answered after 100 ms, 40 connections", f"{wall_s:.2f} s",
+    return [Row("1,000 URLs, answered after 100 ms, 64 connections", f"{wall_s:.2f} s",
                 f"{bound_s:.2f} s (bound)", wall_s / bound_s, 1.1, "at_most")]
 
 
@@ -334,8 +334,8 @@ source:
 text: [utf8, {{normalize: {{form: nfc}}}}, stats]
 image: [gray, features]
 sink:
-  records: {{format: jsonl.zst}}
-  images: {{layout: tar}}
+  records: {{format: jsonl}}
+  images: {{layout: folder}}
 """
 
 

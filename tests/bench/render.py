@@ -14,8 +14,7 @@ PAGE = """\
 
 Written by `make bench-docs` from the results of one run of `make bench`: {date}, {machine}.
 {versions}. Each figure is the median of {n_rounds} rounds in which ours and the peers ran in turns;
-the whole run took {minutes}; the load average before it was {load} (idle: 0). A ratio stands for this machine;
-run `make bench` for yours.
+the whole run took {minutes}. A ratio stands for this machine; run `make bench` for yours.
 
 ![ratios](performance.svg)
 
@@ -37,7 +36,7 @@ manifest are inside; CPU time is that of all processes of a run.
 | hand-over | `build/tests/bench/handover BYTES` | `tests/bench/peers_handover.py`: every record an object of its own; `ProcessPoolExecutor(2).map` at chunk sizes 1, 32, 256 and 1,024 (1 MB: 1 and 32), the best one is shown; `multiprocessing.Queue` to a worker and its answer back |
 | 20,000 files | `gristmill fetch URLS -o DIR --set fetch.connections=32 --set fetch.per_host=32 --set sink.bodies.layout=tar` | `curl --silent --parallel --parallel-max 32 -K CONFIG`; `wget2 --quiet --max-threads=32 -i URLS -P DIR` |
 | 1,000,000 lines | the same, ended after 12 s | |
-| 1,000 URLs after 100 ms | the same with 40 connections | max(sum of times / connections, longest) = 2.5 s |
+| 1,000 URLs after 100 ms | the same with 64 connections | max(sum of times / connections, longest) = 1.5625 s |
 | recipe: download | the same with 32 connections | `tests/bench/recipe_download.py`: ThreadPoolExecutor(32), urllib |
 | recipe: texts | `gristmill run` with `utf8`, `normalize: {{form: nfc}}`, `stats` | `tests/bench/recipe_text.py`: the download, then ProcessPoolExecutor, fewer statistics than ours |
 | recipe: pictures | `gristmill gray DIR -o OUT` | `tests/bench/recipe_images.py`: Pool, Pillow's `convert("L")` |
@@ -46,7 +45,7 @@ manifest are inside; CPU time is that of all processes of a run.
 | JSONL | `gristmill run` over one file of 200 MB, documents of about 2 KB | MB of input per second of CPU time of all processes; in brackets MB per second of the clock |
 """
 
-WIDTH, ROW, LEFT, TOP, RIGHT = 960, 26, 480, 50, 70
+WIDTH, ROW, LEFT, TOP, RIGHT = 860, 26, 400, 50, 120
 INK, MUTED, GOOD, BAD = "#1f2933", "#7b8794", "#2f855a", "#c05621"
 
 
@@ -66,7 +65,7 @@ def page(result):
     return PAGE.format(
         date=result["date"], machine=machine_text(result["machine"]),
         versions=", ".join(f"{name} {text}" for name, text in result["versions"].items()),
-        n_rounds=result["n_rounds"], load=result["load"], minutes=f"{seconds // 60} min {seconds % 60} s",
+        n_rounds=result["n_rounds"], minutes=f"{seconds // 60} min {seconds % 60} s",
         rows="\n".join(table_row(row) for row in result["rows"]))
 
 
@@ -82,7 +81,7 @@ def bar(row, number, scale):
     color = MUTED if row["reached"] is None else GOOD if row["reached"] else BAD
     label = html.escape(row["what"].replace("... ", "") +
                         (f" / {row['peer'].split('(')[-1].rstrip(')')}" if "(" in row["peer"] else ""))
-    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{label[:80]}</text>',
+    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{label[:64]}</text>',
              f'<rect x="{x0:.1f}" y="{y}" width="{max(x1 - x0, 1):.1f}" height="16" rx="2" fill="{color}"/>',
              f'<text x="{x1 + 6:.1f}" y="{y + 12}" fill="{INK}">{row["ratio_text"]}</text>']
     if row["target"]:
