@@ -39,7 +39,6 @@ struct run {
     struct gm_output_state state; /* as of the last look */
     bool has_previous;
     uint8_t previous_sha256[GM_SHA256_BYTES];
-    enum gm_sandbox_state sandbox;
 };
 
 /* ---- before the engine ---- */
@@ -237,7 +236,8 @@ static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm
     run->summary->output_bytes += engine->shown.output_bytes;
     if (engine->peak_memory_bytes > run->summary->peak_memory_bytes)
         run->summary->peak_memory_bytes = engine->peak_memory_bytes;
-    run->sandbox = engine->sandbox;
+    if (run->plan->job.sandbox == GM_SANDBOX_ON && engine->sandbox == GM_SANDBOX_STATE_SECCOMP)
+        gm_log(GM_LOG_INFO, "this kernel has no Landlock: children are held by seccomp alone");
     gm_gate_free(&engine->gate);
     free(engine);
     return status;
@@ -279,14 +279,12 @@ static enum gm_status run_engine(struct run *run, struct gm_err *err)
 
 /* ---- after the engine ---- */
 
+/* As configured: a resumed run may end without having started a worker that could tell more. */
 static const char *sandbox_text(const struct run *run)
 {
-    static const char *const texts[] = {[GM_SANDBOX_STATE_OFF] = "off",
-                                        [GM_SANDBOX_STATE_SECCOMP] = "seccomp",
-                                        [GM_SANDBOX_STATE_FULL] = "seccomp+landlock"};
-    if (run->plan->job.sandbox == GM_SANDBOX_LOG)
-        return "log";
-    return run->plan->job.sandbox == GM_SANDBOX_OFF ? "off" : texts[run->sandbox];
+    static const char *const texts[] = {
+        [GM_SANDBOX_ON] = "on", [GM_SANDBOX_LOG] = "log", [GM_SANDBOX_OFF] = "off"};
+    return texts[run->plan->job.sandbox];
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
