@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define LINES_AT (GM_BLOCK_BYTES - 65536u)
+#define FETCH_BLOCKS 64
+#define LINES_AT     (GM_BLOCK_BYTES - 65536u)
 
 static struct gm_pool *make_arena(struct gm_engine *engine, uint32_t n_small)
 {
@@ -58,7 +59,7 @@ void fake_engine_open(struct fake_engine *fake, uint32_t n_text, uint32_t n_unpa
                                              .pools = engine->arenas,
                                              .n_pools = engine->n_arenas};
     for (uint32_t i = 0; i < engine->n_arenas; i++)
-        engine->arenas[i] = make_arena(engine, n_small);
+        engine->arenas[i] = make_arena(engine, i == GM_ARENA_FETCH ? FETCH_BLOCKS : n_small);
     for (uint32_t i = 0; i < engine->n_slots; i++)
         make_slot(fake, i, i < n_text ? ROUTE_TEXT : ROUTE_UNPACK);
     GM_ASSERT(gm_link_open("fetch", &engine->fetch_link, NULL) == GM_OK);
@@ -155,6 +156,7 @@ struct gm_desc fake_segment(struct fake_engine *fake, struct fake_place place, i
     struct gm_pool *pool = engine->arenas[GM_ARENA_FETCH];
     struct gm_span span;
     GM_ASSERT(gm_pool_take(pool, GM_BLOCK_BYTES, GM_POOL_INPUT, &span, NULL) == GM_OK);
+    GM_ASSERT(engine->n_fetch_granted < GM_MAX_GRANTED); /* turn the engine in between */
     engine->fetch_granted[engine->n_fetch_granted++] = span.page;
     uint8_t *data = gm_pool_data(pool, span.page);
     struct gm_desc desc = {.kind = GM_DESC_SEGMENT,

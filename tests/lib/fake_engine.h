@@ -18,7 +18,7 @@ struct fake_engine {
     uint64_t next_item;
 };
 
-/* n_small: blocks in each arena. */
+/* n_small: blocks in each worker's arena. */
 void fake_engine_open(struct fake_engine *fake, uint32_t n_text, uint32_t n_unpack,
                       uint32_t n_small);
 /* Frees everything, after a check that every block has been given back but those that the test's
