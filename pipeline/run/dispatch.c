@@ -62,8 +62,10 @@ static bool can_take(const struct gm_engine *engine, const struct gm_slot *slot,
     bool chain = engine->plan->routes[slot->route].kind == GM_ROUTE_CHAIN;
     if (slot->state != GM_SLOT_UP || (int)slot->route != unit->route)
         return false;
+    /* One free block is enough to go on, also for a container: what it emits is the oldest, passes
+     * the gate and gives its block back. None could be for ever, if all wait for that gate. */
     if (slot->n_leases == 0)
-        return n_busy < engine->plan->n_cpus && (!chain || engine->arenas[slot->arena]->n_free);
+        return n_busy < engine->plan->n_cpus && engine->arenas[slot->arena]->n_free > 0;
     return chain && !unit->probe && !slot->leases[0]->probe && !slot->needs &&
            slot->n_leases < depth_of(slot) && engine->arenas[slot->arena]->n_free > 0;
 }
