@@ -37,16 +37,16 @@ static enum gm_status declare_poison(struct gm_engine *engine, struct gm_unit *u
         status = gm_quarantine(engine, unit, err);
     }
     unit->solo_deaths = unit->probe_passes = 0;
-    unit->probe = false;
+    unit->probe = unit->searching;
     return status;
 }
 
 /* Deaths outside of any record (while a block is opened or its output encoded) cannot be pinned on
- * one: after three the whole block is given up. */
-static void blame_block(struct gm_engine *engine, struct gm_unit *unit)
+ * one: after three the whole block is given up, and true returned. */
+static bool blame_block(struct gm_engine *engine, struct gm_unit *unit)
 {
     if (unit->container || ++unit->blind_deaths < GM_SOLO_DEATHS)
-        return;
+        return false;
     uint8_t *data = gm_pool_data(engine->arenas[unit->in.arena], unit->in.page);
     uint32_t n_rows = gm_block_rows(data, unit->in.n_bytes);
     gm_log(GM_LOG_WARN, "task %llu, block %u.%u crashes its worker: its %u records are left out",
@@ -54,6 +54,7 @@ static void blame_block(struct gm_engine *engine, struct gm_unit *unit)
     for (uint32_t row = 0; row < n_rows; row++)
         gm_block_mark(data, unit->in.n_bytes, row, GM_REASON_WORKER_CRASHED);
     unit->blind_deaths = 0;
+    return true;
 }
 
 /* solo_deaths counts deaths alone; the death that made it a suspect is not one of them. */
@@ -74,11 +75,45 @@ static enum gm_status blame(struct gm_engine *engine, struct gm_unit *unit, uint
     return GM_OK;
 }
 
+static uint32_t rows_of(const struct gm_engine *engine, const struct gm_unit *unit)
+{
+    return gm_block_rows(gm_pool_data(engine->arenas[unit->in.arena], unit->in.page),
+                         unit->in.n_bytes);
+}
+
+/* The next row is to be tried alone; behind the last one the block runs as a whole again. */
+static void search_on(struct gm_engine *engine, struct gm_unit *unit)
+{
+    unit->solo_deaths = unit->probe_passes = 0;
+    unit->probe = ++unit->suspect < rows_of(engine, unit);
+    unit->searching = unit->has_suspect = unit->probe;
+}
+
 enum gm_status gm_probe_passed(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
 {
-    unit->probe = false;
-    unit->probe_passes++;
+    if (unit->searching) {
+        search_on(engine, unit);
+    } else {
+        unit->probe = false;
+        unit->probe_passes++;
+    }
     return gm_requeue(engine, unit, err);
+}
+
+/* The worker died by its own doing and left no word, or a false one, about where it was. Its oldest
+ * lease was in work. A probe has one row only; otherwise every row is tried alone, and a block that
+ * goes on killing its workers is given up as a whole. A container is read no further. */
+static enum gm_status blame_unknown(struct gm_engine *engine, struct gm_unit *unit,
+                                    bool by_deadline, struct gm_err *err)
+{
+    if (unit->probe || unit->container)
+        return blame(engine, unit, unit->has_suspect ? unit->suspect : 0, by_deadline, err);
+    if (blame_block(engine, unit))
+        return GM_OK;
+    unit->searching = unit->probe = unit->has_suspect = true;
+    unit->solo_deaths = unit->probe_passes = 0;
+    unit->suspect = 0;
+    return GM_OK;
 }
 
 /* Blocks that were granted for a container and never came back. */
@@ -107,13 +142,16 @@ static enum gm_status take_the_suspect(struct gm_engine *engine, struct gm_slot 
     const struct gm_link_shared *shared = slot->link.parent.shared;
     uint64_t row = atomic_load(&shared->cur_row);
     struct gm_unit *unit = gm_slot_unit(slot, atomic_load(&shared->cur_lease));
-    bool own_doing = obituary->death != GM_DEATH_EXTERNAL || slot->deadline_kill;
-    if (!unit || row - 1 == UINT32_MAX || !own_doing)
+    bool own_doing = obituary->death != GM_DEATH_EXTERNAL || slot->deadline_kill || slot->broken;
+    bool nobody = slot->n_leases == 0 || (row == 0 && !unit) || row == (uint64_t)UINT32_MAX + 1;
+    if (!own_doing || nobody)
         return GM_OK;
-    if (row == 0) {
+    if (unit && row == 0) {
         blame_block(engine, unit);
         return GM_OK;
     }
+    if (!unit || unit->probe || (!unit->container && row - 1 >= rows_of(engine, unit)))
+        return blame_unknown(engine, unit ? unit : slot->leases[0], slot->deadline_kill, err);
     return blame(engine, unit, row - 1, slot->deadline_kill, err);
 }
 
@@ -138,7 +176,7 @@ enum gm_status gm_slot_died(struct gm_engine *engine, struct gm_slot *slot, stru
     slot->state = GM_SLOT_DOWN;
     if (engine->phase >= GM_ENGINE_FINISHING)
         return GM_OK;
-    bool external = obituary.death == GM_DEATH_EXTERNAL && !slot->deadline_kill;
+    bool external = obituary.death == GM_DEATH_EXTERNAL && !slot->deadline_kill && !slot->broken;
     bool was_idle = slot->n_leases == 0;
     engine->n_deaths++;
     gm_log(external ? GM_LOG_INFO : GM_LOG_WARN, "%s %s%s; its work is given to another",
@@ -149,7 +187,7 @@ enum gm_status gm_slot_died(struct gm_engine *engine, struct gm_slot *slot, stru
     if (status != GM_OK)
         return status;
     reclaim_grants(engine, slot);
-    slot->needs = slot->cancelling = slot->deadline_kill = false;
+    slot->needs = slot->cancelling = slot->deadline_kill = slot->broken = false;
     return respawn(engine, slot, was_idle, external, err);
 }
 

@@ -60,7 +60,7 @@ static bool can_take(const struct gm_engine *engine, const struct gm_slot *slot,
                      const struct gm_unit *unit, uint32_t n_busy)
 {
     bool chain = engine->plan->routes[slot->route].kind == GM_ROUTE_CHAIN;
-    if (slot->state != GM_SLOT_UP || (int)slot->route != unit->route)
+    if (slot->state != GM_SLOT_UP || slot->broken || (int)slot->route != unit->route)
         return false;
     /* One free block is enough to go on, also for a container: what it emits is the oldest, passes
      * the gate and gives its block back. None could be for ever, if all wait for that gate. */
@@ -92,6 +92,14 @@ static unsigned lease_flags(const struct gm_engine *engine, const struct gm_unit
     if (unit->container && unit->fd >= 0)
         flags |= GM_DESC_FD;
     return flags;
+}
+
+/* A ring that its worker has spoiled is the worker's end and not ours: what it held comes back with
+ * its death. */
+static enum gm_status push(struct gm_slot *slot, const struct gm_desc *desc, struct gm_err *err)
+{
+    enum gm_status status = gm_port_push(&slot->link.parent, desc, err);
+    return status == GM_INTERNAL ? gm_slot_corrupt(slot, "a broken ring") : status;
 }
 
 /* Output block and a fresh lease id. */
@@ -137,7 +145,7 @@ static enum gm_status lease(struct gm_engine *engine, struct gm_slot *slot, stru
                            .out_bytes = unit->container ? 0 : unit->out.n_bytes,
                            .row_first = (uint32_t)unit->suspect,
                            .row_count = unit->stop_at};
-    return gm_port_push(&slot->link.parent, &desc, err);
+    return push(slot, &desc, err);
 }
 
 enum gm_status gm_requeue(struct gm_engine *engine, struct gm_unit *unit, struct gm_err *err)
@@ -207,7 +215,7 @@ static enum gm_status grant(struct gm_engine *engine, struct gm_slot *slot, stru
                            .lease = slot->need_lease,
                            .out_page = span.page,
                            .out_bytes = span.n_bytes};
-    return gm_port_push(&slot->link.parent, &desc, err);
+    return push(slot, &desc, err);
 }
 
 static enum gm_status grant_fetch(struct gm_engine *engine, uint32_t n_bytes, struct gm_err *err)

@@ -83,6 +83,7 @@ struct gm_unit {
     bool has_suspect;
     uint64_t suspect; /* row or member */
     uint32_t solo_deaths, probe_passes, blind_deaths;
+    bool searching; /* nobody knows the row: all are probed in turn, suspect is where we are */
     bool by_deadline;
     bool keep_in; /* the input block is still needed by the writer (quarantine) */
     uint64_t spill_offset;
@@ -139,6 +140,7 @@ struct gm_slot {
     bool cancelling;
     uint64_t seen_lease, seen_row, seen_beat, seen_ms; /* for the deadline */
     bool deadline_kill;
+    bool broken;             /* said something impossible and is being killed for it */
     uint32_t n_early_deaths; /* in a row, without a finished lease */
     uint64_t respawn_ms;
     double block_ns; /* smoothed time of one lease */
@@ -272,6 +274,9 @@ void gm_engine_free_processes(struct gm_engine *engine);
 /* Takes everything that children have put into their rings; *any tells whether there was something.
  */
 enum gm_status gm_take_messages(struct gm_engine *engine, bool *any, struct gm_err *err);
+/* The worker has said something impossible, or what it shares with us is garbage: it is killed. Its
+ * death counts as its own doing. GM_OK. */
+enum gm_status gm_slot_corrupt(struct gm_slot *slot, const char *what);
 /* Log lines, hello, last words. false: the child has closed its end, nothing more will come. */
 bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title);
 

@@ -14,9 +14,11 @@
 
 #define SMOOTHING 0.2
 
-static enum gm_status corrupt(struct gm_slot *slot, const char *what)
+enum gm_status gm_slot_corrupt(struct gm_slot *slot, const char *what)
 {
-    gm_log(GM_LOG_WARN, "%s sent %s; it is replaced", slot->title, what);
+    if (!slot->broken)
+        gm_log(GM_LOG_WARN, "%s sent %s; it is replaced", slot->title, what);
+    slot->broken = true;
     gm_child_signal(&slot->child, SIGKILL);
     return GM_OK;
 }
@@ -51,7 +53,7 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
     if (!gm_pool_holds(engine->arenas[slot->arena], desc->out_page, desc->out_bytes, &base) ||
         desc->out_page != unit->out.page) {
         enum gm_status status = gm_requeue(engine, unit, err);
-        return status == GM_OK ? corrupt(slot, "an impossible output block") : status;
+        return status == GM_OK ? gm_slot_corrupt(slot, "an impossible output block") : status;
     }
     unit->out.n_bytes = desc->out_bytes;
     if (engine->plan->routes[unit->route].gate_stage >= 0 && !unit->gated) {
@@ -60,7 +62,7 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
         if (status != GM_INTERNAL)
             return status;
         status = gm_requeue(engine, unit, err);
-        return status == GM_OK ? corrupt(slot, "a malformed output block") : status;
+        return status == GM_OK ? gm_slot_corrupt(slot, "a malformed output block") : status;
     }
     unit->state = GM_UNIT_DONE;
     if (!unit->keep_in)
@@ -73,7 +75,8 @@ static enum gm_status on_done(struct gm_engine *engine, struct gm_slot *slot,
 {
     struct gm_unit *unit = gm_slot_unit(slot, desc->lease);
     if (!unit || (slot->needs && slot->need_lease == desc->lease))
-        return corrupt(slot, "a result for a lease that it does not have, or still works on");
+        return gm_slot_corrupt(slot,
+                               "a result for a lease that it does not have, or still works on");
     measure_block(slot, unit);
     gm_slot_forget(slot, unit);
     slot->n_early_deaths = 0;
@@ -88,7 +91,7 @@ static enum gm_status on_need(struct gm_engine *engine, struct gm_slot *slot,
     if (!gm_slot_unit(slot, desc->lease) || slot->needs || desc->value == 0 ||
         desc->value > engine->plan->memory.max_block_bytes ||
         slot->n_granted == GM_ARRAY_LEN(slot->granted))
-        return corrupt(slot, "an impossible wish for a block");
+        return gm_slot_corrupt(slot, "an impossible wish for a block");
     slot->needs = true;
     slot->need_lease = desc->lease;
     slot->need_bytes = desc->value;
@@ -110,7 +113,7 @@ static enum gm_status on_emit(struct gm_engine *engine, struct gm_slot *slot,
 {
     struct gm_unit *unit = gm_slot_unit(slot, desc->lease);
     if (!unit || !unit->container || !take_back(slot, desc->out_page))
-        return corrupt(slot, "a block that it was not given");
+        return gm_slot_corrupt(slot, "a block that it was not given");
     if (desc->value == GM_NO_LIMIT) {
         gm_pool_give(engine->arenas[slot->arena], desc->out_page);
         return GM_OK;
@@ -119,7 +122,7 @@ static enum gm_status on_emit(struct gm_engine *engine, struct gm_slot *slot,
     if (status != GM_INTERNAL)
         return status;
     gm_pool_give(engine->arenas[slot->arena], desc->out_page);
-    return corrupt(slot, "a malformed block");
+    return gm_slot_corrupt(slot, "a malformed block");
 }
 
 static enum gm_status slot_message(struct gm_engine *engine, struct gm_slot *slot,
@@ -133,7 +136,7 @@ static enum gm_status slot_message(struct gm_engine *engine, struct gm_slot *slo
     case GM_DESC_EMIT:
         return on_emit(engine, slot, desc, err);
     default:
-        return corrupt(slot, "an unknown message");
+        return gm_slot_corrupt(slot, "an unknown message");
     }
 }
 
@@ -212,15 +215,15 @@ static enum gm_status take_slot(struct gm_engine *engine, struct gm_slot *slot, 
                                 struct gm_err *err)
 {
     struct gm_desc desc;
-    enum gm_status status;
-    while ((status = gm_port_pop(&slot->link.parent, &desc, NULL)) == GM_OK) {
+    enum gm_status status = GM_AGAIN;
+    while (!slot->broken && (status = gm_port_pop(&slot->link.parent, &desc, NULL)) == GM_OK) {
         *any = true;
         status = slot_message(engine, slot, &desc, err);
         if (status != GM_OK)
             return status;
     }
     gm_port_release(&slot->link.parent);
-    return status == GM_AGAIN ? GM_OK : corrupt(slot, "a broken ring");
+    return status == GM_AGAIN || slot->broken ? GM_OK : gm_slot_corrupt(slot, "a broken ring");
 }
 
 static enum gm_status take_port(struct gm_engine *engine, struct gm_port *port,

@@ -236,7 +236,7 @@ static bool may_sleep(struct gm_engine *engine)
         (hears_fetch && !gm_ring_consumer_sleep(&engine->fetch_link.parent.in)))
         return false;
     for (uint32_t i = 0; i < engine->n_slots; i++)
-        if (engine->slots[i].state == GM_SLOT_UP &&
+        if (engine->slots[i].state == GM_SLOT_UP && !engine->slots[i].broken &&
             !gm_ring_consumer_sleep(&engine->slots[i].link.parent.in))
             return false;
     return true;

@@ -13,17 +13,20 @@ LAYOUTS = (("jsonl", "folder"), ("jsonl.zst", "tar"))
 MAX_IN_ONE_JOB = 6
 
 
-def resume_until_done(work, job, most, took, rng):
-    """Returns (kills, exit code of the last start, its messages)."""
+def resume_until_done(work, job, most, times, rng):
+    """Returns (kills, exit code of the last start, its messages). times: of runs that ended."""
     kills = 0
     durability = rng.choice(("group", "record", "record"))
     while True:
         process = fault.spawn(job, f"{work}/run", "--durability", durability,
                               "--workers", str(rng.choice((1, 2, 3))))
         if kills < most:
-            deadline = time.monotonic() + rng.random() * took * 1.3
+            begin = time.monotonic()
+            deadline = begin + rng.random() * sorted(times)[len(times) // 2]
             while time.monotonic() < deadline and process.poll() is None:
                 time.sleep(0.002)
+            if process.poll() is not None:
+                times.append(time.monotonic() - begin)
         killed = kills < most and process.poll() is None
         if killed:
             process.kill()
@@ -37,9 +40,9 @@ def resume_until_done(work, job, most, took, rng):
             return kills, 0, ""  # killed after the end; another start would be the next generation
 
 
-def job_kills(work, job, want, layout, most, took, rng):
+def job_kills(work, job, want, layout, most, times, rng):
     shutil.rmtree(f"{work}/run", ignore_errors=True)
-    kills, code, err = resume_until_done(work, job, most, took, rng)
+    kills, code, err = resume_until_done(work, job, most, times, rng)
     what = f"{layout}: everything killed {kills} times"
     if fault.check(code == 0, f"{what}: exit {code}\n{err[-3000:]}"):
         fault.adds_up(f"{work}/run", what)
@@ -58,9 +61,10 @@ def main():
         for n, layout in enumerate(LAYOUTS):
             job = fault.with_layout(mixed, f"{work}/job{n}.yaml", *layout)
             want, took = fault.reference(job, f"{work}/reference{n}", "--durability", "record")
+            times = [took]
             kills = jobs = 0
             while kills < n_kills // len(LAYOUTS) and not fault.bad and jobs < n_kills:
-                kills += job_kills(work, job, want, layout, MAX_IN_ONE_JOB, took, rng)
+                kills += job_kills(work, job, want, layout, MAX_IN_ONE_JOB, times, rng)
                 jobs += 1
             fault.note(f"{' '.join(layout)}: {kills} kills in {jobs} jobs, {took:.2f} s undisturbed")
             total += kills

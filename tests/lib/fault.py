@@ -367,6 +367,9 @@ def same(want, folder, what, ignore=()):
                    if name not in ignore and want.get(name) != got.get(name))
     if names:
         fail(f"{what}: {len(names)} files differ: {', '.join(names[:5])}")
+        keep = os.environ.get("KEEP")
+        if keep:
+            shutil.copytree(folder, keep, dirs_exist_ok=True)
     return not names
 
 
