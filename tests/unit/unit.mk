@@ -26,3 +26,8 @@ FAKE_ENGINE := $(BUILD)/obj/tests/lib/fake_engine.o
 WITH_FAKE_ENGINE := $(addprefix $(BUILD)/tests/unit/test_,units dispatch commit death messages)
 $(WITH_FAKE_ENGINE): $(FAKE_ENGINE)
 $(WITH_FAKE_ENGINE): TESTLIB := $(TESTLIB) $(FAKE_ENGINE)
+
+FAKE_SPLITTER := $(BUILD)/obj/tests/lib/fake_splitter.o
+WITH_FAKE_SPLITTER := $(BUILD)/tests/unit/test_emit
+$(WITH_FAKE_SPLITTER): $(FAKE_SPLITTER)
+$(WITH_FAKE_SPLITTER): TESTLIB := $(TESTLIB) $(FAKE_SPLITTER)
