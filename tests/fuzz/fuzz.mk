@@ -9,6 +9,9 @@ FUZZ_MAIN    ?= $(BUILD)/obj/tests/fuzz/standalone_main.o
 # Targets that bring a fake of the engine.
 $(BUILD)/fuzz/fuzz_archive: $(BUILD)/obj/tests/lib/fake_emit.o
 $(BUILD)/fuzz/fuzz_archive: FUZZ_FAKE := $(BUILD)/obj/tests/lib/fake_emit.o
+FUZZ_ENGINE := $(addprefix $(BUILD)/obj/tests/lib/fake_,engine.o supervisor.o lease.o)
+$(BUILD)/fuzz/fuzz_desc: $(FUZZ_ENGINE)
+$(BUILD)/fuzz/fuzz_desc: FUZZ_FAKE := $(FUZZ_ENGINE)
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(filter %.o,$(FUZZ_MAIN)) $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)

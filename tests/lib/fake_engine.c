@@ -11,8 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define FETCH_BLOCKS 64
-#define LINES_AT     (GM_BLOCK_BYTES - 65536u)
+#define LINES_AT (GM_BLOCK_BYTES - 65536u)
 
 static struct gm_pool *make_arena(struct gm_engine *engine, uint32_t n_small)
 {
@@ -44,6 +43,13 @@ static void make_slot(struct fake_engine *fake, uint32_t index, uint32_t route)
 void fake_engine_open(struct fake_engine *fake, uint32_t n_text, uint32_t n_unpack,
                       uint32_t n_small)
 {
+    const struct fake_sizes sizes = {n_text, n_unpack, n_small, 64};
+    fake_engine_open_sized(fake, &sizes);
+}
+
+void fake_engine_open_sized(struct fake_engine *fake, const struct fake_sizes *sizes)
+{
+    uint32_t n_text = sizes->n_text, n_unpack = sizes->n_unpack;
     memset(fake, 0, sizeof *fake);
     struct gm_engine *engine = fake->engine = calloc(1, sizeof *engine);
     GM_ASSERT(engine && n_text + n_unpack <= FAKE_MAX_SLOTS);
@@ -59,7 +65,8 @@ void fake_engine_open(struct fake_engine *fake, uint32_t n_text, uint32_t n_unpa
                                              .pools = engine->arenas,
                                              .n_pools = engine->n_arenas};
     for (uint32_t i = 0; i < engine->n_arenas; i++)
-        engine->arenas[i] = make_arena(engine, i == GM_ARENA_FETCH ? FETCH_BLOCKS : n_small);
+        engine->arenas[i] =
+            make_arena(engine, i == GM_ARENA_FETCH ? sizes->n_fetch : sizes->n_small);
     for (uint32_t i = 0; i < engine->n_slots; i++)
         make_slot(fake, i, i < n_text ? ROUTE_TEXT : ROUTE_UNPACK);
     GM_ASSERT(gm_link_open("fetch", &engine->fetch_link, NULL) == GM_OK);

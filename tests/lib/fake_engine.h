@@ -18,7 +18,12 @@ struct fake_engine {
     uint64_t next_item;
 };
 
-/* n_small: blocks in each worker's arena. */
+struct fake_sizes {
+    uint32_t n_text, n_unpack; /* workers */
+    uint32_t n_small, n_fetch; /* blocks in each worker's arena, and in fetch's */
+};
+void fake_engine_open_sized(struct fake_engine *fake, const struct fake_sizes *sizes);
+/* The same with room for a whole window of tasks in fetch's arena. */
 void fake_engine_open(struct fake_engine *fake, uint32_t n_text, uint32_t n_unpack,
                       uint32_t n_small);
 /* Frees everything, after a check that every block has been given back but those that the test's
