@@ -44,7 +44,9 @@ static void close_signals(struct gm_engine *engine)
 {
     gm_close(&engine->signal_fd);
     gm_close(&engine->epoll_fd);
-    sigprocmask(SIG_SETMASK, &engine->old_mask, NULL);
+    /* After a drain the end is near: a second signal must not change the exit code. */
+    if (engine->drain_deadline_ms == 0)
+        sigprocmask(SIG_SETMASK, &engine->old_mask, NULL);
 }
 
 static enum gm_status on_signal(struct gm_engine *engine, struct gm_err *err)

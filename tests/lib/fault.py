@@ -157,6 +157,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     wbufsize = -1  # head and body in one packet
     disable_nagle_algorithm = True
     delays = {}  # path -> seconds
+    validators = False  # tells ETag and honours If-None-Match
+    statuses = []
 
     def do_GET(self):
         time.sleep(self.delays.get(self.path, 0))
@@ -166,8 +168,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if found:
             with open(path, "rb") as file:
                 data = file.read()
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Length", str(len(data)))
+        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        status = 200 if found else 404
+        if found and self.validators and self.headers.get("If-None-Match") == tag:
+            status, data = 304, b""
+        self.statuses.append(status)
+        self.send_response(status)
+        if found and self.validators:
+            self.send_header("ETag", tag)
+        if status != 304:
+            self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
