@@ -206,6 +206,7 @@ int gm_cli_main(int argc, char **argv)
 {
     open_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, and no reason to die */
     gm_log_setup(STDERR_FILENO, GM_LOG_INFO, GM_LOG_TEXT, "gristmill");
     if (argc < 2) {
         struct gm_buf text = GM_BUF_INIT;

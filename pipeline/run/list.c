@@ -86,6 +86,8 @@ enum gm_status gm_list_sources(const struct gm_plan *plan, struct gm_folder *fol
     const struct gm_step step = {"list", keep, n_keep, list_main, &listing};
     if (status == GM_OK)
         status = gm_step_run(&step, err);
+    if (status == GM_IO)
+        gm_err_add(err, "%s", folder->path);
     if (status == GM_OK)
         status = gm_sync_data(listing.fd, GM_SNAPSHOT_NAME, err);
     if (status == GM_OK && listing.removed_fd >= 0)

@@ -304,15 +304,18 @@ enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err)
     enum gm_status status = open_signals(engine, err);
     if (status == GM_OK)
         status = gm_spawn_all(engine, err);
-    if (status == GM_OK)
+    bool spawned = status == GM_OK;
+    if (spawned)
         status = loop(engine, err);
     if (engine->failed) {
         *err = engine->fatal;
         status = err->status;
     }
     bool drained = engine->drain_deadline_ms != 0;
-    sample_memory(engine);
-    show_progress(engine);
+    if (spawned) {
+        sample_memory(engine);
+        show_progress(engine);
+    }
     if (status == GM_OK)
         gm_stop_all(engine);
     else

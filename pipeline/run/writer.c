@@ -113,7 +113,7 @@ static enum gm_status on_spill(struct writer *writer, const struct gm_desc *desc
         status = gm_write_full(writer->setup->spill_fd, data, desc->in_bytes,
                                "the spill file in spool/", err);
     if (status != GM_OK)
-        return status;
+        return gm_err_add(err, "%s", writer->setup->output.folder);
     writer->spill_end += desc->in_bytes;
     writer->n_spilled++;
     return answer(writer, GM_DESC_SPILLED, desc->lease, offset, err);
