@@ -177,7 +177,8 @@ enum gm_status gm_slot_died(struct gm_engine *engine, struct gm_slot *slot, stru
     if (engine->phase >= GM_ENGINE_FINISHING)
         return GM_OK;
     bool external = obituary.death == GM_DEATH_EXTERNAL && !slot->deadline_kill && !slot->broken;
-    bool was_idle = slot->n_leases == 0;
+    /* Leases are handed out before it is ready for them. */
+    bool was_idle = slot->n_leases == 0 || atomic_load(&slot->link.parent.shared->cur_lease) == 0;
     engine->n_deaths++;
     gm_log(external ? GM_LOG_INFO : GM_LOG_WARN, "%s %s%s; its work is given to another",
            slot->title, obituary.text, slot->deadline_kill ? " (record deadline)" : "");

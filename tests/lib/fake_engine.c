@@ -137,8 +137,10 @@ static uint32_t put_lines(uint8_t *data, uint32_t n_rows)
     return n_bytes;
 }
 
-static uint32_t put_rows(uint8_t *data, uint32_t n_rows, uint64_t item, bool members)
+static uint32_t put_rows(const struct fake_engine *fake, uint8_t *data, uint32_t n_rows,
+                         bool members)
 {
+    uint64_t item = members ? 0 : fake->next_item;
     struct gm_block_builder builder;
     gm_block_builder_init(&builder);
     gm_block_start(&builder, data, LINES_AT);
@@ -148,7 +150,8 @@ static uint32_t put_rows(uint8_t *data, uint32_t n_rows, uint64_t item, bool mem
                                    .media = GM_MEDIA_TEXT,
                                    .source = {(const uint8_t *)"src", 3}};
         GM_ASSERT(gm_block_row_begin(&builder, &row) == GM_OK);
-        GM_ASSERT(gm_block_row_body(&builder, "body", 4) == GM_OK);
+        const char *body = fake->bodies ? fake->bodies[i] : "body";
+        GM_ASSERT(gm_block_row_body(&builder, body, strlen(body)) == GM_OK);
         GM_ASSERT(gm_block_row_end(&builder, GM_REASON_NONE, NULL) == GM_OK);
     }
     uint32_t n_bytes = (uint32_t)gm_block_seal(&builder);
@@ -177,7 +180,7 @@ struct gm_desc fake_segment(struct fake_engine *fake, struct fake_place place, i
     if (route != FAKE_NO_ROUTE) {
         desc.flags |= GM_DESC_CONTENT;
         desc.value = (uint32_t)route;
-        desc.in_bytes = put_rows(data, n_rows, fake->next_item, false);
+        desc.in_bytes = put_rows(fake, data, n_rows, false);
     }
     fake->next_item += n_rows;
     return desc;
@@ -244,7 +247,7 @@ void fake_worker_emit(struct fake_engine *fake, uint32_t slot, const struct gm_d
                             .sub = sub,
                             .out_page = desc.out_page,
                             .row_count = n_rows};
-    desc.out_bytes = put_rows(gm_pool_data(pool, desc.out_page), n_rows, 0, true);
+    desc.out_bytes = put_rows(fake, gm_pool_data(pool, desc.out_page), n_rows, true);
     fake_say(&fake->workers[slot], &desc);
     GM_ASSERT(fake_engine_turn(fake) == GM_OK);
 }

@@ -16,6 +16,7 @@ struct fake_engine {
     struct gm_err err;
     struct gm_port fetch, writer, workers[FAKE_MAX_SLOTS]; /* the children's ends */
     uint64_t next_item;
+    const char *const *bodies; /* of the rows of a segment; NULL: any */
 };
 
 struct fake_sizes {
