@@ -35,8 +35,10 @@ static const struct mapping mappings[] = {
      " last_modified, mtime_ns, media) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
      " ON CONFLICT(locator) DO UPDATE SET generation=?1, item=?2, status=?4, code=?5, http=?6,"
      " bytes=CASE ?4 WHEN 'unchanged' THEN bytes ELSE ?7 END,"
-     " sha256=coalesce(?8, sha256), etag=coalesce(?9, etag),"
-     " last_modified=coalesce(?10, last_modified), mtime_ns=?11,"
+     " sha256=CASE ?4 WHEN 'ok' THEN ?8 ELSE coalesce(?8, sha256) END,"
+     " etag=CASE ?4 WHEN 'ok' THEN ?9 ELSE coalesce(?9, etag) END,"
+     " last_modified=CASE ?4 WHEN 'ok' THEN ?10 ELSE coalesce(?10, last_modified) END,"
+     " mtime_ns=?11,"
      " media=CASE ?4 WHEN 'unchanged' THEN media ELSE ?12 END",
      {"item", "source", "status", "code", "http", "bytes", "sha256", "etag", "last_modified",
       "mtime_ns", "media"}},

@@ -32,6 +32,16 @@ static int step_main(void *context)
     return gm_status_exit_code(status);
 }
 
+/* Signals that have come are answered: a pending one would end us once it is let through. */
+static bool take_signals(int signal_fd)
+{
+    struct signalfd_siginfo info;
+    bool any = false;
+    while (read(signal_fd, &info, sizeof info) == sizeof info)
+        any = true;
+    return any;
+}
+
 /* Log lines go on; last words are kept. */
 static void take_control(int fd, struct gm_control_message *message, struct gm_err *last_words)
 {
@@ -62,7 +72,7 @@ static enum gm_status wait_for(struct gm_child *child, int control_fd, int signa
         take_control(control_fd, message, &last_words);
         if (polled[2].revents & POLLHUP)
             polled[2].fd = -1;
-        stopped = (polled[1].revents & POLLIN) != 0;
+        stopped = take_signals(signal_fd);
     } while (!stopped && !gm_child_reap(child, &obituary));
     take_control(control_fd, message, &last_words);
     gm_child_kill(child, NULL);

@@ -13,7 +13,7 @@ $(WITH_FAKE_FEED): $(FAKE_FEED)
 $(WITH_FAKE_FEED): TESTLIB := $(TESTLIB) $(FAKE_FEED)
 
 FAKE_SUPERVISOR := $(addprefix $(BUILD)/obj/tests/lib/fake_,supervisor.o lease.o)
-WITH_FAKE_SUPERVISOR := $(addprefix $(BUILD)/tests/unit/test_,feed emit chain link units dispatch commit death messages)
+WITH_FAKE_SUPERVISOR := $(addprefix $(BUILD)/tests/unit/test_,feed listing emit chain link units dispatch commit death messages)
 $(WITH_FAKE_SUPERVISOR): $(FAKE_SUPERVISOR)
 $(WITH_FAKE_SUPERVISOR): TESTLIB := $(TESTLIB) $(FAKE_SUPERVISOR)
 
