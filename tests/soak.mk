@@ -1,13 +1,25 @@
 # Campaigns of the fault tests: the same scripts as in `make check`, for longer. What they showed
-# stands in docs/reliability.md. The tests are those of tests/fault; each names its numbers.
+# stands in docs/reliability.md.
 
-.PHONY: soak soak-kill
-KILLS ?= 200
+SOAK := GRISTMILL=$(abspath $(BUILD))/gristmill
 
-## soak-kill: 200 kill -9 of each kind of process and of everything at once (KILLS=n: n of each)
+.PHONY: soak soak-kill soak-memory soak-disk soak-syscalls
+## soak: all campaigns (about half an hour)
+soak: soak-kill soak-memory soak-disk soak-syscalls
+
+## soak-kill: 200 kill -9 of each kind of process, 400 of everything at once
 soak-kill: all
-	GRISTMILL=$(abspath $(BUILD))/gristmill KILLS=$(KILLS) python3 tests/fault/kill_workers.py
-	GRISTMILL=$(abspath $(BUILD))/gristmill KILLS=$(KILLS) python3 tests/fault/kill_all.py
+	$(SOAK) KILLS=200 python3 tests/fault/kill_workers.py
+	$(SOAK) KILLS=400 python3 tests/fault/kill_all.py
 
-## soak: all campaigns
-soak: soak-kill
+## soak-memory: peak memory on large inputs (1 GB below TMPDIR)
+soak-memory: all
+	$(SOAK) SCALE=1 python3 tests/fault/memory.py
+
+## soak-disk: 100 sizes of disk and of files
+soak-disk: all
+	$(SOAK) STEPS=100 python3 tests/fault/disk.py
+
+## soak-syscalls: the writer killed at the first 40 calls of each kind, each sync failing
+soak-syscalls: all
+	$(SOAK) SAMPLES=40 python3 tests/fault/writer_syscalls.py

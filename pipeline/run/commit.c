@@ -166,9 +166,19 @@ static enum gm_status spill(struct gm_engine *engine, struct gm_unit *unit, stru
     return GM_OK;
 }
 
+/* The lines of a segment stand behind its content, and keep all of a large block from whoever waits
+ * for one; that may be the very first segment. */
+static bool holds_large(const struct gm_engine *engine, const struct gm_unit *unit)
+{
+    uint32_t n_small = engine->arenas[unit->out.arena]->n_small;
+    return unit->out_shared &&
+           unit->owner->block_page >= n_small * (GM_BLOCK_BYTES / GM_PAGE_BYTES);
+}
+
 static bool arena_is_tight(const struct gm_engine *engine, const struct gm_unit *unit)
 {
-    return unit->out.n_bytes > GM_BLOCK_BYTES || engine->arenas[unit->out.arena]->n_free < MIN_FREE;
+    return holds_large(engine, unit) || unit->out.n_bytes > GM_BLOCK_BYTES ||
+           engine->arenas[unit->out.arena]->n_free < MIN_FREE;
 }
 
 /* Every finished unit that cannot be written yet and sits in a tight arena. */
