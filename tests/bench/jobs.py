@@ -196,7 +196,7 @@ def job_download(context):
     cpu_us = {who: measure.median_cpu(list_) / len(names) * 1e6 for who, list_ in costs.items()}
     rows = []
     for who, label, target in (("curl", "curl --parallel", 2), ("wget2", "wget2", 1.3)):
-        rows.append(Row("20,000 files of 4-20 KB, 32 connections",
+        rows.append(Row("20,000 files of 4-20 KB, 32 connections (ours to tar shards)",
                         f"{rate['ours']:,.0f} requests/s", f"{rate[who]:,.0f} ({label})",
                         rate["ours"] / rate[who], target))
     peers = ", ".join(f"{cpu_us[who]:.0f} {who}" for who in ("curl", "wget2"))
