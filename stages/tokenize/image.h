@@ -1,0 +1,45 @@
+/* The compiled tokenizer: one position-independent, checksummed block of memory with everything
+ * that encoding and decoding need: the spec's arrays and strings, merge tables, first-round grid,
+ * the seeded word cache. Built once from a spec, kept in a file, mapped read-only and shared by all
+ * workers.
+ *
+ *      header | section table | sections, each aligned to 4,096
+ *
+ * Little-endian, versioned. An image names the SHA-256 of the file that it was made from: a stale
+ * or damaged one is found out by gm_image_open and built again by the caller. All offsets and
+ * lengths are checked there, so that a hostile image is refused, never followed. */
+#ifndef GM_TOKENIZE_IMAGE_H
+#define GM_TOKENIZE_IMAGE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "tokenize/bpe.h"
+#include "tokenize/spec.h"
+#include "tokenize/split.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#define GM_IMAGE_MAGIC   "gmtokimg"
+#define GM_IMAGE_VERSION 1u
+
+struct gm_image; /* opaque */
+
+/* Appends the image to bytes. source_digest: SHA-256 of the tokenizer file. GM_NOMEM. */
+enum gm_status gm_image_build(const struct gm_spec *spec,
+                              const uint8_t source_digest[GM_SHA256_BYTES], struct gm_buf *bytes,
+                              struct gm_err *err);
+/* Checks and opens an image in memory that must outlive the object (a mapping, aligned to 4,096).
+ * source_digest NULL: any. GM_INPUT: not an image, another version, damaged. GM_AGAIN: made from
+ * another file. */
+enum gm_status gm_image_open(struct gm_image **image, const void *data, size_t n_bytes,
+                             const uint8_t *source_digest, struct gm_err *err);
+void gm_image_free(struct gm_image *image); /* NULL allowed; the memory is the caller's */
+
+/* The spec as stored: its arrays and pool point into the image; not to be freed. */
+const struct gm_spec *gm_image_spec(const struct gm_image *image);
+enum gm_scheme gm_image_scheme(const struct gm_image *image);
+/* NULL if the model is neither BPE nor RANKS. */
+const struct gm_bpe *gm_image_bpe(const struct gm_image *image);
+
+#endif

