@@ -44,6 +44,32 @@ enum gm_category {
     GM_CAT_COUNT
 };
 
+/* A byte per code point: the category, and what else the text is cut by. */
+enum gm_unicode16_props {
+    GM_UNICODE16_CATEGORY = 31, /* mask of enum gm_category */
+    GM_UNICODE16_SPACE = 32,    /* White_Space */
+    GM_UNICODE16_WORD = 64      /* Alphabetic, M, Nd, Pc, Join_Control */
+};
+
+/* The tables, for the look-up below and for those who make denser ones of them. */
+extern const uint16_t gm_unicode16_props_blocks[];
+extern const uint8_t gm_unicode16_props[];
+struct gm_unicode16_lower {
+    uint32_t code_point, lower, second; /* second: 0, or the mapping's second code point */
+};
+extern const struct gm_unicode16_lower gm_unicode16_lower[]; /* by code point */
+extern const uint32_t gm_unicode16_lower_count;
+extern const uint16_t gm_unicode16_scripts_blocks[];
+extern const uint8_t gm_unicode16_scripts[];
+extern const char *const gm_unicode16_script_names[];
+
+/* Category and flags; here so that loops over text have it inlined. Not asserted. */
+static inline uint8_t gm_unicode16(uint32_t code_point)
+{
+    return gm_unicode16_props[(uint32_t)gm_unicode16_props_blocks[code_point >> 7] << 7 |
+                              (code_point & 127)];
+}
+
 enum gm_category gm_unicode16_category(uint32_t code_point);
 /* White_Space: what \s matches. */
 bool gm_unicode16_is_space(uint32_t code_point);
