@@ -19,11 +19,15 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "batch.h"
+#include <stdbool.h>
 
 /* Column indices in the batch, resolved by the engine from the names in `in` and `out`. */
 struct gm_bind {
     const int *in;  /* in[i]: column of stage->in[i]; GM_NO_COLUMN if optional and absent */
     const int *out; /* out[i]: column of stage->out[i] */
+    /* out_read[i]: a later stage of the chain reads stage->out[i]. What no stage reads and no
+     * record shows need not be computed. NULL: not known, take all as read. */
+    const bool *out_read;
 };
 
 struct gm_stage {

@@ -20,6 +20,7 @@
 struct gm_chain {
     void *stages[GM_MAX_CHAIN];
     struct gm_bind binds[GM_MAX_CHAIN]; /* stages keep pointers to theirs */
+    bool out_read[GM_MAX_CHAIN][GM_MAX_COLUMNS];
     void *sinks[GM_MAX_STREAMS];
     struct gm_batch schema; /* no rows; what sinks see at open */
     struct gm_batch batch;
@@ -35,12 +36,30 @@ static const struct gm_plan_sink *sink_of(const struct gm_worker *worker, uint32
     return &worker->plan->sinks[worker->route->sinks[i]];
 }
 
+static bool reads(const struct gm_plan_stage *reader, int column)
+{
+    for (uint32_t i = 0; reader->stage->in && reader->stage->in[i].name; i++)
+        if (reader->in[i] == column)
+            return true;
+    return false;
+}
+
+/* Which columns of stage i a later stage reads. */
+static void find_readers(const struct gm_plan_route *route, uint32_t i, bool *out_read)
+{
+    const struct gm_column_def *out = route->stages[i].stage->out;
+    for (uint32_t k = 0; out && out[k].name; k++)
+        for (uint32_t later = i + 1; later < route->n_stages; later++)
+            out_read[k] |= reads(&route->stages[later], route->stages[i].out[k]);
+}
+
 static enum gm_status open_stages(struct gm_worker *worker, struct gm_chain *chain,
                                   struct gm_err *err)
 {
     for (uint32_t i = 0; i < worker->route->n_stages; i++) {
         const struct gm_plan_stage *planned = &worker->route->stages[i];
-        chain->binds[i] = (struct gm_bind){planned->in, planned->out};
+        find_readers(worker->route, i, chain->out_read[i]);
+        chain->binds[i] = (struct gm_bind){planned->in, planned->out, chain->out_read[i]};
         chain->stages[i] = calloc(1, planned->stage->ctx_bytes + 1);
         if (!chain->stages[i])
             return gm_err_set(err, GM_NOMEM, "no memory for stage %s", planned->stage->name);

@@ -117,7 +117,7 @@ uint8_t *gm_picture_scratch(struct gm_picture *picture, size_t n_bytes)
     return picture->scratch;
 }
 
-enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_picture_shape *shape,
+enum gm_reason gm_picture_check(struct gm_picture *picture, const struct gm_picture_shape *shape,
                                 uint64_t working_bytes)
 {
     uint64_t width = shape->width, height = shape->height;
@@ -131,16 +131,26 @@ enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_pict
                                "%llu x %llu pixels are more than max_pixels (%llu)",
                                (unsigned long long)width, (unsigned long long)height,
                                (unsigned long long)picture->limits.max_pixels);
-    uint64_t pixels = width * height;
-    uint64_t need = pixels * (1 + picture->limits.extra_bytes_per_pixel) + working_bytes;
-    if (need > picture->limits.max_bytes || !is_available(need) ||
-        !ensure(&picture->plane, &picture->plane_capacity_bytes, (size_t)pixels))
-        return too_large(picture, shape, need);
+    if (working_bytes > picture->limits.max_bytes || !is_available(working_bytes))
+        return too_large(picture, shape, working_bytes);
     picture->width = (uint32_t)width;
     picture->height = (uint32_t)height;
     picture->channels = shape->channels;
     picture->bit_depth = shape->bit_depth;
     return GM_REASON_NONE;
+}
+
+enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_picture_shape *shape,
+                                uint64_t working_bytes)
+{
+    uint64_t sides = GM_PICTURE_MAX_SIDE; /* so that nothing wraps before the check */
+    uint64_t pixels = shape->width > sides || shape->height > sides ? sides * sides
+                                                                    : shape->width * shape->height;
+    uint64_t need = pixels * (1 + picture->limits.extra_bytes_per_pixel) + working_bytes;
+    enum gm_reason reason = gm_picture_check(picture, shape, need);
+    if (!reason && !ensure(&picture->plane, &picture->plane_capacity_bytes, (size_t)pixels))
+        return too_large(picture, shape, need);
+    return reason;
 }
 
 enum gm_reason gm_picture_decode(struct gm_picture *picture, enum gm_media media,

@@ -80,8 +80,11 @@ struct gm_picture_shape {
     uint8_t channels, bit_depth;
 };
 
-/* Checks a header's claims against the limits and gets the plane. working_bytes: what the decoder
- * and its library will allocate beside the plane. IMAGE_BROKEN for an empty picture. */
+/* Checks a header's claims against the limits and sets the picture's shape; working_bytes: all that
+ * will be allocated. IMAGE_BROKEN for an empty picture. _begin also gets the plane: its
+ * working_bytes are what the decoder and its library will allocate beside the plane. */
+enum gm_reason gm_picture_check(struct gm_picture *picture, const struct gm_picture_shape *shape,
+                                uint64_t working_bytes);
 enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_picture_shape *shape,
                                 uint64_t working_bytes);
 /* Memory beside the plane, reused from picture to picture, contents undefined; one area only: a

@@ -67,7 +67,7 @@ static void add_columns(struct chain *chain)
         }
         for (size_t c = 0; link->stage->out[c].name; c++)
             link->out[c] = gm_batch_add_column(&chain->batch, &link->stage->out[c]);
-        link->bind = (struct gm_bind){link->in, link->out};
+        link->bind = (struct gm_bind){.in = link->in, .out = link->out};
     }
 }
 

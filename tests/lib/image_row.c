@@ -34,7 +34,7 @@ static void bind(struct image_row *row, size_t i)
         row->in[i][k] = gm_batch_find(&row->batch, stages[i]->in[k].name);
     for (size_t k = 0; stages[i]->out[k].name; k++)
         row->out[i][k] = gm_batch_add_column(&row->batch, &stages[i]->out[k]);
-    row->binds[i] = (struct gm_bind){row->in[i], row->out[i]};
+    row->binds[i] = (struct gm_bind){.in = row->in[i], .out = row->out[i]};
 }
 
 /* One row and all columns, null. */
