@@ -3,7 +3,7 @@
 
 .PHONY: check unit quick
 ## check: install what is missing, build, run every test (under ten minutes on two cores)
-check: deps-ci
+check: deps-ci fixtures-check
 	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
 	@sh tests/run $(BUILD)
 
