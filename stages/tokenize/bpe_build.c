@@ -1,0 +1,313 @@
+/* From a spec to the tables. Most of it is filling hash tables; what needs care is said beside it:
+ * which characters are symbols (prefix and suffix), what tiktoken's pairs are, and the features
+ * that are refused because ids could outnumber bytes. */
+#include "tokenize/bpe_build.h"
+
+#include "base/utf8.h"
+#include <string.h>
+
+struct builder {
+    const struct gm_spec *spec;
+    struct gm_bpe bpe; /* view of what is there so far */
+    struct gm_bpe_head *head;
+    uint64_t *pairs, *symbols;
+    uint32_t *vocabulary;
+};
+
+void gm_bpe_build_init(struct gm_bpe_build *build)
+{
+    memset(build, 0, sizeof *build);
+}
+
+void gm_bpe_build_free(struct gm_bpe_build *build)
+{
+    gm_buf_free(&build->head);
+    gm_buf_free(&build->pairs);
+    gm_buf_free(&build->merged);
+    gm_buf_free(&build->symbols);
+    gm_buf_free(&build->vocabulary);
+}
+
+/* An array of n items, each byte of it fill, as the content of buf; NULL: no memory. */
+static void *new_array(struct gm_buf *buf, size_t n, size_t item_bytes, int fill)
+{
+    gm_buf_init(buf);
+    if (!gm_buf_reserve(buf, n * item_bytes + 1))
+        return NULL;
+    memset(buf->data, fill, n * item_bytes);
+    buf->n_bytes = n * item_bytes;
+    return buf->data;
+}
+
+static bool is_usable(const struct gm_spec_token *token)
+{
+    return !(token->flags & GM_SPEC_TOKEN_UNREACHABLE) && token->text.n_bytes > 0;
+}
+
+/* A later line of the merges wins over an earlier one with the same pair, as in the reference. */
+static void add_pair(struct builder *builder, uint32_t left, uint32_t right, uint32_t rank)
+{
+    uint64_t key = gm_bpe_pair_key(left, right);
+    size_t n = builder->bpe.n_pairs, at = gm_bpe_slot(gm_bpe_mix(key), n);
+
+    while (builder->pairs[at] != GM_BPE_EMPTY && builder->pairs[at] >> GM_BPE_RANK_BITS != key)
+        at = at + 1 == n ? 0 : at + 1;
+    builder->pairs[at] = key << GM_BPE_RANK_BITS | rank;
+}
+
+static void add_whole(struct builder *builder, uint32_t index)
+{
+    const struct gm_spec_token *token = &builder->spec->tokens[index];
+    const uint8_t *bytes = gm_spec_bytes(builder->spec, token->text);
+    size_t n = builder->bpe.n_vocabulary;
+    size_t at = gm_bpe_slot(gm_bpe_hash(bytes, token->text.n_bytes), n);
+
+    while (builder->vocabulary[at])
+        at = at + 1 == n ? 0 : at + 1;
+    builder->vocabulary[at] = index + 1;
+    if (token->text.n_bytes > builder->head->max_token_bytes)
+        builder->head->max_token_bytes = token->text.n_bytes;
+}
+
+static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builder *builder)
+{
+    const struct gm_spec *spec = builder->spec;
+    size_t n = 2 * (size_t)spec->n_tokens + 2;
+
+    if (spec->model != GM_MODEL_RANKS && !(spec->flags & GM_SPEC_IGNORE_MERGES))
+        return GM_OK;
+    builder->vocabulary = new_array(&build->vocabulary, n, sizeof(uint32_t), 0);
+    if (!builder->vocabulary)
+        return GM_NOMEM;
+    builder->head->flags |= GM_BPE_WHOLE_PIECES;
+    builder->bpe.n_vocabulary = n;
+    builder->bpe.vocabulary = builder->vocabulary;
+    for (uint32_t i = 0; i < spec->n_tokens; i++)
+        if (is_usable(&spec->tokens[i]))
+            add_whole(builder, i);
+    return GM_OK;
+}
+
+/* The text between prefix and suffix of a token in this place; false: it does not have them. */
+static bool strip(const struct gm_spec *spec, struct gm_spec_text text, unsigned place,
+                  struct gm_spec_text *inner)
+{
+    struct gm_spec_text prefix = spec->word_prefix, suffix = spec->word_suffix;
+    if (!(place & GM_BPE_LATER))
+        prefix.n_bytes = 0;
+    if (!(place & GM_BPE_LAST))
+        suffix.n_bytes = 0;
+    if (text.n_bytes <= (uint64_t)prefix.n_bytes + suffix.n_bytes)
+        return false;
+    inner->offset = text.offset + prefix.n_bytes;
+    inner->n_bytes = text.n_bytes - prefix.n_bytes - suffix.n_bytes;
+    struct gm_spec_text end = {inner->offset + inner->n_bytes, suffix.n_bytes};
+    return !memcmp(gm_spec_bytes(spec, text), gm_spec_bytes(spec, prefix), prefix.n_bytes) &&
+           !memcmp(gm_spec_bytes(spec, end), gm_spec_bytes(spec, suffix), suffix.n_bytes);
+}
+
+static void add_symbol(struct builder *builder, const struct gm_spec_token *token, unsigned place)
+{
+    const struct gm_spec *spec = builder->spec;
+    struct gm_spec_text inner;
+    size_t length = 1;
+    if (!strip(spec, token->text, place, &inner))
+        return;
+    const uint8_t *bytes = gm_spec_bytes(spec, inner);
+    if (gm_utf8_valid_prefix(bytes, inner.n_bytes) != inner.n_bytes && inner.n_bytes > 1)
+        return;
+    uint32_t character = bytes[0];
+    if (!(builder->head->flags & GM_BPE_BYTE_SYMBOLS) && inner.n_bytes > 1)
+        character = gm_utf8_decode(bytes, &length);
+    if (length != inner.n_bytes)
+        return;
+    if (character < 256) {
+        builder->head->symbols[place][character] = token->id;
+        return;
+    }
+    uint64_t key = gm_bpe_symbol_key(character, place);
+    size_t n = builder->bpe.n_symbols, at = gm_bpe_slot(gm_bpe_mix(key), n);
+    while (builder->symbols[at] != GM_BPE_EMPTY)
+        at = at + 1 == n ? 0 : at + 1;
+    builder->symbols[at] = key << GM_BPE_ID_BITS | token->id;
+}
+
+static enum gm_status build_symbols(struct gm_bpe_build *build, struct builder *builder)
+{
+    const struct gm_spec *spec = builder->spec;
+    struct gm_bpe_head *head = builder->head;
+    size_t n_long = 0;
+
+    head->place_mask = (spec->word_prefix.n_bytes ? GM_BPE_LATER : 0) |
+                       (spec->word_suffix.n_bytes ? GM_BPE_LAST : 0);
+    memset(head->symbols, 0xFF, sizeof head->symbols);
+    for (uint32_t i = 0; i < spec->n_tokens; i++)
+        n_long += spec->tokens[i].text.n_bytes > 1 &&
+                  spec->tokens[i].text.n_bytes <=
+                      4 + (uint64_t)spec->word_prefix.n_bytes + spec->word_suffix.n_bytes;
+    if (head->flags & GM_BPE_BYTE_SYMBOLS)
+        n_long = 0;
+    builder->bpe.n_symbols = 2 * GM_BPE_PLACES * n_long + 2;
+    if (!head->place_mask)
+        builder->bpe.n_symbols = 2 * n_long + 2;
+    builder->symbols = new_array(&build->symbols, builder->bpe.n_symbols, sizeof(uint64_t), 0xFF);
+    if (!builder->symbols)
+        return GM_NOMEM;
+    for (uint32_t i = 0; i < spec->n_tokens; i++)
+        for (unsigned place = 0; place < GM_BPE_PLACES; place++)
+            if ((place & head->place_mask) == place && is_usable(&spec->tokens[i]))
+                add_symbol(builder, &spec->tokens[i], place);
+    return GM_OK;
+}
+
+/* "<0x00>" .. "<0xFF>", in capitals. */
+static int fallback_byte(const struct gm_spec *spec, const struct gm_spec_token *token)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const uint8_t *text = gm_spec_bytes(spec, token->text);
+    if (token->text.n_bytes != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>')
+        return -1;
+    const char *high = memchr(digits, text[3], 16), *low = memchr(digits, text[4], 16);
+    return high && low ? (int)((high - digits) * 16 + (low - digits)) : -1;
+}
+
+static enum gm_status build_fallback(struct builder *builder, struct gm_err *err)
+{
+    const struct gm_spec *spec = builder->spec;
+    struct gm_bpe_head *head = builder->head;
+    unsigned n_found = 0;
+
+    memset(head->byte_ids, 0xFF, sizeof head->byte_ids);
+    if (!(spec->flags & GM_SPEC_BYTE_FALLBACK))
+        return GM_OK;
+    for (uint32_t i = 0; i < spec->n_tokens; i++) {
+        int byte = fallback_byte(spec, &spec->tokens[i]);
+        if (byte >= 0) {
+            head->byte_ids[byte] = spec->tokens[i].id;
+            n_found++;
+        }
+    }
+    if (n_found == 0)
+        return GM_OK;
+    if (head->place_mask)
+        return gm_err_set(err, GM_INPUT,
+                          "model.byte_fallback: not supported together with "
+                          "continuing_subword_prefix or end_of_word_suffix");
+    if (!(head->flags & GM_BPE_BYTE_SYMBOLS)) {
+        head->flags |= GM_BPE_FALLBACK;
+        return GM_OK;
+    }
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (head->symbols[0][byte] == GM_NO_TOKEN)
+            return gm_err_set(err, GM_INPUT,
+                              "model.byte_fallback: not supported for a ByteLevel vocabulary "
+                              "without a token for byte 0x%02X",
+                              byte);
+    return GM_OK;
+}
+
+/* BPE: as listed. The results are left out where each is its own rank. */
+static enum gm_status build_merges(struct gm_bpe_build *build, struct builder *builder,
+                                   struct gm_err *err)
+{
+    const struct gm_spec *spec = builder->spec;
+    size_t n = 2 * (size_t)spec->n_merges + 2;
+
+    if (spec->n_merges > GM_BPE_MAX_RANK)
+        return gm_err_set(err, GM_INPUT, "model.merges: %u merges, more than %u", spec->n_merges,
+                          GM_BPE_MAX_RANK);
+    builder->pairs = new_array(&build->pairs, n, sizeof(uint64_t), 0xFF);
+    uint32_t *merged = new_array(&build->merged, (size_t)spec->n_merges + 1, sizeof(uint32_t), 0);
+    if (!builder->pairs || !merged)
+        return GM_NOMEM;
+    builder->bpe.n_pairs = n;
+    for (uint32_t i = 0; i < spec->n_merges; i++) {
+        const struct gm_spec_merge *merge = &spec->merges[i];
+        if (merge->left >= spec->n_ids || merge->right >= spec->n_ids ||
+            merge->merged >= spec->n_ids)
+            return gm_err_set(err, GM_INPUT, "model.merges[%u]: an id above the vocabulary's", i);
+        add_pair(builder, merge->left, merge->right, i);
+        merged[i] = merge->merged;
+    }
+    return GM_OK;
+}
+
+/* RANKS: every way to cut a token into two tokens. Called twice: to count, then to fill. */
+static size_t each_cut(struct builder *builder, bool fill)
+{
+    const struct gm_spec *spec = builder->spec;
+    size_t n_pairs = 0;
+
+    for (uint32_t i = 0; i < spec->n_tokens; i++) {
+        const struct gm_spec_token *token = &spec->tokens[i];
+        const uint8_t *bytes = gm_spec_bytes(spec, token->text);
+        for (size_t cut = 1; is_usable(token) && cut < token->text.n_bytes; cut++) {
+            uint32_t left = gm_bpe_whole(&builder->bpe, bytes, cut);
+            if (left == GM_NO_TOKEN)
+                continue;
+            uint32_t right = gm_bpe_whole(&builder->bpe, bytes + cut, token->text.n_bytes - cut);
+            if (right == GM_NO_TOKEN)
+                continue;
+            n_pairs++;
+            if (fill)
+                add_pair(builder, left, right, token->id);
+        }
+    }
+    return n_pairs;
+}
+
+static enum gm_status build_ranks(struct gm_bpe_build *build, struct builder *builder,
+                                  struct gm_err *err)
+{
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (builder->head->symbols[0][byte] == GM_NO_TOKEN)
+            return gm_err_set(err, GM_INPUT, "no token for the single byte 0x%02X", byte);
+    builder->bpe.n_pairs = 2 * each_cut(builder, false) + 2;
+    builder->pairs = new_array(&build->pairs, builder->bpe.n_pairs, sizeof(uint64_t), 0xFF);
+    if (!builder->pairs)
+        return GM_NOMEM;
+    each_cut(builder, true);
+    return GM_OK;
+}
+
+static enum gm_status build_tables(struct gm_bpe_build *build, const struct gm_spec *spec,
+                                   struct gm_err *err)
+{
+    struct builder builder = {.spec = spec,
+                              .head = new_array(&build->head, 1, sizeof(struct gm_bpe_head), 0)};
+    enum gm_status status;
+
+    if (!builder.head)
+        return GM_NOMEM;
+    builder.bpe.head = builder.head;
+    builder.bpe.tokens = spec->tokens;
+    builder.bpe.n_tokens = spec->n_tokens;
+    builder.bpe.pool = spec->pool.data;
+    builder.head->n_ids = spec->n_ids;
+    builder.head->unk_id = spec->unk_id;
+    if (spec->flags & GM_SPEC_BYTE_LEVEL || spec->model == GM_MODEL_RANKS)
+        builder.head->flags |= GM_BPE_BYTE_SYMBOLS;
+    if (spec->flags & GM_SPEC_FUSE_UNK)
+        builder.head->flags |= GM_BPE_FUSE_UNK;
+    status = build_vocabulary(build, &builder);
+    if (status == GM_OK)
+        status = build_symbols(build, &builder);
+    if (status == GM_OK)
+        status = build_fallback(&builder, err);
+    if (status != GM_OK)
+        return status;
+    return spec->model == GM_MODEL_RANKS ? build_ranks(build, &builder, err)
+                                         : build_merges(build, &builder, err);
+}
+
+enum gm_status gm_bpe_build(struct gm_bpe_build *build, const struct gm_spec *spec,
+                            struct gm_err *err)
+{
+    if (spec->n_ids > GM_BPE_MAX_ID)
+        return gm_err_set(err, GM_INPUT, "ids up to %u, more than %u", spec->n_ids - 1,
+                          GM_BPE_MAX_ID - 1);
+    enum gm_status status = build_tables(build, spec, err);
+    if (status == GM_NOMEM)
+        return gm_err_set(err, GM_NOMEM, "no memory for the merge tables");
+    return status;
+}

@@ -1,0 +1,278 @@
+/* Initial symbols and merges. Two methods with the same result: short words search the lowest rank
+ * in an array again and again, which beats everything else while it fits a few cache lines; long
+ * ones keep the candidates in a heap. */
+#include "tokenize/bpe_merge.h"
+
+#include "base/num.h"
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t gm_bpe_hash(const uint8_t *bytes, size_t n_bytes)
+{
+    uint64_t hash = n_bytes * 0x9E3779B97F4A7C15u, word = 0;
+    for (; n_bytes >= 8; bytes += 8, n_bytes -= 8) {
+        memcpy(&word, bytes, 8);
+        hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    for (size_t i = 0; i < n_bytes; i++)
+        word |= (uint64_t)bytes[i] << 8 * i;
+    hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
+    return hash ^ hash << 32;
+}
+
+uint32_t gm_bpe_symbol(const struct gm_bpe *bpe, uint32_t character, unsigned place)
+{
+    uint64_t key = gm_bpe_symbol_key(character, place);
+    size_t at = gm_bpe_slot(gm_bpe_mix(key), bpe->n_symbols);
+
+    for (;;) {
+        uint64_t slot = bpe->symbols[at];
+        if (slot == GM_BPE_EMPTY)
+            return GM_NO_TOKEN;
+        if (slot >> GM_BPE_ID_BITS == key)
+            return slot & ((1u << GM_BPE_ID_BITS) - 1);
+        if (++at == bpe->n_symbols)
+            at = 0;
+    }
+}
+
+uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
+{
+    size_t at = gm_bpe_slot(gm_bpe_hash(bytes, n_bytes), bpe->n_vocabulary);
+
+    for (;;) {
+        uint32_t index = bpe->vocabulary[at];
+        if (index == 0)
+            return GM_NO_TOKEN;
+        const struct gm_spec_token *token = &bpe->tokens[index - 1];
+        if (token->text.n_bytes == n_bytes &&
+            !memcmp(bpe->pool + token->text.offset, bytes, n_bytes))
+            return token->id;
+        if (++at == bpe->n_vocabulary)
+            at = 0;
+    }
+}
+
+/* Decodes without trust: what is not UTF-8 is a character of one byte that no vocabulary has. */
+static uint32_t next_character(const uint8_t *text, size_t n_bytes, size_t *length)
+{
+    static const uint8_t lengths[16] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4};
+    size_t n = lengths[text[0] >> 4];
+    if (n == 1 || n == 0 || n > n_bytes) {
+        *length = 1;
+        return n == 1 ? text[0] : UINT32_MAX;
+    }
+    *length = n;
+    uint32_t character = text[0] & (0x7Fu >> n);
+    for (size_t i = 1; i < n; i++)
+        character = character << 6 | (text[i] & 0x3F);
+    return character;
+}
+
+/* Unknown characters: fallback bytes, unk, or nothing. pending is an unk that was seen and not yet
+ * written; the reference writes it before the next known character, behind fallback bytes. */
+struct unknown {
+    bool pending;
+    uint64_t n;
+};
+
+static size_t add_unknown(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes,
+                          uint32_t *ids, struct unknown *unknown)
+{
+    const struct gm_bpe_head *head = bpe->head;
+    if (head->flags & GM_BPE_FALLBACK) {
+        size_t n = 0;
+        while (n < n_bytes && head->byte_ids[bytes[n]] != GM_NO_TOKEN) {
+            ids[n] = head->byte_ids[bytes[n]];
+            n++;
+        }
+        if (n == n_bytes)
+            return n;
+    }
+    unknown->n++;
+    if (head->unk_id == GM_NO_TOKEN)
+        return 0;
+    if (unknown->pending && !(head->flags & GM_BPE_FUSE_UNK)) {
+        ids[0] = head->unk_id;
+        return 1;
+    }
+    unknown->pending = true;
+    return 0;
+}
+
+size_t gm_bpe_symbols(const struct gm_bpe *bpe, const uint8_t *word, size_t n_bytes, uint32_t *ids,
+                      uint64_t *n_unknown)
+{
+    const struct gm_bpe_head *head = bpe->head;
+    struct unknown unknown = {false, 0};
+    size_t n = 0, length = 1;
+
+    for (size_t i = 0; i < n_bytes; i += length) {
+        uint32_t character = word[i];
+        if (!(head->flags & GM_BPE_BYTE_SYMBOLS))
+            character = next_character(word + i, n_bytes - i, &length);
+        unsigned place = (i > 0 ? GM_BPE_LATER : 0) | (i + length == n_bytes ? GM_BPE_LAST : 0);
+        place &= head->place_mask;
+        uint32_t id = character < 256 ? head->symbols[place][character]
+                                      : gm_bpe_symbol(bpe, character, place);
+        if (id == GM_NO_TOKEN) {
+            n += add_unknown(bpe, word + i, length, ids + n, &unknown);
+            continue;
+        }
+        if (unknown.pending)
+            ids[n++] = head->unk_id;
+        unknown.pending = false;
+        ids[n++] = id;
+    }
+    if (unknown.pending)
+        ids[n++] = head->unk_id;
+    *n_unknown += unknown.n;
+    return n;
+}
+
+size_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n)
+{
+    uint32_t ranks[GM_BPE_SCAN_MAX];
+
+    for (size_t i = 0; i + 1 < n; i++)
+        ranks[i] = gm_bpe_rank(bpe, ids[i], ids[i + 1]);
+    while (n > 1) {
+        size_t at = 0;
+        for (size_t i = 1; i + 1 < n; i++)
+            if (ranks[i] < ranks[at])
+                at = i;
+        if (ranks[at] == GM_BPE_NO_RANK)
+            break;
+        ids[at] = gm_bpe_merged(bpe, ranks[at]);
+        n--;
+        for (size_t i = at + 1; i < n; i++)
+            ids[i] = ids[i + 1];
+        for (size_t i = at; i + 1 < n; i++)
+            ranks[i] = ranks[i + 1];
+        if (at + 1 < n)
+            ranks[at] = gm_bpe_rank(bpe, ids[at], ids[at + 1]);
+        if (at > 0)
+            ranks[at - 1] = gm_bpe_rank(bpe, ids[at - 1], ids[at]);
+    }
+    return n;
+}
+
+/* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
+ * whose rank is no longer that of its place is out of date. */
+struct heap {
+    uint64_t *items;
+    size_t n;
+};
+
+static void heap_push(struct heap *heap, uint32_t rank, uint32_t place)
+{
+    uint64_t item = (uint64_t)rank << 32 | place;
+    size_t at = heap->n++;
+    if (rank == GM_BPE_NO_RANK) {
+        heap->n--;
+        return;
+    }
+    for (; at > 0 && heap->items[(at - 1) / 2] > item; at = (at - 1) / 2)
+        heap->items[at] = heap->items[(at - 1) / 2];
+    heap->items[at] = item;
+}
+
+static uint64_t heap_pop(struct heap *heap)
+{
+    uint64_t least = heap->items[0], item = heap->items[--heap->n];
+    size_t at = 0, child;
+    while ((child = 2 * at + 1) < heap->n) {
+        child += child + 1 < heap->n && heap->items[child + 1] < heap->items[child];
+        if (heap->items[child] >= item)
+            break;
+        heap->items[at] = heap->items[child];
+        at = child;
+    }
+    heap->items[at] = item;
+    return least;
+}
+
+/* A merge removes one symbol and adds at most two candidates. */
+static bool reserve(struct gm_bpe_scratch *scratch, size_t n)
+{
+    size_t heap_bytes, links_bytes;
+    if (n <= scratch->capacity)
+        return true;
+    gm_bpe_scratch_free(scratch);
+    if (!gm_mul_size(n, 3 * sizeof(uint64_t), &heap_bytes) ||
+        !gm_mul_size(n, 3 * sizeof(uint32_t), &links_bytes))
+        return false;
+    scratch->heap = malloc(heap_bytes);
+    scratch->links = malloc(links_bytes);
+    if (!scratch->heap || !scratch->links) {
+        gm_bpe_scratch_free(scratch);
+        return false;
+    }
+    scratch->capacity = n;
+    return true;
+}
+
+void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch)
+{
+    free(scratch->heap);
+    free(scratch->links);
+    memset(scratch, 0, sizeof *scratch);
+}
+
+struct chain {
+    uint32_t *ids, *previous, *next, *ranks;
+    struct heap heap;
+    uint32_t n;
+};
+
+static void merge_at(const struct gm_bpe *bpe, struct chain *chain, uint32_t at)
+{
+    uint32_t gone = chain->next[at], behind = chain->next[gone], before = chain->previous[at];
+
+    chain->ids[at] = gm_bpe_merged(bpe, chain->ranks[at]);
+    chain->ids[gone] = GM_NO_TOKEN;
+    chain->ranks[gone] = GM_BPE_NO_RANK;
+    chain->next[at] = behind;
+    chain->ranks[at] = GM_BPE_NO_RANK;
+    if (behind < chain->n) {
+        chain->previous[behind] = at;
+        chain->ranks[at] = gm_bpe_rank(bpe, chain->ids[at], chain->ids[behind]);
+        heap_push(&chain->heap, chain->ranks[at], at);
+    }
+    if (before < chain->n) {
+        chain->ranks[before] = gm_bpe_rank(bpe, chain->ids[before], chain->ids[at]);
+        heap_push(&chain->heap, chain->ranks[before], before);
+    }
+}
+
+size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                         size_t n)
+{
+    if (n >= UINT32_MAX || !reserve(scratch, n + 1))
+        return SIZE_MAX;
+    struct chain chain = {.ids = ids,
+                          .previous = scratch->links,
+                          .next = scratch->links + n,
+                          .ranks = scratch->links + 2 * n,
+                          .heap = {scratch->heap, 0},
+                          .n = (uint32_t)n};
+    for (uint32_t i = 0; i < n; i++) {
+        chain.previous[i] = i - 1; /* behind the end for the first */
+        chain.next[i] = i + 1;
+        chain.ranks[i] = i + 1 < n ? gm_bpe_rank(bpe, ids[i], ids[i + 1]) : GM_BPE_NO_RANK;
+        heap_push(&chain.heap, chain.ranks[i], i);
+    }
+    while (chain.heap.n > 0) {
+        uint64_t item = heap_pop(&chain.heap);
+        uint32_t at = (uint32_t)item;
+        if (chain.ranks[at] == item >> 32)
+            merge_at(bpe, &chain, at);
+    }
+    size_t n_left = 0;
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] != GM_NO_TOKEN)
+            ids[n_left++] = ids[i];
+    return n_left;
+}

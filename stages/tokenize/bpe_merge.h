@@ -1,0 +1,27 @@
+/* From the bytes of a word to ids without a cache: initial symbols, then merges. Private to
+ * bpe*.c. */
+#ifndef GM_TOKENIZE_BPE_MERGE_H
+#define GM_TOKENIZE_BPE_MERGE_H
+
+#include "tokenize/bpe_tables.h"
+
+/* Memory for long words, kept from word to word. Zero it before the first use. */
+struct gm_bpe_scratch {
+    uint64_t *heap;
+    uint32_t *links; /* previous, next and rank of each symbol */
+    size_t capacity; /* symbols */
+};
+void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch);
+
+/* The symbols of a word before any merge, at most n_bytes of them. */
+size_t gm_bpe_symbols(const struct gm_bpe *bpe, const uint8_t *word, size_t n_bytes, uint32_t *ids,
+                      uint64_t *n_unknown);
+
+/* Merges the n ids in place; returns how many are left. */
+#define GM_BPE_SCAN_MAX 64
+size_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n); /* n <= SCAN_MAX */
+/* Any n, n log n. SIZE_MAX: no memory. */
+size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                         size_t n);
+
+#endif

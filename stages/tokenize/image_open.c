@@ -1,0 +1,275 @@
+/* Opening an image. The sum finds accidents; an adversary can compute it, so every number that is
+ * used as an index or ends a loop is checked, too: offsets, ids, ranks, and that hash tables have
+ * an empty slot. What remains can give wrong ids, but no access out of bounds. */
+#include "tokenize/image.h"
+
+#include "tokenize/image_format.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct gm_image {
+    const struct gm_image_header *header;
+    struct gm_spec spec;
+    struct gm_bpe bpe;
+    bool has_bpe;
+};
+
+static const void *section(const struct gm_image *image, enum gm_section_kind kind)
+{
+    return (const uint8_t *)image->header + image->header->sections[kind].offset;
+}
+
+static const size_t item_bytes[] = {
+#define X(name, bytes) bytes,
+    GM_SECTION_TABLE(X)
+#undef X
+};
+
+static size_t count(const struct gm_image *image, enum gm_section_kind kind)
+{
+    return image->header->sections[kind].n_bytes / item_bytes[kind];
+}
+
+/* NULL: all sections lie in the image and hold whole items. */
+static const char *check_sections(const struct gm_image_header *header)
+{
+    for (int i = 0; i < GM_SECTION_COUNT; i++) {
+        uint64_t offset = header->sections[i].offset, n_bytes = header->sections[i].n_bytes;
+        if (offset % GM_IMAGE_ALIGN || offset < GM_IMAGE_ALIGN || offset > header->n_bytes ||
+            n_bytes > header->n_bytes - offset)
+            return "a section that is outside of the image";
+        if (n_bytes % item_bytes[i] || n_bytes / item_bytes[i] > UINT32_MAX)
+            return "a section of a wrong size";
+    }
+    if (header->sections[GM_SECTION_SPEC].n_bytes != sizeof(struct gm_image_spec))
+        return "a section of a wrong size";
+    return NULL;
+}
+
+static const char *check_header(const struct gm_image_header *header, size_t n_bytes)
+{
+    if (n_bytes < GM_IMAGE_ALIGN ||
+        memcmp(header->magic, GM_IMAGE_MAGIC, sizeof header->magic) != 0)
+        return "not a tokenizer image";
+    if (header->version != GM_IMAGE_VERSION)
+        return "an image of another version";
+    if (header->n_bytes != n_bytes)
+        return "a truncated image";
+    struct gm_hash128 check =
+        gm_xxh128((const uint8_t *)header + GM_IMAGE_CHECK_FROM, n_bytes - GM_IMAGE_CHECK_FROM);
+    if (header->check[0] != check.low || header->check[1] != check.high)
+        return "a damaged image (checksum)";
+    if (header->scheme >= GM_SCHEME_COUNT)
+        return "an unknown split scheme";
+    return check_sections(header);
+}
+
+static void view_spec(struct gm_image *image)
+{
+    const struct gm_image_spec *fields = section(image, GM_SECTION_SPEC);
+    struct gm_spec *spec = &image->spec;
+
+    spec->model = fields->model;
+    spec->flags = fields->flags;
+    spec->n_ids = fields->n_ids;
+    spec->n_merges = fields->n_merges;
+    spec->unk_id = fields->unk_id;
+    spec->max_chars_per_word = fields->max_chars_per_word;
+    spec->word_prefix = fields->word_prefix;
+    spec->word_suffix = fields->word_suffix;
+    spec->tokens = (void *)section(image, GM_SECTION_TOKENS);
+    spec->n_tokens = (uint32_t)count(image, GM_SECTION_TOKENS);
+    spec->added = (void *)section(image, GM_SECTION_ADDED);
+    spec->n_added = (uint32_t)count(image, GM_SECTION_ADDED);
+    spec->normalizers = (void *)section(image, GM_SECTION_NORMALIZERS);
+    spec->n_normalizers = (uint32_t)count(image, GM_SECTION_NORMALIZERS);
+    spec->pretokenizers = (void *)section(image, GM_SECTION_PRETOKENIZERS);
+    spec->n_pretokenizers = (uint32_t)count(image, GM_SECTION_PRETOKENIZERS);
+    spec->decoders = (void *)section(image, GM_SECTION_DECODERS);
+    spec->n_decoders = (uint32_t)count(image, GM_SECTION_DECODERS);
+    spec->prefix_ids = (void *)section(image, GM_SECTION_PREFIX_IDS);
+    spec->n_prefix_ids = (uint32_t)count(image, GM_SECTION_PREFIX_IDS);
+    spec->suffix_ids = (void *)section(image, GM_SECTION_SUFFIX_IDS);
+    spec->n_suffix_ids = (uint32_t)count(image, GM_SECTION_SUFFIX_IDS);
+    spec->pool.data = (void *)section(image, GM_SECTION_POOL);
+    spec->pool.n_bytes = spec->pool.capacity_bytes = count(image, GM_SECTION_POOL);
+}
+
+static bool is_in_pool(const struct gm_spec *spec, struct gm_spec_text text)
+{
+    return (uint64_t)text.offset + text.n_bytes <= spec->pool.n_bytes;
+}
+
+static bool are_ids(const uint32_t *ids, size_t n, uint32_t n_ids)
+{
+    uint32_t greatest = 0;
+    for (size_t i = 0; i < n; i++)
+        greatest = ids[i] > greatest ? ids[i] : greatest;
+    return n == 0 || greatest < n_ids;
+}
+
+static bool are_ops(const struct gm_spec *spec, const struct gm_op *ops, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_in_pool(spec, ops[i].a) || !is_in_pool(spec, ops[i].b))
+            return false;
+    return true;
+}
+
+static const char *check_tokens(const struct gm_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->n_tokens; i++) {
+        const struct gm_spec_token *token = &spec->tokens[i];
+        if (!is_in_pool(spec, token->text) || token->id >= spec->n_ids ||
+            (i > 0 && token->id <= token[-1].id))
+            return "tokens that are not in order";
+    }
+    for (uint32_t i = 0; i < spec->n_added; i++)
+        if (!is_in_pool(spec, spec->added[i].content) || spec->added[i].content.n_bytes == 0 ||
+            spec->added[i].id >= spec->n_ids)
+            return "added tokens that are not in order";
+    return NULL;
+}
+
+static const char *check_spec(const struct gm_spec *spec)
+{
+    if (spec->model >= GM_MODEL_COUNT || spec->n_ids > INT32_MAX)
+        return "an unknown model";
+    if (spec->unk_id != GM_NO_TOKEN && spec->unk_id >= spec->n_ids)
+        return "an unknown token that is not in the vocabulary";
+    if (!is_in_pool(spec, spec->word_prefix) || !is_in_pool(spec, spec->word_suffix) ||
+        !are_ops(spec, spec->normalizers, spec->n_normalizers) ||
+        !are_ops(spec, spec->pretokenizers, spec->n_pretokenizers) ||
+        !are_ops(spec, spec->decoders, spec->n_decoders))
+        return "text that is outside of the image";
+    if (!are_ids(spec->prefix_ids, spec->n_prefix_ids, spec->n_ids) ||
+        !are_ids(spec->suffix_ids, spec->n_suffix_ids, spec->n_ids))
+        return "ids of the post-processor that are not in the vocabulary";
+    return check_tokens(spec);
+}
+
+static bool are_ids_or_none(const uint32_t *ids, size_t n, uint32_t n_ids)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] != GM_NO_TOKEN && ids[i] >= n_ids)
+            return false;
+    return true;
+}
+
+static const char *check_head(const struct gm_bpe *bpe, uint32_t n_ids)
+{
+    const struct gm_bpe_head *head = bpe->head;
+
+    if (head->n_ids != n_ids || n_ids > GM_BPE_MAX_ID || head->place_mask >= GM_BPE_PLACES ||
+        !are_ids_or_none(head->symbols[0], GM_BPE_PLACES * 256, n_ids) ||
+        !are_ids_or_none(head->byte_ids, 256, n_ids) || !are_ids_or_none(&head->unk_id, 1, n_ids))
+        return "merge tables that do not belong to the vocabulary";
+    if (!(head->flags & GM_BPE_WHOLE_PIECES) != !bpe->n_vocabulary)
+        return "no table of tokens";
+    return NULL;
+}
+
+/* The last bits of each slot that is used are below a limit, and one slot is empty. */
+static bool is_table(const uint64_t *slots, size_t n, unsigned n_bits, uint64_t limit)
+{
+    uint64_t greatest = 0, n_empty = 0, mask = ((uint64_t)1 << n_bits) - 1;
+    for (size_t i = 0; i < n; i++) {
+        bool is_empty = slots[i] == GM_BPE_EMPTY;
+        uint64_t value = is_empty ? 0 : slots[i] & mask;
+        n_empty += is_empty;
+        greatest = value > greatest ? value : greatest;
+    }
+    return n_empty > 0 && (n_empty == n || greatest < limit);
+}
+
+static const char *check_tables(const struct gm_bpe *bpe, uint32_t n_ids)
+{
+    size_t n_zero = 0;
+    uint32_t greatest = 0;
+
+    if (!is_table(bpe->pairs, bpe->n_pairs, GM_BPE_RANK_BITS,
+                  bpe->merged ? bpe->n_merged : n_ids) ||
+        !is_table(bpe->symbols, bpe->n_symbols, GM_BPE_ID_BITS, n_ids) ||
+        (bpe->merged && !are_ids(bpe->merged, bpe->n_merged, n_ids)))
+        return "merge tables that contradict themselves";
+    for (size_t i = 0; i < bpe->n_vocabulary; i++) {
+        n_zero += bpe->vocabulary[i] == 0;
+        greatest = bpe->vocabulary[i] > greatest ? bpe->vocabulary[i] : greatest;
+    }
+    if (bpe->n_vocabulary > 0 && (n_zero == 0 || greatest > bpe->n_tokens))
+        return "a table of tokens that contradicts itself";
+    return NULL;
+}
+
+static const char *view_bpe(struct gm_image *image)
+{
+    struct gm_bpe *bpe = &image->bpe;
+
+    if (image->spec.model != GM_MODEL_BPE && image->spec.model != GM_MODEL_RANKS)
+        return NULL;
+    if (count(image, GM_SECTION_BPE) != 1)
+        return "no merge tables";
+    image->has_bpe = true;
+    bpe->head = section(image, GM_SECTION_BPE);
+    bpe->pairs = section(image, GM_SECTION_PAIRS);
+    bpe->n_pairs = count(image, GM_SECTION_PAIRS);
+    bpe->n_merged = count(image, GM_SECTION_MERGED);
+    bpe->merged = bpe->n_merged ? section(image, GM_SECTION_MERGED) : NULL;
+    bpe->symbols = section(image, GM_SECTION_SYMBOLS);
+    bpe->n_symbols = count(image, GM_SECTION_SYMBOLS);
+    bpe->vocabulary = section(image, GM_SECTION_VOCABULARY);
+    bpe->n_vocabulary = count(image, GM_SECTION_VOCABULARY);
+    bpe->tokens = image->spec.tokens;
+    bpe->n_tokens = image->spec.n_tokens;
+    bpe->pool = image->spec.pool.data;
+    const char *wrong = check_head(bpe, image->spec.n_ids);
+    return wrong ? wrong : check_tables(bpe, image->spec.n_ids);
+}
+
+enum gm_status gm_image_open(struct gm_image **image, const void *data, size_t n_bytes,
+                             const uint8_t *source_digest, struct gm_err *err)
+{
+    const struct gm_image_header *header = data;
+
+    *image = NULL;
+    GM_ASSERT((uintptr_t)data % 8 == 0);
+    const char *wrong = check_header(header, n_bytes);
+    if (wrong)
+        return gm_err_set(err, GM_INPUT, "%s", wrong);
+    if (source_digest && memcmp(header->source_digest, source_digest, GM_SHA256_BYTES) != 0)
+        return gm_err_set(err, GM_AGAIN, "an image of another tokenizer file");
+    struct gm_image *made = calloc(1, sizeof *made);
+    if (!made)
+        return gm_err_set(err, GM_NOMEM, "no memory for a tokenizer image");
+    made->header = header;
+    view_spec(made);
+    wrong = check_spec(&made->spec);
+    if (!wrong)
+        wrong = view_bpe(made);
+    if (wrong) {
+        free(made);
+        return gm_err_set(err, GM_INPUT, "an image with %s", wrong);
+    }
+    *image = made;
+    return GM_OK;
+}
+
+void gm_image_free(struct gm_image *image)
+{
+    free(image);
+}
+
+const struct gm_spec *gm_image_spec(const struct gm_image *image)
+{
+    return &image->spec;
+}
+
+enum gm_scheme gm_image_scheme(const struct gm_image *image)
+{
+    return (enum gm_scheme)image->header->scheme;
+}
+
+const struct gm_bpe *gm_image_bpe(const struct gm_image *image)
+{
+    return image->has_bpe ? &image->bpe : NULL;
+}
