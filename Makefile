@@ -11,13 +11,13 @@ VERSION := $(shell sed -n 's/^\#define GM_VERSION "\(.*\)"/\1/p' pipeline/versio
 
 PACKAGES := gcc g++ make pkg-config libcurl4-openssl-dev libarchive-dev libutf8proc-dev \
             libzstd-dev zlib1g-dev liblzma-dev libbz2-dev libsimdjson-dev libfyaml-dev \
-            libjpeg62-turbo-dev libdeflate-dev libspng-dev libwebp-dev libxxhash-dev libssl-dev \
+            libjpeg62-turbo-dev libdeflate-dev libspng-dev libwebp-dev libtiff-dev libxxhash-dev libssl-dev \
             libsqlite3-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev nginx-light jq zstd strace python3 zip xz-utils bzip2 p7zip-full \
             unicode-data python3-pil man-db openssl
 CI_PACKAGES := clang clang-format libclang-rt-14-dev pmccabe spin
 LIBS := libcurl libarchive libutf8proc libzstd zlib liblzma simdjson libfyaml libjpeg libdeflate spng \
-        libwebp libxxhash libcrypto sqlite3 libseccomp
+        libwebp libtiff-4 libxxhash libcrypto sqlite3 libseccomp
 
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 \
             -Wno-format-nonliteral

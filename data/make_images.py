@@ -92,6 +92,11 @@ def main():
     save("small/animated.webp", tiny, save_all=True, append_images=[hills(24, 16, 6)], quality=50)
     save("small/rgb.ppm", tiny)
     save("small/bits.pbm", tiny.convert("1"))
+    save("small/rgb.tif", tiny)
+    save("small/lzw.tif", tiny, compression="tiff_lzw")
+    save("small/palette.tif", tiny.quantize(16), compression="tiff_adobe_deflate")
+    save("small/fax.tif", tiny.convert("1"), compression="group4")
+    save("small/jpeg.tif", tiny, compression="jpeg")
 
 
 main()

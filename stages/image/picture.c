@@ -27,7 +27,7 @@ static const struct decoder decoders[] = {
     {GM_MEDIA_JPEG, gm_jpeg_decode}, {GM_MEDIA_PNG, gm_png_fast_decode},
     {GM_MEDIA_PNG, gm_png_decode},   {GM_MEDIA_WEBP, gm_webp_decode},
     {GM_MEDIA_BMP, gm_bmp_decode},   {GM_MEDIA_GIF, gm_gif_decode},
-    {GM_MEDIA_PNM, gm_pnm_decode},
+    {GM_MEDIA_PNM, gm_pnm_decode},   {GM_MEDIA_TIFF, gm_tiff_decode},
 };
 
 void gm_picture_init(struct gm_picture *picture)
@@ -117,9 +117,23 @@ uint8_t *gm_picture_scratch(struct gm_picture *picture, size_t n_bytes)
     return picture->scratch;
 }
 
+void gm_picture_swap(struct gm_picture *picture, uint32_t width, uint32_t height)
+{
+    uint8_t *plane = picture->plane;
+    size_t capacity_bytes = picture->plane_capacity_bytes;
+    GM_ASSERT((size_t)width * height <= picture->scratch_capacity_bytes);
+    picture->plane = picture->scratch;
+    picture->plane_capacity_bytes = picture->scratch_capacity_bytes;
+    picture->scratch = plane;
+    picture->scratch_capacity_bytes = capacity_bytes;
+    picture->width = width;
+    picture->height = height;
+}
+
 enum gm_reason gm_picture_check(struct gm_picture *picture, const struct gm_picture_shape *shape,
                                 uint64_t working_bytes)
 {
+    static const char *const modes[] = {"", "L", "LA", "RGB", "RGBA"};
     uint64_t width = shape->width, height = shape->height;
     if (width == 0 || height == 0)
         return gm_picture_fail(picture, GM_REASON_IMAGE_BROKEN,
@@ -137,6 +151,7 @@ enum gm_reason gm_picture_check(struct gm_picture *picture, const struct gm_pict
     picture->height = (uint32_t)height;
     picture->channels = shape->channels;
     picture->bit_depth = shape->bit_depth;
+    picture->mode = modes[shape->channels <= 4 ? shape->channels : 0];
     return GM_REASON_NONE;
 }
 
@@ -168,7 +183,5 @@ enum gm_reason gm_picture_decode(struct gm_picture *picture, enum gm_media media
     picture->n_bytes = 0;
     if (reason != GM_PICTURE_PASS)
         return reason;
-    if (media == GM_MEDIA_TIFF)
-        return gm_picture_fail(picture, GM_REASON_IMAGE_UNSUPPORTED, "TIFF is not decoded");
     return gm_picture_fail(picture, GM_REASON_MEDIA_UNSUPPORTED, "not an image");
 }

@@ -23,14 +23,25 @@
 #include <stdint.h>
 
 #define GM_PICTURE_MESSAGE_BYTES 192
-/* No format may have a side longer than this; it keeps every width x height product in 64 bits. */
-#define GM_PICTURE_MAX_SIDE 1000000
+/* Longer sides are refused in every format: no camera or scanner has them, bombs do. */
+#define GM_PICTURE_MAX_SIDE 65535
 /* Memory areas up to this size are kept from picture to picture. */
 #define GM_PICTURE_KEPT_BYTES ((size_t)4 << 20)
 
 enum gm_luma_mode {
     GM_LUMA_EXACT, /* through RGB, as Pillow */
     GM_LUMA_FAST   /* JPEG: the Y channel as it is stored; faster, differs by rounding */
+};
+
+enum gm_alpha_mode {
+    GM_ALPHA_DROP,  /* as Pillow's convert: the color that is stored, however transparent */
+    GM_ALPHA_WHITE, /* laid on white, or on black: as Pillow's paste with the alpha as mask */
+    GM_ALPHA_BLACK
+};
+
+enum gm_sixteen_mode {
+    GM_SIXTEEN_HIGH, /* gray of 16 bits: the high byte */
+    GM_SIXTEEN_CLIP  /* as Pillow: everything above 255 is white */
 };
 
 struct gm_picture_limits {
@@ -43,6 +54,8 @@ struct gm_picture {
     /* Set by the caller before gm_picture_decode. */
     struct gm_picture_limits limits;
     enum gm_luma_mode luma_mode;
+    enum gm_alpha_mode alpha;
+    enum gm_sixteen_mode sixteen_bit;
 
     /* The file; set by gm_picture_decode for the decoders, valid during the call only. */
     const uint8_t *data;
@@ -53,6 +66,7 @@ struct gm_picture {
     uint32_t width, height;
     uint8_t channels;  /* in the file: 1 gray or palette, 2 gray+alpha, 3, 4 */
     uint8_t bit_depth; /* bits per channel or palette index in the file */
+    const char *mode;  /* what Pillow calls such pixels: "1", "L", "LA", "P", "RGB" ...; static */
     uint8_t *plane;
 
     char message[GM_PICTURE_MESSAGE_BYTES]; /* why, if the reason is not NONE; NUL-terminated */
@@ -81,8 +95,10 @@ struct gm_picture_shape {
 };
 
 /* Checks a header's claims against the limits and sets the picture's shape; working_bytes: all that
- * will be allocated. IMAGE_BROKEN for an empty picture. _begin also gets the plane: its
- * working_bytes are what the decoder and its library will allocate beside the plane. */
+ * will be allocated. IMAGE_BROKEN for an empty picture. Sets mode to
+ * L, LA, RGB or RGBA by the number of channels; a decoder that knows better sets it afterwards.
+ * _begin also gets the plane: its working_bytes are what the decoder and its library will allocate
+ * beside the plane. */
 enum gm_reason gm_picture_check(struct gm_picture *picture, const struct gm_picture_shape *shape,
                                 uint64_t working_bytes);
 enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_picture_shape *shape,
@@ -90,6 +106,11 @@ enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_pict
 /* Memory beside the plane, reused from picture to picture, contents undefined; one area only: a
  * second call invalidates the first. NULL: no memory. */
 uint8_t *gm_picture_scratch(struct gm_picture *picture, size_t n_bytes);
+/* Makes the first width x height bytes of the scratch the plane, and the old plane the scratch. */
+void gm_picture_swap(struct gm_picture *picture, uint32_t width, uint32_t height);
+/* The plane turned and mirrored as the EXIF orientation says (1 to 8; others change nothing).
+ * Invalidates the scratch; needs width x height bytes of it. LIMIT_MEMORY. */
+enum gm_reason gm_picture_orient(struct gm_picture *picture, unsigned orientation);
 /* Sets the message and returns reason. */
 enum gm_reason gm_picture_fail(struct gm_picture *picture, enum gm_reason reason,
                                const char *format, ...) GM_PRINTF(3, 4);
@@ -106,5 +127,6 @@ enum gm_reason gm_webp_decode(struct gm_picture *picture);
 enum gm_reason gm_bmp_decode(struct gm_picture *picture);
 enum gm_reason gm_gif_decode(struct gm_picture *picture);
 enum gm_reason gm_pnm_decode(struct gm_picture *picture);
+enum gm_reason gm_tiff_decode(struct gm_picture *picture);
 
 #endif

@@ -28,13 +28,12 @@
 #endif
 
 static const char *const samples[] = {
-    SMALL "rgb.jpg",         SMALL "gray.jpg",      SMALL "cmyk.jpg",
-    SMALL "progressive.jpg", SMALL "rgb.png",       SMALL "alpha.png",
-    SMALL "palette.png",     SMALL "bits.png",      SMALL "palette.gif",
-    SMALL "interlaced.gif",  SMALL "rgb.bmp",       SMALL "palette.bmp",
-    SMALL "lossy.webp",      SMALL "lossless.webp", SMALL "animated.webp",
-    SMALL "rgb.ppm",         SMALL "bits.pbm",      "data/images/spinner.gif",
-    "data/images/chart.png",
+    SMALL "rgb.jpg",     SMALL "gray.jpg",          SMALL "cmyk.jpg",      SMALL "progressive.jpg",
+    SMALL "rgb.png",     SMALL "alpha.png",         SMALL "palette.png",   SMALL "bits.png",
+    SMALL "palette.gif", SMALL "interlaced.gif",    SMALL "rgb.bmp",       SMALL "palette.bmp",
+    SMALL "lossy.webp",  SMALL "lossless.webp",     SMALL "animated.webp", SMALL "rgb.ppm",
+    SMALL "bits.pbm",    "data/images/spinner.gif", SMALL "rgb.tif",       SMALL "lzw.tif",
+    SMALL "palette.tif", SMALL "fax.tif",           SMALL "jpeg.tif",      "data/images/chart.png",
 };
 
 static enum gm_reason run(struct image_row *row, const uint8_t *data, size_t n_bytes)
@@ -434,9 +433,6 @@ static void other_media_are_refused_by_name(void **state)
     (void)state;
     struct image_row *row = image_row_new(NULL);
     assert_int_equal(run(row, (const uint8_t *)"", 0), GM_REASON_MEDIA_EMPTY);
-    assert_int_equal(run(row, (const uint8_t *)"II*\0\x08\0\0\0\0\0", 10),
-                     GM_REASON_IMAGE_UNSUPPORTED);
-    assert_non_null(strstr(image_row_message(row), "tiff"));
     assert_int_equal(run(row, (const uint8_t *)"plain words\n", 12), GM_REASON_MEDIA_UNSUPPORTED);
     image_row_free(row);
 }

@@ -136,6 +136,28 @@ def add_pnms(cases, size, tag):
                       f"P5\n{width} {height}\n{top}\n".encode() + body[:width * height])
 
 
+def add_tiffs(cases, size, tag):
+    codecs = {"1": ("raw", "group3", "group4", "packbits", "tiff_ccitt"),
+              "L": ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "jpeg"),
+              "LA": ("raw", "tiff_lzw"), "P": ("raw", "tiff_lzw"), "CMYK": ("raw", "tiff_deflate"),
+              "RGB": ("raw", "tiff_lzw", "jpeg", "webp"), "RGBA": ("raw", "tiff_adobe_deflate")}
+    for mode, names in codecs.items():
+        for name in names:
+            cases.save(f"{mode}-{name}-{tag}.tif", pic.photo(mode, size, 23), format="TIFF",
+                       compression=name)
+    for orientation in range(1, 9):
+        cases.save(f"turned{orientation}-{tag}.tif", pic.photo("L", size, 24), format="TIFF",
+                   tiffinfo={274: orientation})
+    for big_endian in (False, True):
+        for photometric, depths in ((0, (1, 2, 4, 8)), (1, (1, 2, 4, 8, 16)), (2, (8, 16)),
+                                    (3, (1, 2, 4, 8)), (5, (8,))):
+            for depth in depths:
+                for tiled in (False, True):
+                    data, high = pic.tiff(size, photometric, depth, big_endian, tiled, 25)
+                    cases.add(f"tiff{photometric}-{depth}-{big_endian}-{tiled}-{tag}.tif", data,
+                              high if (photometric, depth) == (1, 16) else None)
+
+
 def run(tool, folder, rows, *settings):
     out = os.path.join(folder, "out")
     os.makedirs(out, exist_ok=True)
@@ -210,7 +232,8 @@ def main():
     tool, folder = sys.argv[1:]
     cases = Cases(folder)
     for size in SIZES:
-        for add in (add_jpegs, add_pngs, add_bmps, add_gifs, add_webps, add_pnms):
+        for add in (add_jpegs, add_pngs, add_bmps, add_gifs, add_webps, add_pnms,
+                    add_tiffs):
             add(cases, size, "%dx%d" % size)
     bad = 0
     for (path, expected), result in zip(cases.rows, run(tool, folder, cases.rows)):

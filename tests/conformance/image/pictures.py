@@ -187,3 +187,56 @@ def gif(screen, frame, seed, transparent=None, local=False, background=0):
         out += b"!\xf9\x04" + bytes([1, 10, 0, transparent]) + b"\0"
     out += b"," + struct.pack("<HHHHB", x, y, width, height, 0x80 | 3 if local else 0)
     return out + (palette if local else b"") + gif_codes(pixels, 4) + b";"
+
+
+# ---- TIFF ----
+
+
+def tiff(size, photometric, depth, big_endian, tiled, seed):
+    """Uncompressed, in strips of three rows or tiles of 16 x 16. Returns the file and the high bytes
+    of the samples."""
+    rnd = random.Random(seed)
+    order = ">" if big_endian else "<"
+    width, height = size
+    channels = {2: 3, 5: 4}.get(photometric, 1)
+    rows = [[rnd.randrange(1 << depth) for _ in range(width * channels)] for _ in range(height)]
+
+    def pack(samples):
+        if depth == 16:
+            return b"".join(struct.pack(order + "H", s) for s in samples)
+        return pack_row(samples, depth)
+
+    chunks = []
+    if tiled:
+        for y in range(0, height, 16):
+            for x in range(0, width, 16):
+                part = [(row[x * channels:(x + 16) * channels]) for row in rows[y:y + 16]]
+                part = [p + [0] * (16 * channels - len(p)) for p in part]
+                part += [[0] * (16 * channels)] * (16 - len(part))
+                chunks.append(b"".join(pack(p) for p in part))
+    else:
+        chunks = [b"".join(pack(row) for row in rows[y:y + 3]) for y in range(0, height, 3)]
+    tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [depth] * channels), (259, 3, [1]),
+            (262, 3, [photometric]), (277, 3, [channels])]
+    if photometric == 3:
+        tags.append((320, 3, [rnd.randrange(65536) for _ in range(3 << depth)]))
+    sizes = [len(c) for c in chunks]
+    starts = [8 + sum(sizes[:i]) for i in range(len(chunks))]
+    if tiled:
+        tags += [(322, 3, [16]), (323, 3, [16]), (324, 4, starts), (325, 4, sizes)]
+    else:
+        tags += [(273, 4, starts), (278, 3, [3]), (279, 4, sizes)]
+    at = 8 + sum(sizes)
+    at += at & 1
+    ifd, values = b"", b""
+    for tag, kind, numbers in sorted(tags):
+        packed = b"".join(struct.pack(order + {3: "H", 4: "L"}[kind], n) for n in numbers)
+        if len(packed) > 4:
+            offset = at + 6 + 12 * len(tags) + len(values)
+            values += packed
+            packed = struct.pack(order + "L", offset)
+        ifd += struct.pack(order + "HHL", tag, kind, len(numbers)) + packed.ljust(4, b"\0")
+    head = (b"MM\0*" if big_endian else b"II*\0") + struct.pack(order + "L", at)
+    body = b"".join(chunks).ljust(at - 8, b"\0")
+    out = head + body + struct.pack(order + "H", len(tags)) + ifd + bytes(4) + values
+    return out, bytes(v >> 8 for row in rows for v in row)
