@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 #include <simdjson.h>
+#include <type_traits>
 
 extern "C" {
 #include "base/utf8.h"
@@ -329,4 +330,77 @@ extern "C" size_t gm_json_append_others(struct gm_json_parser *parser, const cha
     }
     gm_buf_char(out, '}');
     return n_fields;
+}
+
+// Nodes and walks: simdjson's elements and iterators are two words that may be copied bytewise.
+template <typename T> static void pack(uint64_t words[2], T thing)
+{
+    static_assert(sizeof(T) == 16 && std::is_trivially_copyable<T>::value,
+                  "see struct gm_json_node");
+    memcpy(words, &thing, sizeof thing);
+}
+
+template <typename T> static T unpack(const uint64_t words[2])
+{
+    T thing;
+    memcpy(static_cast<void *>(&thing), words, sizeof thing);
+    return thing;
+}
+
+extern "C" struct gm_json_node gm_json_root(const struct gm_json_parser *parser)
+{
+    GM_ASSERT(parser->has_object);
+    struct gm_json_node node;
+    pack<dom::element>(node.place, parser->document.root());
+    return node;
+}
+
+extern "C" struct gm_json_value gm_json_node_value(struct gm_json_node node)
+{
+    return value_of(unpack<dom::element>(node.place));
+}
+
+extern "C" struct gm_json_walk gm_json_enter(struct gm_json_node node)
+{
+    struct gm_json_walk walk = {};
+    dom::element element = unpack<dom::element>(node.place);
+    dom::object object;
+    dom::array array;
+    if (element.get_object().get(object) == simdjson::SUCCESS) {
+        walk.kind = GM_JSON_OBJECT;
+        pack(walk.next, object.begin());
+        pack(walk.end, object.end());
+    } else if (element.get_array().get(array) == simdjson::SUCCESS) {
+        walk.kind = GM_JSON_ARRAY;
+        pack(walk.next, array.begin());
+        pack(walk.end, array.end());
+    }
+    return walk;
+}
+
+extern "C" bool gm_json_step(struct gm_json_walk *walk, struct gm_json_value *key,
+                             struct gm_json_node *member)
+{
+    struct gm_json_value none = {};
+    if (walk->kind == GM_JSON_OBJECT) {
+        dom::object::iterator next = unpack<dom::object::iterator>(walk->next);
+        if (!(next != unpack<dom::object::iterator>(walk->end)))
+            return false;
+        none.kind = GM_JSON_STRING;
+        none.text = next.key().data();
+        none.n_bytes = next.key().size();
+        pack(member->place, next.value());
+        pack(walk->next, ++next);
+    } else if (walk->kind == GM_JSON_ARRAY) {
+        dom::array::iterator next = unpack<dom::array::iterator>(walk->next);
+        if (!(next != unpack<dom::array::iterator>(walk->end)))
+            return false;
+        pack(member->place, *next);
+        pack(walk->next, ++next);
+    } else {
+        return false;
+    }
+    if (key != nullptr)
+        *key = none;
+    return true;
 }

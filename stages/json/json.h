@@ -99,6 +99,25 @@ void gm_json_append_minified(struct gm_buf *out, const uint8_t *raw, size_t raw_
 size_t gm_json_append_others(struct gm_json_parser *parser, const char *const *except,
                              struct gm_buf *out);
 
+/* Values below the outer object. A node is a place in the parsed text, small enough to be copied;
+ * it lives until the next parse. A walk goes through an array or an object in the order of the
+ * text, duplicate keys included; any other value has no members. */
+struct gm_json_node {
+    uint64_t place[2]; /* the parser's own */
+};
+struct gm_json_walk {
+    uint64_t next[2], end[2];
+    enum gm_json_kind kind; /* GM_JSON_ARRAY, GM_JSON_OBJECT; GM_JSON_MISSING: nothing to walk */
+};
+/* The outer object; the last parse must have succeeded. */
+struct gm_json_node gm_json_root(const struct gm_json_parser *parser);
+struct gm_json_value gm_json_node_value(struct gm_json_node node);
+struct gm_json_walk gm_json_enter(struct gm_json_node node);
+/* The next member. key may be NULL; it gets a string for members of objects, GM_JSON_MISSING for
+ * those of arrays. false: no more, and nothing is written. */
+bool gm_json_step(struct gm_json_walk *walk, struct gm_json_value *key,
+                  struct gm_json_node *member);
+
 /* The slow second look that finds where a text stops being JSON: offset of the first byte that does
  * not fit (n_bytes: the text ends early), and what was expected there (a static string such as
  * "':'"). SIZE_MAX: nothing wrong found. stages/json/locate.c */

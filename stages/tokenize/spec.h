@@ -45,6 +45,8 @@ enum gm_spec_flags {
                                   for both */
 };
 
+const char *gm_model_name(enum gm_model_kind model);
+
 /* One token of the model; sorted by id, ids unique, holes allowed. With BYTE_LEVEL its bytes are
  * raw, else UTF-8. A token that no text can give (a character outside of the ByteLevel alphabet)
  * keeps its UTF-8 and has the flag. */
@@ -150,7 +152,8 @@ struct gm_op {
 };
 _Static_assert(sizeof(struct gm_op) == 28, "ops are stored in images");
 
-#define GM_NO_TOKEN UINT32_MAX
+#define GM_NO_TOKEN     UINT32_MAX
+#define GM_SPEC_MAX_IDS (1u << 24) /* ids are below; a larger one is refused */
 
 struct gm_spec {
     enum gm_model_kind model;

@@ -1,0 +1,73 @@
+/* Open addressing with linear probing, at most half full. A slot carries part of the hash, so that
+ * a name's bytes are touched only when it is very likely the right one. */
+#include "tokenize/names.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct gm_name_slot {
+    uint32_t tag;
+    uint32_t place; /* in the list, plus 1; 0: free */
+};
+
+bool gm_names_init(struct gm_names *names, size_t capacity)
+{
+    memset(names, 0, sizeof *names);
+    size_t n_slots = 16;
+    while (n_slots < capacity * 2)
+        n_slots *= 2;
+    names->list = calloc(capacity ? capacity : 1, sizeof *names->list);
+    names->slots = calloc(n_slots, sizeof *names->slots);
+    names->capacity = capacity;
+    names->n_slots = n_slots;
+    if (names->list && names->slots)
+        return true;
+    gm_names_free(names);
+    return false;
+}
+
+void gm_names_free(struct gm_names *names)
+{
+    free(names->list);
+    free(names->slots);
+    memset(names, 0, sizeof *names);
+}
+
+/* The slot of the name, or the free one where it belongs. */
+static struct gm_name_slot *find_slot(const struct gm_names *names, const char *text,
+                                      size_t n_bytes, uint32_t *tag)
+{
+    uint64_t hash = gm_xxh64(text, n_bytes, 0);
+    *tag = (uint32_t)(hash >> 32);
+    for (size_t i = hash & (names->n_slots - 1);; i = (i + 1) & (names->n_slots - 1)) {
+        struct gm_name_slot *slot = &names->slots[i];
+        if (slot->place == 0)
+            return slot;
+        const struct gm_name *name = &names->list[slot->place - 1];
+        if (slot->tag == *tag && name->n_bytes == n_bytes &&
+            (n_bytes == 0 || memcmp(name->text, text, n_bytes) == 0))
+            return slot;
+    }
+}
+
+bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint32_t id)
+{
+    GM_ASSERT(names->n < names->capacity);
+    uint32_t tag;
+    struct gm_name_slot *slot = find_slot(names, text, n_bytes, &tag);
+    if (slot->place != 0)
+        return false;
+    names->list[names->n++] = (struct gm_name){text, (uint32_t)n_bytes, id};
+    slot->tag = tag;
+    slot->place = (uint32_t)names->n;
+    return true;
+}
+
+const struct gm_name *gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes)
+{
+    uint32_t tag;
+    const struct gm_name_slot *slot = find_slot(names, text, n_bytes, &tag);
+    return slot->place ? &names->list[slot->place - 1] : NULL;
+}

@@ -1,0 +1,31 @@
+/* A table from names to ids, for loading: every name once. Names are not copied, so their bytes
+ * must outlive the table. One thread. */
+#ifndef GM_TOKENIZE_NAMES_H
+#define GM_TOKENIZE_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gm_name {
+    const char *text;
+    uint32_t n_bytes;
+    uint32_t id;
+};
+
+struct gm_names {
+    struct gm_name *list; /* in the order of adding */
+    size_t n, capacity;
+    struct gm_name_slot *slots;
+    size_t n_slots; /* a power of two */
+};
+
+/* Room for exactly `capacity` names. false: no memory. */
+bool gm_names_init(struct gm_names *names, size_t capacity);
+void gm_names_free(struct gm_names *names);
+/* false: the name is there already, and nothing changes. n < capacity. */
+bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint32_t id);
+/* NULL: no such name. */
+const struct gm_name *gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes);
+
+#endif
