@@ -31,6 +31,8 @@ void gm_out_reset(struct gm_out *out)
     gm_buf_clear(&out->bytes);
     gm_buf_append(&out->bytes, &out->header, sizeof out->header);
     out->stream = 0;
+    out->sizes_stream = 0;
+    out->first_counter = 0;
 }
 
 void gm_out_count(struct gm_out *out, enum gm_reason reason)
@@ -47,6 +49,12 @@ struct gm_buf *gm_out_scratch(struct gm_out *out)
 {
     gm_buf_clear(&out->scratch);
     return &out->scratch;
+}
+
+void gm_out_add(struct gm_out *out, unsigned counter, uint64_t n)
+{
+    GM_ASSERT(out->first_counter + counter < GM_COUNTER_SLOTS);
+    out->header.counters[out->first_counter + counter] += n;
 }
 
 static size_t padding(size_t n_bytes)
@@ -75,6 +83,17 @@ enum gm_status gm_out_part(struct gm_out *out, const char *name, const void *dat
     gm_buf_append(bytes, zeros, padding(total));
     out->header.n_parts++;
     return GM_OK;
+}
+
+enum gm_status gm_out_sizes(struct gm_out *out, const uint32_t *sizes, uint32_t n_records,
+                            struct gm_err *err)
+{
+    uint32_t stream = out->stream;
+    GM_ASSERT(out->sizes_stream > 0);
+    out->stream = out->sizes_stream;
+    enum gm_status status = gm_out_part(out, NULL, sizes, 4 * (size_t)n_records, n_records, err);
+    out->stream = stream;
+    return status;
 }
 
 enum gm_status gm_out_finish(struct gm_out *out, struct gm_err *err)

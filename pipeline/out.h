@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GM_OUT_MAGIC      0x314f4d47u /* "GMO1" */
-#define GM_MAX_STREAMS    8
+#define GM_OUT_MAGIC      0x324f4d47u /* "GMO2" */
+#define GM_MAX_STREAMS    10
 #define GM_OUT_NAME_BYTES 1024
 
 /* Streams that every run has; sinks follow from GM_STREAM_FIRST_SINK on, in plan order. */
@@ -30,9 +30,10 @@ struct gm_out_header {
     uint32_t n_written;                /* of them, records that came out */
     uint32_t reasons[GM_REASON_SLOTS]; /* the others, by enum gm_reason; [0] unused */
     uint32_t reserved;
-    uint64_t checksum; /* XXH3-64 of all parts */
+    uint64_t counters[GM_COUNTER_SLOTS]; /* of the sinks, in plan order */
+    uint64_t checksum;                   /* XXH3-64 of all parts */
 };
-_Static_assert(sizeof(struct gm_out_header) == 288, "output header is part of the protocol");
+_Static_assert(sizeof(struct gm_out_header) == 800, "output header is part of the protocol");
 
 struct gm_out_part {
     uint32_t stream; /* < GM_MAX_STREAMS */
@@ -45,7 +46,10 @@ struct gm_out_part {
 struct gm_out {
     struct gm_buf bytes;   /* header and parts so far */
     struct gm_buf scratch; /* for sinks */
-    uint32_t stream;       /* stream of the sink that is encoding now; set by the engine */
+    /* Of the sink that is encoding now; set by the engine. */
+    uint32_t stream;
+    uint32_t sizes_stream;
+    uint32_t first_counter;
     struct gm_out_header header;
 };
 

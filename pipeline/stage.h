@@ -17,8 +17,10 @@
 #define GM_STAGE_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/opt.h"
 #include "batch.h"
+#include "facts.h"
 #include <stdbool.h>
 
 /* Column indices in the batch, resolved by the engine from the names in `in` and `out`. */
@@ -28,6 +30,12 @@ struct gm_bind {
     /* out_read[i]: a later stage of the chain reads stage->out[i]. What no stage reads and no
      * record shows need not be computed. NULL: not known, take all as read. */
     const bool *out_read;
+};
+
+/* Memory that a stage takes beside what every chain takes, for the job's budget. */
+struct gm_stage_memory {
+    uint64_t shared_bytes; /* what prepare has loaded: once, however many workers there are */
+    uint64_t worker_bytes; /* what open and process hold, in each worker */
 };
 
 struct gm_stage {
@@ -47,9 +55,17 @@ struct gm_stage {
     /* Checks combinations of options that the table cannot; planner; GM_CONFIG with "option: ...".
      */
     enum gm_status (*check)(const void *opts, struct gm_err *err);
-    /* Loads files named in options into memory that is inherited by the fork (*prepared, freed
-     * never). Planner, once per stage of the chain. */
+    /* Loads files named in options into memory that is inherited by the fork (*prepared). Planner,
+     * once per stage of the chain; the next four are called after it, and only if it succeeded. */
     enum gm_status (*prepare)(const void *opts, void **prepared, struct gm_err *err);
+    void (*discard)(void *prepared); /* frees it, with the plan */
+    /* SHA-256 of the contents of the files that options name: a changed file makes another job.
+     * Names of files are part of a job's identity anyway. */
+    void (*digest)(const void *prepared, uint8_t sha256[GM_SHA256_BYTES]);
+    void (*facts)(const void *opts, const void *prepared, struct gm_facts *facts);
+    void (*memory)(const void *opts, const void *prepared, struct gm_stage_memory *memory);
+    /* Options that can change no output byte, ended by NULL: no part of a job's identity. */
+    const char *const *free_opts;
     /* Once per worker process, before the sandbox closes. bind stays valid until close. */
     enum gm_status (*open)(void *ctx, const void *opts, const void *prepared,
                            const struct gm_bind *bind, struct gm_err *err);

@@ -60,6 +60,15 @@ static void print_files(struct gm_buf *out, const struct gm_manifest *manifest)
         gm_buf_printf(out, "    %-32s made a worker crash\n", manifest->quarantine[i]);
 }
 
+static void print_counters(struct gm_buf *out, const struct gm_manifest *manifest)
+{
+    char n[GM_NUM_TEXT_BYTES];
+    for (size_t i = 0; i < manifest->n_counters; i++)
+        if (manifest->counters[i].value > 0)
+            gm_buf_printf(out, "    %-32s %14s\n", manifest->counters[i].name,
+                          gm_format_count(manifest->counters[i].value, n));
+}
+
 static void print_generation(struct gm_buf *out, const struct gm_runfolder *folder,
                              const struct gm_generation *generation)
 {
@@ -85,6 +94,8 @@ static void print_generation(struct gm_buf *out, const struct gm_runfolder *fold
     print_count(out, "failed", counts.n_failed);
     gm_summary_reasons(out, counts.reasons, GM_OUTCOME_FAILED);
     if (generation->complete)
+        print_counters(out, &generation->manifest);
+    if (generation->complete)
         print_files(out, &generation->manifest);
     else if (strcmp(state, "stopped") == 0)
         gm_buf_text(out, "  run the job again to go on\n");
@@ -100,6 +111,15 @@ static void json_count(struct gm_buf *out, const char *key, uint64_t value)
 {
     gm_json_key(out, key);
     gm_json_u64(out, value);
+}
+
+static void json_counters(struct gm_buf *out, const struct gm_manifest *manifest)
+{
+    gm_json_key(out, "counters");
+    gm_buf_char(out, '{');
+    for (size_t i = 0; i < manifest->n_counters; i++)
+        json_count(out, manifest->counters[i].name, manifest->counters[i].value);
+    gm_buf_char(out, '}');
 }
 
 /* One line for each generation. */
@@ -122,6 +142,8 @@ static void json_generation(struct gm_buf *out, const struct gm_runfolder *folde
     json_count(out, "rejected", counts.n_rejected);
     json_count(out, "failed", counts.n_failed);
     gm_summary_reasons_json(out, counts.reasons);
+    if (generation->complete && generation->manifest.n_counters > 0)
+        json_counters(out, &generation->manifest);
     gm_buf_text(out, "}\n");
 }
 

@@ -86,6 +86,17 @@ static void print_resources(const struct gm_outcome_report *report, struct gm_bu
     gm_buf_char(text, '\n');
 }
 
+/* What the sinks have counted, in their own words. */
+static void print_counters(const struct gm_outcome_report *report, struct gm_buf *text)
+{
+    for (uint32_t i = 0; i < report->plan->n_sinks; i++) {
+        const struct gm_plan_sink *planned = &report->plan->sinks[i];
+        if (planned->sink->describe)
+            planned->sink->describe(planned->opts,
+                                    report->summary->counters + planned->first_counter, text);
+    }
+}
+
 void gm_summary_text(const struct gm_outcome_report *report, struct gm_buf *text)
 {
     const struct gm_run_summary *summary = report->summary;
@@ -101,6 +112,8 @@ void gm_summary_text(const struct gm_outcome_report *report, struct gm_buf *text
     gm_summary_reasons(text, summary->reasons, GM_OUTCOME_REJECTED);
     print_count(text, "failed", summary->n_failed);
     gm_summary_reasons(text, summary->reasons, GM_OUTCOME_FAILED);
+    if (report->status == GM_OK || report->status == GM_FAILED_ITEMS)
+        print_counters(report, text);
     if (summary->folder[0])
         gm_buf_printf(text, "  %-10s %s (%s)\n", "outputs", summary->folder,
                       gm_format_bytes(summary->output_bytes, bytes));
@@ -125,6 +138,24 @@ static void json_flag(struct gm_buf *text, const char *key, int value)
     gm_buf_text(text, value ? "true" : "false");
 }
 
+static void json_counters(struct gm_buf *text, const struct gm_outcome_report *report)
+{
+    char key[96];
+    if (report->plan->n_counters == 0)
+        return;
+    gm_json_key(text, "counters");
+    gm_buf_char(text, '{');
+    for (uint32_t i = 0; i < report->plan->n_sinks; i++) {
+        const struct gm_plan_sink *planned = &report->plan->sinks[i];
+        for (uint32_t k = 0; k < planned->n_counters; k++) {
+            snprintf(key, sizeof key, "%s.%s", planned->sink->name,
+                     planned->sink->counters[k].name);
+            json_count(text, key, report->summary->counters[planned->first_counter + k]);
+        }
+    }
+    gm_buf_char(text, '}');
+}
+
 void gm_summary_json(const struct gm_outcome_report *report, struct gm_buf *text)
 {
     const struct gm_run_summary *summary = report->summary;
@@ -144,6 +175,7 @@ void gm_summary_json(const struct gm_outcome_report *report, struct gm_buf *text
     json_count(text, "rejected", summary->n_rejected);
     json_count(text, "failed", summary->n_failed);
     gm_summary_reasons_json(text, summary->reasons);
+    json_counters(text, report);
     json_count(text, "fetched_bytes", summary->fetched_bytes);
     json_count(text, "output_bytes", summary->output_bytes);
     json_count(text, "elapsed_ms", summary->elapsed_ms);

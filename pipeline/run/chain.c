@@ -291,6 +291,8 @@ static enum gm_status encode(struct gm_worker *worker, bool hop1, struct gm_err 
     for (uint32_t i = 0; status == GM_OK && i < worker->route->n_sinks; i++) {
         const struct gm_plan_sink *planned = sink_of(worker, i);
         chain->out.stream = planned->stream;
+        chain->out.sizes_stream = planned->sizes_stream;
+        chain->out.first_counter = planned->first_counter;
         status = planned->sink->encode(chain->sinks[i], &chain->batch, &chain->out, err);
     }
     if (status == GM_OK && worker->route->gate_stage >= 0) {

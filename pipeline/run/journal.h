@@ -22,8 +22,8 @@
 #include <stdint.h>
 
 #define GM_JOURNAL_NAME  "journal"
-#define GM_JOURNAL_MAGIC 0x314a4d47u /* "GMJ1" */
-#define GM_FRAME_BYTES   1024u
+#define GM_JOURNAL_MAGIC 0x324a4d47u /* "GMJ2" */
+#define GM_FRAME_BYTES   2048u
 
 /* A place in the order of all records: what has not been committed yet starts here. */
 struct gm_order_key {
@@ -51,13 +51,15 @@ struct gm_frame_file {
     uint64_t n_bytes;
     uint64_t n_records;
     uint8_t sha256[GM_SHA256_BYTES];
+    uint32_t sidecar; /* 0: the shard itself; else the number of an index file of it, from 1 */
+    uint32_t reserved;
 };
 
 /* A stream at a commit. */
 struct gm_frame_stream {
     uint32_t shard; /* the shard that is being written, or that will be created next */
     uint32_t reserved;
-    uint64_t shard_bytes;   /* its committed length */
+    uint64_t shard_bytes;   /* its committed length, without a head */
     uint64_t shard_records; /* and the records in it */
     uint64_t shard_hash;    /* XXH3-64 of these bytes */
     uint64_t total_records; /* of the whole stream */
@@ -70,6 +72,7 @@ struct gm_frame_commit {
     uint32_t reserved;
     uint64_t n_in, n_written;
     uint64_t reasons[GM_REASON_SLOTS]; /* the others, by enum gm_reason */
+    uint64_t counters[GM_COUNTER_SLOTS];
     struct gm_frame_stream streams[GM_MAX_STREAMS];
 };
 

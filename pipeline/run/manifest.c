@@ -19,6 +19,9 @@ void gm_manifest_free(struct gm_manifest *manifest)
     for (size_t i = 0; i < manifest->n_quarantine; i++)
         free(manifest->quarantine[i]);
     free(manifest->quarantine);
+    for (size_t i = 0; i < manifest->n_counters; i++)
+        free(manifest->counters[i].name);
+    free(manifest->counters);
     memset(manifest, 0, sizeof *manifest);
 }
 
@@ -50,7 +53,9 @@ static int by_stream(const void *a, const void *b)
     const struct gm_frame_file *x = a, *y = b;
     if (x->stream != y->stream)
         return x->stream < y->stream ? -1 : 1;
-    return x->shard < y->shard ? -1 : x->shard > y->shard;
+    if (x->shard != y->shard)
+        return x->shard < y->shard ? -1 : 1;
+    return x->sidecar < y->sidecar ? -1 : x->sidecar > y->sidecar;
 }
 
 static enum gm_status add_file(struct gm_manifest *manifest, const struct gm_output *output,
@@ -115,6 +120,21 @@ enum gm_status gm_manifest_add_quarantine(struct gm_manifest *manifest, const ch
     return GM_OK;
 }
 
+enum gm_status gm_manifest_add_counter(struct gm_manifest *manifest, const char *name,
+                                       uint64_t value, struct gm_err *err)
+{
+    struct gm_manifest_counter *counters =
+        realloc(manifest->counters, (manifest->n_counters + 1) * sizeof *counters);
+    if (!counters)
+        return no_memory(err);
+    manifest->counters = counters;
+    counters[manifest->n_counters] = (struct gm_manifest_counter){strdup(name), value};
+    if (!counters[manifest->n_counters].name)
+        return no_memory(err);
+    manifest->n_counters++;
+    return GM_OK;
+}
+
 bool gm_manifest_adds_up(const struct gm_manifest *manifest)
 {
     uint64_t n_rejected = 0, n_failed = 0;
@@ -167,6 +187,12 @@ static void put_counts(struct gm_buf *buf, const struct gm_manifest *manifest)
     for (unsigned i = 1; i < GM_REASON_COUNT; i++)
         if (manifest->reasons[i] > 0)
             put_number(buf, gm_reason_code((enum gm_reason)i), manifest->reasons[i]);
+    gm_buf_text(buf, "},\n");
+    if (manifest->n_counters == 0)
+        return;
+    gm_buf_text(buf, "  \"counters\": {");
+    for (size_t i = 0; i < manifest->n_counters; i++)
+        put_number(buf, manifest->counters[i].name, manifest->counters[i].value);
     gm_buf_text(buf, "},\n");
 }
 

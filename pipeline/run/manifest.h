@@ -15,6 +15,7 @@
  *     "items": {"total": 40, "unchanged": 0, "removed": 0},
  *     "records": {"in": 50, "written": 45, "rejected": 2, "failed": 3},
  *     "reasons": {"fetch.http": 3, "text.empty": 2},      reason.h; those that occurred
+ *     "counters": {"tokens.tokens": 12345},               of the sinks; left out if there are none
  *     "files": [
  *       {"name": "records-00000.jsonl.zst", "bytes": 123, "records": 45, "sha256": "..."},
  *       {"name": "images.sha256", "bytes": 99, "records": 7, "sha256": "...", "lists": 7}
@@ -48,6 +49,11 @@ struct gm_manifest_file {
     uint8_t sha256[GM_SHA256_BYTES];
 };
 
+struct gm_manifest_counter {
+    char *name; /* "tokens.tokens": sink and counter */
+    uint64_t value;
+};
+
 /* Strings and arrays are owned (malloc); gm_manifest_free frees them. */
 struct gm_manifest {
     char *version, *job, *order, *sandbox;
@@ -63,6 +69,8 @@ struct gm_manifest {
     size_t n_files;
     char **quarantine;
     size_t n_quarantine;
+    struct gm_manifest_counter *counters;
+    size_t n_counters;
 };
 
 /* All zeros is an empty one. */
@@ -76,6 +84,9 @@ enum gm_status gm_manifest_fill(struct gm_manifest *manifest, const struct gm_ou
                                 struct gm_err *err);
 enum gm_status gm_manifest_add_quarantine(struct gm_manifest *manifest, const char *name,
                                           struct gm_err *err);
+
+enum gm_status gm_manifest_add_counter(struct gm_manifest *manifest, const char *name,
+                                       uint64_t value, struct gm_err *err);
 
 /* Writes it durably; the caller has checked the accounting (gm_manifest_adds_up). */
 enum gm_status gm_manifest_write(const struct gm_manifest *manifest, int dir_fd, const char *folder,

@@ -177,6 +177,20 @@ static bool read_quarantine(struct gm_jread *reader, struct gm_manifest *manifes
     return token == GM_JREAD_ARRAY_END;
 }
 
+static bool read_counters(struct gm_jread *reader, struct gm_manifest *manifest)
+{
+    if (gm_jread_next(reader) != GM_JREAD_OBJECT)
+        return false;
+    enum gm_jread_token token;
+    while ((token = gm_jread_next(reader)) == GM_JREAD_KEY) {
+        if (gm_manifest_add_counter(manifest, gm_buf_cstr(&reader->value), 0, NULL) != GM_OK ||
+            gm_jread_next(reader) != GM_JREAD_NUMBER ||
+            !gm_jread_u64(reader, &manifest->counters[manifest->n_counters - 1].value))
+            return false;
+    }
+    return token == GM_JREAD_OBJECT_END;
+}
+
 static bool read_member(struct gm_jread *reader, struct gm_manifest *manifest, bool *known)
 {
     if (gm_jread_is(reader, "format"))
@@ -188,6 +202,8 @@ static bool read_member(struct gm_jread *reader, struct gm_manifest *manifest, b
         return read_section(reader, record_fields, manifest);
     if (gm_jread_is(reader, "reasons"))
         return read_reasons(reader, manifest);
+    if (gm_jread_is(reader, "counters"))
+        return read_counters(reader, manifest);
     if (gm_jread_is(reader, "files"))
         return read_files(reader, manifest);
     if (gm_jread_is(reader, "quarantine"))

@@ -1,9 +1,13 @@
 /* Growing files. Each keeps two running hashes: XXH3 for the journal, cheap enough for every
  * commit, and SHA-256 for the manifest. Neither can be saved half-way, so opening a file again
- * reads its committed bytes, which also proves that they are still the ones that were committed. */
+ * reads its committed bytes, which also proves that they are still the ones that were committed.
+ *
+ * A head is zeros until the shard is complete and stands outside of shard_bytes and of the first
+ * hash; the second one then has to read the file once more. */
 #include "run/outfile.h"
 
 #include "base/fs.h"
+#include "run/sidecar.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,10 +54,22 @@ static void state_reset(struct gm_outfile_state *state)
     gm_sha256_reset(state->sha256);
 }
 
-static void state_update(struct gm_outfile_state *state, const void *data, size_t n_bytes)
+static bool is_series(const struct gm_output_stream *def)
 {
-    XXH3_64bits_update(state->hash, data, n_bytes);
-    gm_sha256_update(state->sha256, data, n_bytes);
+    return def->mode == GM_OUTPUT_SHARDS || def->mode == GM_OUTPUT_SIZES;
+}
+
+/* Whether SHA-256 can run along: not over a head that is written last, nor for what is removed. */
+static bool hashes_along(const struct gm_output_stream *def)
+{
+    return def->head_bytes == 0 && def->mode != GM_OUTPUT_SIZES;
+}
+
+static void update(struct gm_outfile *file, const void *data, size_t n_bytes)
+{
+    XXH3_64bits_update(file->state->hash, data, n_bytes);
+    if (hashes_along(file->def))
+        gm_sha256_update(file->state->sha256, data, n_bytes);
 }
 
 /* ---- names ---- */
@@ -61,8 +77,10 @@ static void state_update(struct gm_outfile_state *state, const void *data, size_
 void gm_output_file_name(const struct gm_output_stream *stream, const struct gm_frame_file *file,
                          struct gm_buf *name)
 {
-    if (stream->mode == GM_OUTPUT_SHARDS)
-        gm_buf_printf(name, "%s-%05u%s", stream->name, file->shard, stream->extension);
+    const char *extension =
+        file->sidecar > 0 ? stream->sidecars[file->sidecar - 1].extension : stream->extension;
+    if (is_series(stream))
+        gm_buf_printf(name, "%s-%05u%s", stream->name, file->shard, extension);
     else if (stream->mode == GM_OUTPUT_FILES)
         gm_buf_printf(name, "%s.sha256", stream->name);
     else
@@ -90,25 +108,31 @@ static const char *name_of(struct gm_outfile *file)
     return path_of(file) + file->name_at;
 }
 
-/* Whether a name is one of the stream's shards, and which. */
-static bool parse_shard(const struct gm_output_stream *def, const char *name, uint32_t *shard)
+/* Files of a series: NAME-NNNNN.EXT with a number from `first` on, but not `but`. */
+struct series {
+    const char *name, *extension;
+    uint32_t first;
+    uint64_t but;
+};
+#define ALL UINT64_MAX
+
+static bool is_in_series(const struct series *series, const char *name)
 {
-    size_t n = strlen(def->name);
-    if (strncmp(name, def->name, n) != 0 || name[n] != '-')
+    size_t n = strlen(series->name);
+    if (strncmp(name, series->name, n) != 0 || name[n] != '-')
         return false;
     uint64_t number = 0;
     const char *digit = name + n + 1;
     for (; *digit >= '0' && *digit <= '9' && number < UINT32_MAX; digit++)
         number = number * 10 + (uint64_t)(*digit - '0');
-    if (digit - (name + n + 1) < 5 || number > UINT32_MAX || strcmp(digit, def->extension) != 0)
+    if (digit - (name + n + 1) < 5 || number > UINT32_MAX || strcmp(digit, series->extension) != 0)
         return false;
-    *shard = (uint32_t)number;
-    return true;
+    return number >= series->first && number != series->but;
 }
 
-/* Removes every shard from `first` on, or tells of the first one if found is given. */
-static enum gm_status remove_shards(const struct gm_output_config *config, uint32_t stream,
-                                    uint32_t first, bool *found, struct gm_err *err)
+/* Removes the files of a series, or tells whether there is one if found is given. */
+static enum gm_status remove_series(const struct gm_output_config *config,
+                                    const struct series *series, bool *found, struct gm_err *err)
 {
     int fd = -1;
     enum gm_status status = gm_open_at(config->dir_fd, ".", O_RDONLY | O_DIRECTORY, &fd, err);
@@ -121,8 +145,7 @@ static enum gm_status remove_shards(const struct gm_output_config *config, uint3
     }
     const struct dirent *entry;
     while (status == GM_OK && (entry = readdir(dir))) {
-        uint32_t shard;
-        if (!parse_shard(&config->streams[stream], entry->d_name, &shard) || shard < first)
+        if (!is_in_series(series, entry->d_name))
             continue;
         if (found)
             *found = true;
@@ -134,14 +157,32 @@ static enum gm_status remove_shards(const struct gm_output_config *config, uint3
     return status;
 }
 
+/* Everything of a stream of shards that does not belong to its last commit. */
+static enum gm_status sweep(const struct gm_output_config *config,
+                            const struct gm_output_stream *def,
+                            const struct gm_frame_stream *committed, bool *found,
+                            struct gm_err *err)
+{
+    bool has_bytes = committed->shard_bytes > 0;
+    struct series series = {def->name, def->extension, committed->shard + has_bytes, ALL};
+    if (def->mode == GM_OUTPUT_SIZES)
+        series = (struct series){def->name, def->extension, 0, has_bytes ? committed->shard : ALL};
+    enum gm_status status = remove_series(config, &series, found, err);
+    for (uint32_t i = 0; i < gm_sidecar_count(def) && status == GM_OK; i++) {
+        series = (struct series){def->name, def->sidecars[i].extension, committed->shard, ALL};
+        status = remove_series(config, &series, found, err);
+    }
+    return status;
+}
+
 enum gm_status gm_outfile_check_new(const struct gm_output_config *config, uint32_t stream,
                                     struct gm_err *err)
 {
     const struct gm_output_stream *def = &config->streams[stream];
     bool found = false;
     struct stat info;
-    if (def->mode == GM_OUTPUT_SHARDS) {
-        enum gm_status status = remove_shards(config, stream, 0, &found, err);
+    if (is_series(def)) {
+        enum gm_status status = sweep(config, def, &(const struct gm_frame_stream){0}, &found, err);
         if (status != GM_OK)
             return status;
     } else {
@@ -174,6 +215,10 @@ static enum gm_status create(struct gm_outfile *file, struct gm_err *err)
     file->fd = fd;
     file->created = true;
     file->flushed_bytes = 0;
+    off_t head_bytes = (off_t)file->def->head_bytes;
+    if (head_bytes > 0 &&
+        (ftruncate(fd, head_bytes) != 0 || lseek(fd, head_bytes, SEEK_SET) != head_bytes))
+        return gm_err_sys(err, GM_IO, errno, "unable to write %s", path_of(file));
     return GM_OK;
 }
 
@@ -196,7 +241,7 @@ static enum gm_status read_back(struct gm_outfile *file, struct gm_err *err)
                                 path_of(file), (unsigned long long)file->committed.shard_bytes);
         else if (status != GM_OK)
             gm_err_add(err, "%s", path_of(file));
-        state_update(file->state, chunk, n_read);
+        update(file, chunk, n_read);
         n_left -= n_read;
     }
     free(chunk);
@@ -216,11 +261,14 @@ static enum gm_status reopen(struct gm_outfile *file, struct gm_err *err)
             gm_open_at(file->config->dir_fd, name_of(file), O_RDWR | O_NOFOLLOW, &file->fd, err);
     if (status != GM_OK)
         return gm_err_add(err, "%s", file->config->folder);
+    off_t head_bytes = (off_t)file->def->head_bytes;
+    if (lseek(file->fd, head_bytes, SEEK_SET) != head_bytes)
+        return gm_err_sys(err, GM_IO, errno, "unable to read %s", path_of(file));
     status = read_back(file, err);
     if (status != GM_OK)
         return status;
     file->flushed_bytes = file->committed.shard_bytes;
-    if (ftruncate(file->fd, (off_t)file->committed.shard_bytes) != 0)
+    if (ftruncate(file->fd, head_bytes + (off_t)file->committed.shard_bytes) != 0)
         return gm_err_sys(err, GM_IO, errno, "unable to truncate %s", path_of(file));
     return GM_OK;
 }
@@ -233,6 +281,7 @@ enum gm_status gm_outfile_open(struct gm_outfile *file, const struct gm_output_c
                                 .def = &config->streams[stream],
                                 .stream = stream,
                                 .fd = -1,
+                                .first_kept = committed->shard,
                                 .now = *committed,
                                 .committed = *committed};
     gm_buf_init(&file->path);
@@ -242,8 +291,8 @@ enum gm_status gm_outfile_open(struct gm_outfile *file, const struct gm_output_c
     state_reset(file->state);
     bool has_bytes = committed->shard_bytes > 0;
     enum gm_status status = GM_OK;
-    if (file->def->mode == GM_OUTPUT_SHARDS) {
-        status = remove_shards(config, stream, committed->shard + has_bytes, NULL, err);
+    if (is_series(file->def)) {
+        status = sweep(config, file->def, committed, NULL, err);
     } else if (!has_bytes && committed->shard == 0) {
         status = set_path(file, 0, err);
         if (status == GM_OK && unlinkat(config->dir_fd, name_of(file), 0) != 0 && errno != ENOENT)
@@ -270,17 +319,17 @@ void gm_outfile_rollback(struct gm_outfile *file)
     if (!file->state)
         return;
     gm_close(&file->fd);
-    if (file->def->mode == GM_OUTPUT_SHARDS)
-        remove_shards(file->config, file->stream, committed->shard + (committed->shard_bytes > 0),
-                      NULL, NULL);
-    if (file->def->mode == GM_OUTPUT_SHARDS && committed->shard_bytes == 0)
+    if (is_series(file->def))
+        sweep(file->config, file->def, committed, NULL, NULL);
+    if (is_series(file->def) && committed->shard_bytes == 0)
         return;
     if (committed->shard > 0 && committed->shard_bytes == 0)
         return;
     int fd = -1;
     if (set_path(file, committed->shard, NULL) == GM_OK &&
         gm_open_at(file->config->dir_fd, name_of(file), O_WRONLY | O_NOFOLLOW, &fd, NULL) == GM_OK)
-        while (ftruncate(fd, (off_t)committed->shard_bytes) != 0 && errno == EINTR)
+        while (ftruncate(fd, (off_t)(file->def->head_bytes + committed->shard_bytes)) != 0 &&
+               errno == EINTR)
             ;
     gm_close(&fd);
 }
@@ -294,13 +343,13 @@ static enum gm_status write_bytes(struct gm_outfile *file, const void *data, siz
     enum gm_status status = gm_write_full(file->fd, data, n_bytes, path_of(file), err);
     if (status != GM_OK)
         return status;
-    state_update(file->state, data, n_bytes);
+    update(file, data, n_bytes);
     file->now.shard_bytes += n_bytes;
     uint64_t n_waiting = file->now.shard_bytes - file->flushed_bytes;
     if (n_waiting >= EARLY_FLUSH_BYTES && file->config->durability != GM_DURABILITY_NONE) {
         /* Only a hint: it starts writing, so that the sync of the group has less to wait for. */
-        sync_file_range(file->fd, (off_t)file->flushed_bytes, (off_t)n_waiting,
-                        SYNC_FILE_RANGE_WRITE);
+        sync_file_range(file->fd, (off_t)(file->def->head_bytes + file->flushed_bytes),
+                        (off_t)n_waiting, SYNC_FILE_RANGE_WRITE);
         file->flushed_bytes = file->now.shard_bytes;
     }
     return GM_OK;
@@ -316,48 +365,75 @@ enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err)
     return gm_sync_data(file->fd, path_of(file), err);
 }
 
-enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_journal *journal,
-                                   struct gm_err *err)
+/* Fills in the head, and hashes the whole file as it will stay. */
+static enum gm_status write_head(struct gm_outfile *file, const struct gm_shard_facts *facts,
+                                 struct gm_err *err)
+{
+    uint8_t *chunk = calloc(1, READ_BYTES);
+    if (!chunk)
+        return gm_err_set(err, GM_NOMEM, "output: no memory");
+    file->def->head(file->def->opts, facts, chunk);
+    enum gm_status status = GM_OK;
+    size_t n_read = READ_BYTES;
+    file->dirty = true;
+    if (pwrite(file->fd, chunk, file->def->head_bytes, 0) != (ssize_t)file->def->head_bytes)
+        status = gm_err_sys(err, GM_IO, errno, "unable to write %s", path_of(file));
+    for (uint64_t at = 0; status == GM_OK && n_read == READ_BYTES; at += n_read) {
+        status = gm_pread_full(file->fd, chunk, READ_BYTES, at, &n_read, err);
+        if (status == GM_OK)
+            gm_sha256_update(file->state->sha256, chunk, n_read);
+    }
+    free(chunk);
+    return status;
+}
+
+enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_frame_file *complete,
+                                   struct gm_shard_facts *facts, struct gm_err *err)
 {
     if (file->fd < 0)
-        return GM_OK;
+        return GM_END;
+    const struct gm_output_stream *def = file->def;
     enum gm_status status = GM_OK;
-    if (file->def->mode == GM_OUTPUT_SHARDS && file->def->trailer_bytes > 0)
-        status = write_bytes(file, file->def->trailer, file->def->trailer_bytes, err);
+    *facts = (struct gm_shard_facts){file->now.shard_records, file->now.shard_bytes};
+    if (def->mode == GM_OUTPUT_SHARDS && def->trailer_bytes > 0)
+        status = write_bytes(file, def->trailer, def->trailer_bytes, err);
+    if (status == GM_OK && def->head_bytes > 0)
+        status = write_head(file, facts, err);
+    if (def->mode == GM_OUTPUT_SIZES)
+        file->dirty = false; /* used already, and removed when that is committed */
     if (status == GM_OK)
         status = gm_outfile_sync(file, err);
     if (status != GM_OK)
         return status;
-    struct gm_frame_file frame = {.stream = file->stream,
-                                  .shard = file->now.shard,
-                                  .n_bytes = file->now.shard_bytes,
-                                  .n_records = file->now.shard_records};
-    gm_sha256_final(file->state->sha256, frame.sha256);
-    status = gm_journal_add_file(journal, &frame, err);
+    *complete = (struct gm_frame_file){.stream = file->stream,
+                                       .shard = file->now.shard,
+                                       .n_bytes = def->head_bytes + file->now.shard_bytes,
+                                       .n_records = file->now.shard_records};
+    gm_sha256_final(file->state->sha256, complete->sha256);
     gm_close(&file->fd);
     state_reset(file->state);
     file->now.shard++;
     file->now.shard_bytes = 0;
     file->now.shard_records = 0;
-    return status;
+    return GM_OK;
+}
+
+bool gm_outfile_is_full(const struct gm_outfile *file, size_t n_bytes)
+{
+    return file->def->mode == GM_OUTPUT_SHARDS && n_bytes > 0 && file->now.shard_bytes > 0 &&
+           file->now.shard_bytes + n_bytes > file->def->shard_bytes;
 }
 
 enum gm_status gm_outfile_append(struct gm_outfile *file, const void *data, size_t n_bytes,
-                                 uint32_t n_records, struct gm_journal *journal, struct gm_err *err)
+                                 uint32_t n_records, struct gm_err *err)
 {
     enum gm_status status = GM_OK;
-    if (n_bytes == 0) {
-        file->now.total_records += n_records;
-        return GM_OK;
-    }
-    if (file->def->mode == GM_OUTPUT_SHARDS && file->now.shard_bytes > 0 &&
-        file->now.shard_bytes + n_bytes > file->def->shard_bytes)
-        status = gm_outfile_complete(file, journal, err);
-    if (status == GM_OK && file->fd < 0)
+    if (n_bytes > 0 && file->fd < 0)
         status = create(file, err);
-    if (status == GM_OK)
+    if (status == GM_OK && n_bytes > 0)
         status = write_bytes(file, data, n_bytes, err);
-    file->now.shard_records += n_records;
+    if (n_bytes > 0)
+        file->now.shard_records += n_records;
     file->now.total_records += n_records;
     return status;
 }
@@ -373,4 +449,11 @@ void gm_outfile_committed(struct gm_outfile *file)
 {
     file->committed = file->now;
     file->created = false;
+    if (file->def->mode != GM_OUTPUT_SIZES)
+        return;
+    /* A file that stays is swept when the folder is opened again. */
+    for (; file->first_kept < file->now.shard; file->first_kept++)
+        if (set_path(file, file->first_kept, NULL) == GM_OK)
+            unlinkat(file->config->dir_fd, name_of(file), 0);
+    set_path(file, file->now.shard, NULL);
 }

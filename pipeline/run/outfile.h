@@ -1,5 +1,6 @@
-/* One growing output file, or a series of shards of which the last one grows: what an APPEND or
- * SHARDS stream of output.h is on disk, and the list of a FILES stream. Private to output.c.
+/* One growing output file, or a series of shards of which the last one grows: what an APPEND,
+ * SHARDS or SIZES stream of output.h is on disk, and the list of a FILES stream. Private to
+ * output.c.
  *
  * The committed length and its hash come from the journal; bytes behind it are cut off on opening.
  */
@@ -23,6 +24,7 @@ struct gm_outfile {
     struct gm_frame_stream now;       /* without hash; with what is not committed */
     struct gm_frame_stream committed; /* as the journal says */
     uint64_t flushed_bytes;           /* handed to the disk early */
+    uint32_t first_kept;              /* SIZES: shards from here on may have a file */
     bool dirty;                       /* bytes since the last sync */
     bool created;                     /* a file since the last sync of the folder */
     struct gm_outfile_state *state;
@@ -40,17 +42,19 @@ void gm_outfile_rollback(struct gm_outfile *file);
 enum gm_status gm_outfile_check_new(const struct gm_output_config *config, uint32_t stream,
                                     struct gm_err *err);
 
-/* One part. May close a shard first, which is noted in the journal. */
+/* Whether a shard must be completed before a part of this length is appended. */
+bool gm_outfile_is_full(const struct gm_outfile *file, size_t n_bytes);
+/* One part. */
 enum gm_status gm_outfile_append(struct gm_outfile *file, const void *data, size_t n_bytes,
-                                 uint32_t n_records, struct gm_journal *journal,
-                                 struct gm_err *err);
-/* Trailer, sync, note in the journal; the next part starts a new shard. */
-enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_journal *journal,
-                                   struct gm_err *err);
+                                 uint32_t n_records, struct gm_err *err);
+/* Completes the growing file: trailer, head, sync. *complete describes it, for the journal, and
+ * *facts for its index files. GM_END: there is none. The next part starts a new shard. */
+enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_frame_file *complete,
+                                   struct gm_shard_facts *facts, struct gm_err *err);
 enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err);
 /* now with its hash, for the next commit frame. */
 struct gm_frame_stream gm_outfile_frame(const struct gm_outfile *file);
-/* The frame has been committed. */
+/* The frame has been committed; sizes of complete shards are removed. */
 void gm_outfile_committed(struct gm_outfile *file);
 
 #endif

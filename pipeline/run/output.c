@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "run/outfile.h"
 #include "run/placer.h"
+#include "run/sidecar.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,16 @@ struct gm_output {
     bool keep_bytes; /* a commit has failed: whatever is in the files, it is not touched again */
     uint64_t uncommitted_bytes;
     struct gm_buf path, line; /* of the placed file at hand */
+    struct gm_buf sizes;      /* of the part at hand, copied out of shared memory */
+};
+
+/* A step through the parts of a block. */
+struct walk {
+    const uint8_t *block;
+    size_t n_bytes;
+    size_t offset; /* of the next part */
+    struct gm_out_part part;
+    const uint8_t *name, *payload;
 };
 
 static bool has_stream(const struct gm_output *output, uint32_t stream)
@@ -64,6 +75,7 @@ static enum gm_status open_journal(struct gm_output *output, struct gm_err *err)
     state->n_in = last->n_in;
     state->n_written = last->n_written;
     memcpy(state->reasons, last->reasons, sizeof state->reasons);
+    memcpy(state->counters, last->counters, sizeof state->counters);
     state->resumed = existed;
     state->finished = last->finished != 0;
     return GM_OK;
@@ -124,6 +136,7 @@ void gm_output_close(struct gm_output *output)
     gm_journal_close(&output->journal);
     gm_buf_free(&output->path);
     gm_buf_free(&output->line);
+    gm_buf_free(&output->sizes);
     free(output);
 }
 
@@ -144,22 +157,71 @@ static enum gm_status check_part(const struct gm_output *output, const struct gm
         return gm_err_set(err, GM_INTERNAL, "output block: a name for \"%s\"", def->name);
     if (def->mode == GM_OUTPUT_FILES && !gm_placer_name_ok(name, part->name_bytes))
         return gm_err_set(err, GM_INTERNAL, "output block: bad file name for \"%s\"", def->name);
+    if (def->mode == GM_OUTPUT_SIZES)
+        return gm_err_set(err, GM_INTERNAL, "output block: sizes without their part");
+    if (def->sizes > 0 && part->n_bytes == 0)
+        return gm_err_set(err, GM_INTERNAL, "output block: an empty part for \"%s\"", def->name);
+    return GM_OK;
+}
+
+/* The next part and, for a stream that keeps sizes, the part of sizes behind it, as a private copy
+ * in output->sizes. Everything of both is checked. */
+static enum gm_status next_part(struct gm_output *output, struct walk *walk, struct gm_err *err)
+{
+    enum gm_status status = gm_out_next(walk->block, walk->n_bytes, &walk->offset, &walk->part,
+                                        &walk->name, &walk->payload, err);
+    if (status == GM_OK)
+        status = check_part(output, &walk->part, walk->name, err);
+    if (status != GM_OK || output->config.streams[walk->part.stream].sizes == 0)
+        return status;
+    const struct gm_output_stream *def = &output->config.streams[walk->part.stream];
+    struct gm_out_part part;
+    const uint8_t *name, *payload;
+    status = gm_out_next(walk->block, walk->n_bytes, &walk->offset, &part, &name, &payload, err);
+    if (status != GM_OK && status != GM_END)
+        return status;
+    gm_buf_clear(&output->sizes);
+    if (status == GM_OK)
+        gm_buf_append(&output->sizes, payload, part.n_bytes);
+    if (output->sizes.failed)
+        return gm_err_set(err, GM_NOMEM, "output: no memory");
+    if (status == GM_END || part.stream != def->sizes || part.name_bytes > 0 ||
+        !gm_sizes_fit(def, &walk->part, (const uint32_t *)(const void *)output->sizes.data,
+                      output->sizes.n_bytes))
+        return gm_err_set(err, GM_INTERNAL, "output block: wrong sizes for \"%s\"", def->name);
     return GM_OK;
 }
 
 /* Finds every fault of a block before anything of it is written. */
-static enum gm_status check_block(const struct gm_output *output, const uint8_t *block,
-                                  size_t n_bytes, struct gm_out_header *header, struct gm_err *err)
+static enum gm_status check_block(struct gm_output *output, const uint8_t *block, size_t n_bytes,
+                                  struct gm_out_header *header, struct gm_err *err)
 {
     enum gm_status status = gm_out_check(block, n_bytes, header, err);
-    size_t offset = sizeof *header;
-    while (status == GM_OK) {
-        struct gm_out_part part;
-        const uint8_t *name, *payload;
-        status = gm_out_next(block, header->n_bytes, &offset, &part, &name, &payload, err);
-        if (status == GM_OK)
-            status = check_part(output, &part, name, err);
+    struct walk walk = {.block = block, .n_bytes = header->n_bytes, .offset = sizeof *header};
+    while (status == GM_OK)
+        status = next_part(output, &walk, err);
+    return status == GM_END ? GM_OK : status;
+}
+
+/* Completes a stream's growing file, with its index files, for the next commit. */
+static enum gm_status complete(struct gm_output *output, uint32_t stream, struct gm_err *err)
+{
+    const struct gm_output_stream *def = &output->config.streams[stream];
+    struct gm_outfile *sizes = def->sizes > 0 ? &output->files[def->sizes] : NULL;
+    struct gm_frame_file shard, ignored;
+    struct gm_sidecar_input input = {
+        .config = &output->config, .shard = &shard, .sizes_fd = sizes ? sizes->fd : -1};
+    enum gm_status status = gm_outfile_complete(&output->files[stream], &shard, &input.facts, err);
+    if (status != GM_OK)
+        return status == GM_END ? GM_OK : status;
+    status = gm_journal_add_file(&output->journal, &shard, err);
+    if (status == GM_OK && gm_sidecar_count(def) > 0) {
+        output->files[stream].created = true;
+        status = gm_sidecar_make(&input, &output->journal, err);
     }
+    if (status == GM_OK &&
+        sizes) /* nothing waits for it: it is not needed when this is committed */
+        status = gm_outfile_complete(sizes, &ignored, &input.facts, err);
     return status == GM_END ? GM_OK : status;
 }
 
@@ -203,22 +265,27 @@ static enum gm_status append_placed(struct gm_output *output, const struct gm_ou
     if (output->line.failed)
         return gm_err_set(err, GM_NOMEM, "output: no memory");
     list->now.total_files++;
-    return gm_outfile_append(list, output->line.data, output->line.n_bytes, part->n_records,
-                             &output->journal, err);
+    return gm_outfile_append(list, output->line.data, output->line.n_bytes, part->n_records, err);
 }
 
-static enum gm_status append_part(struct gm_output *output, const struct gm_out_part *part,
-                                  const uint8_t *name, const uint8_t *payload, struct gm_err *err)
+static enum gm_status append_part(struct gm_output *output, const struct walk *walk,
+                                  struct gm_err *err)
 {
-    /* Asked again: the block is shared memory, and may have changed since it was checked. */
-    enum gm_status status = check_part(output, part, name, err);
-    if (status != GM_OK)
-        return status;
+    const struct gm_out_part *part = &walk->part;
+    const struct gm_output_stream *def = &output->config.streams[part->stream];
+    struct gm_outfile *file = &output->files[part->stream];
+    enum gm_status status = GM_OK;
     output->uncommitted_bytes += part->n_bytes;
-    if (output->config.streams[part->stream].mode == GM_OUTPUT_FILES)
-        return append_placed(output, part, name, payload, err);
-    return gm_outfile_append(&output->files[part->stream], payload, part->n_bytes, part->n_records,
-                             &output->journal, err);
+    if (def->mode == GM_OUTPUT_FILES)
+        return append_placed(output, part, walk->name, walk->payload, err);
+    if (gm_outfile_is_full(file, part->n_bytes))
+        status = complete(output, part->stream, err);
+    if (status == GM_OK)
+        status = gm_outfile_append(file, walk->payload, part->n_bytes, part->n_records, err);
+    if (status == GM_OK && def->sizes > 0)
+        status = gm_outfile_append(&output->files[def->sizes], output->sizes.data,
+                                   output->sizes.n_bytes, 0, err);
+    return status;
 }
 
 enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, size_t n_bytes,
@@ -230,13 +297,12 @@ enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, 
     if (status != GM_OK)
         return status;
     output->changed = true;
-    size_t offset = sizeof header;
+    /* All is checked again: the block is shared memory, and may have changed since. */
+    struct walk walk = {.block = block, .n_bytes = header.n_bytes, .offset = sizeof header};
     while (status == GM_OK) {
-        struct gm_out_part part;
-        const uint8_t *name, *payload;
-        status = gm_out_next(block, header.n_bytes, &offset, &part, &name, &payload, err);
+        status = next_part(output, &walk, err);
         if (status == GM_OK)
-            status = append_part(output, &part, name, payload, err);
+            status = append_part(output, &walk, err);
     }
     if (status != GM_END) {
         output->failed = true;
@@ -247,6 +313,8 @@ enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, 
     state->n_written += header.n_written;
     for (unsigned i = 0; i < GM_REASON_SLOTS; i++)
         state->reasons[i] += header.reasons[i];
+    for (unsigned i = 0; i < GM_COUNTER_SLOTS; i++)
+        state->counters[i] += header.counters[i];
     state->next = *next;
     return output->config.durability == GM_DURABILITY_RECORD ? gm_output_commit(output, err)
                                                              : GM_OK;
@@ -292,6 +360,7 @@ static enum gm_status commit_frame(struct gm_output *output, uint32_t finished, 
                                      .n_in = state->n_in,
                                      .n_written = state->n_written};
     memcpy(commit.reasons, state->reasons, sizeof commit.reasons);
+    memcpy(commit.counters, state->counters, sizeof commit.counters);
     for (uint32_t i = 0; i < output->config.n_streams; i++)
         if (has_stream(output, i))
             commit.streams[i] = gm_outfile_frame(&output->files[i]);
@@ -333,8 +402,8 @@ enum gm_status gm_output_finish(struct gm_output *output, struct gm_err *err)
     enum gm_status status = gm_output_commit(output, err);
     output->changed = true;
     for (uint32_t i = 0; i < output->config.n_streams && status == GM_OK; i++)
-        if (has_stream(output, i))
-            status = gm_outfile_complete(&output->files[i], &output->journal, err);
+        if (has_stream(output, i) && output->config.streams[i].mode != GM_OUTPUT_SIZES)
+            status = complete(output, i, err);
     if (status == GM_OK)
         status = commit_group(output, 1, err);
     if (status != GM_OK) {

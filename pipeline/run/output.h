@@ -10,6 +10,9 @@
  *      NAME.EXT             an APPEND stream: one file that grows (rejects.jsonl)
  *      NAME-00000.EXT ...   a SHARDS stream: closed, with its trailer, before a part would take it
  *                           over shard_bytes
+ *      NAME-00000.sizes     a SIZES stream: the sizes of the records in a shard of another stream,
+ *                           until that shard is complete and committed
+ *      NAME-00000.IDX       index files of a complete shard (sidecar.h)
  *      NAME/...             a FILES stream: one file a part, as placer.h says; and its list
  *      NAME.sha256          "HEX  NAME/path" a line, as `sha256sum -c` reads it
  *
@@ -29,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum gm_output_mode { GM_OUTPUT_APPEND, GM_OUTPUT_SHARDS, GM_OUTPUT_FILES };
+enum gm_output_mode { GM_OUTPUT_APPEND, GM_OUTPUT_SHARDS, GM_OUTPUT_FILES, GM_OUTPUT_SIZES };
 
 /* One stream; its place in the table is its number in the output blocks. A row whose name is NULL
  * is a stream that this job does not have: a part for it is an error. */
@@ -40,6 +43,14 @@ struct gm_output_stream {
     uint64_t shard_bytes;  /* SHARDS: largest length, but for a part that is larger alone */
     const void *trailer;   /* SHARDS: written at the end of each shard, in shard_bytes' addition */
     size_t trailer_bytes;
+    /* SHARDS with record sizes; zeros for others */
+    uint32_t sizes;      /* their stream, 0: none. Each part is followed by one of it */
+    uint32_t unit_bytes; /* one unit of a size */
+    const struct gm_sidecar *sidecars; /* NULL: none */
+    /* SHARDS with a head; zeros for others */
+    uint32_t head_bytes;
+    void (*head)(const void *opts, const struct gm_shard_facts *facts, uint8_t *head);
+    const void *opts; /* the sink's, for its hooks */
 };
 
 /* The table that a plan stands for: items.jsonl, rejects.jsonl, gate.keys if a route has a gate,
@@ -63,8 +74,9 @@ struct gm_output_state {
     struct gm_order_key next; /* where to go on; zeros at the start */
     uint64_t n_in, n_written;
     uint64_t reasons[GM_REASON_SLOTS];
-    bool resumed;  /* there was a journal */
-    bool finished; /* nothing may be appended any more */
+    uint64_t counters[GM_COUNTER_SLOTS]; /* of the sinks, in plan order */
+    bool resumed;                        /* there was a journal */
+    bool finished;                       /* nothing may be appended any more */
 };
 
 struct gm_output; /* opaque */

@@ -16,7 +16,36 @@ static struct gm_output_stream stream_of(const struct gm_plan_sink *from)
     stream.shard_bytes = sink->shard_bytes(from->opts);
     if (sink->trailer)
         stream.trailer = sink->trailer(from->opts, &stream.trailer_bytes);
+    stream.opts = from->opts;
+    stream.sizes = from->sizes_stream;
+    if (from->sizes_stream > 0) {
+        stream.unit_bytes = sink->unit_bytes(from->opts);
+        stream.sidecars = sink->sidecars ? sink->sidecars(from->opts) : NULL;
+    }
+    if (sink->head_bytes && sink->head_bytes(from->opts) > 0) {
+        stream.head_bytes = sink->head_bytes(from->opts);
+        stream.head = sink->head;
+        GM_ASSERT(stream.head_bytes <= GM_HEAD_BYTES);
+    }
     return stream;
+}
+
+static void add_sink(const struct gm_plan_sink *from,
+                     struct gm_output_stream streams[GM_MAX_STREAMS], uint32_t *n_streams)
+{
+    if (from->stream == 0)
+        return;
+    GM_ASSERT(from->stream >= GM_STREAM_FIRST_SINK && from->stream < GM_MAX_STREAMS);
+    streams[from->stream] = stream_of(from);
+    uint32_t last = from->stream;
+    if (from->sizes_stream > 0) {
+        GM_ASSERT(from->sizes_stream > from->stream && from->sizes_stream < GM_MAX_STREAMS);
+        last = from->sizes_stream;
+        streams[last] = (struct gm_output_stream){
+            .name = from->sink->name, .mode = GM_OUTPUT_SIZES, .extension = ".sizes"};
+    }
+    if (last >= *n_streams)
+        *n_streams = last + 1;
 }
 
 uint32_t gm_output_streams(const struct gm_plan *plan,
@@ -25,19 +54,14 @@ uint32_t gm_output_streams(const struct gm_plan *plan,
     uint32_t n_streams = GM_STREAM_FIRST_SINK;
     memset(streams, 0, GM_MAX_STREAMS * sizeof *streams);
     streams[GM_STREAM_ITEMS] =
-        (struct gm_output_stream){"items", GM_OUTPUT_APPEND, ".jsonl", 0, NULL, 0};
-    streams[GM_STREAM_REJECTS] =
-        (struct gm_output_stream){"rejects", GM_OUTPUT_APPEND, ".jsonl", 0, NULL, 0};
+        (struct gm_output_stream){.name = "items", .mode = GM_OUTPUT_APPEND, .extension = ".jsonl"};
+    streams[GM_STREAM_REJECTS] = (struct gm_output_stream){
+        .name = "rejects", .mode = GM_OUTPUT_APPEND, .extension = ".jsonl"};
     for (uint32_t i = 0; i < plan->n_routes; i++)
         if (plan->routes[i].gate_stage >= 0)
-            streams[GM_STREAM_KEYS] =
-                (struct gm_output_stream){"gate", GM_OUTPUT_APPEND, ".keys", 0, NULL, 0};
-    for (uint32_t i = 0; i < plan->n_sinks; i++) {
-        uint32_t number = plan->sinks[i].stream;
-        GM_ASSERT(number >= GM_STREAM_FIRST_SINK && number < GM_MAX_STREAMS);
-        streams[number] = stream_of(&plan->sinks[i]);
-        if (number >= n_streams)
-            n_streams = number + 1;
-    }
+            streams[GM_STREAM_KEYS] = (struct gm_output_stream){
+                .name = "gate", .mode = GM_OUTPUT_APPEND, .extension = ".keys"};
+    for (uint32_t i = 0; i < plan->n_sinks; i++)
+        add_sink(&plan->sinks[i], streams, &n_streams);
     return n_streams;
 }

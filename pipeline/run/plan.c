@@ -30,6 +30,8 @@ void gm_plan_free(struct gm_plan *plan)
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         for (uint32_t k = 0; k < plan->routes[i].n_stages; k++) {
             struct gm_plan_stage *stage = &plan->routes[i].stages[k];
+            if (stage->prepared && stage->stage->discard)
+                stage->stage->discard(stage->prepared);
             gm_opts_free(stage->stage->opts, stage->opts);
             free(stage->opts);
             free(stage->in);

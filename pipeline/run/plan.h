@@ -55,7 +55,10 @@ struct gm_plan_stage {
 struct gm_plan_sink {
     const struct gm_sink *sink;
     void *opts;
-    uint32_t stream; /* >= GM_STREAM_FIRST_SINK */
+    uint32_t stream;        /* >= GM_STREAM_FIRST_SINK; 0: it writes nothing */
+    uint32_t sizes_stream;  /* > stream; 0: none */
+    uint32_t first_counter; /* of its counters among all */
+    uint32_t n_counters;
 };
 
 enum gm_route_kind { GM_ROUTE_CHAIN, GM_ROUTE_SPLIT };
@@ -80,7 +83,7 @@ struct gm_plan_route {
 /* How the budget is split; printed by `gristmill check`. All in bytes. */
 struct gm_memory_plan {
     uint64_t total;
-    uint64_t fixed;        /* supervisor, rings, tables */
+    uint64_t fixed;        /* supervisor, rings, tables, what stages have loaded for all workers */
     uint64_t fetch_heap;   /* fetch process: buffers and connections */
     uint64_t fetch_arena;  /* blocks that fetch fills */
     uint64_t unpack_arena; /* per unpack worker */
@@ -108,6 +111,8 @@ struct gm_plan {
     int route_of_media[GM_MEDIA_COUNT]; /* index into routes, -1: rejected as media.unsupported */
     uint32_t n_sinks;
     struct gm_plan_sink sinks[GM_MAX_STREAMS];
+    uint32_t n_streams; /* GM_STREAM_FIRST_SINK and those of the sinks */
+    uint32_t n_counters;
     struct gm_memory_plan memory;
     uint8_t config_digest[GM_SHA256_BYTES]; /* of everything that can change an output byte */
 };

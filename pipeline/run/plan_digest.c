@@ -1,7 +1,7 @@
 /* What identifies the outputs of a job: SHA-256 over a canonical text of every option that can
- * change an output byte. Two jobs with the same digest and the same input give the same bytes, so
- * a run may be resumed after a change of anything that is left out here: workers, memory,
- * progress, and how politely or patiently the network is used. */
+ * change an output byte, and of the files that stages have read. Two jobs with the same digest and
+ * the same input give the same bytes, so a run may be resumed after a change of anything that is
+ * left out here: workers, memory, progress, and how politely or patiently the network is used. */
 #include "run/plan_parts.h"
 
 #include <inttypes.h>
@@ -87,6 +87,18 @@ void gm_plan_canonical(struct gm_buf *text, const char *section, const struct gm
     }
 }
 
+static void put_stage(struct gm_buf *text, const char *section, const struct gm_plan_stage *planned)
+{
+    const struct gm_stage *stage = planned->stage;
+    gm_plan_canonical(text, section, stage->opts, planned->opts, stage->free_opts);
+    if (!stage->digest)
+        return;
+    uint8_t sha256[GM_SHA256_BYTES];
+    char hex[GM_SHA256_HEX_BYTES];
+    stage->digest(planned->prepared, sha256);
+    gm_buf_printf(text, "contents=%s\n", gm_sha256_hex(sha256, hex));
+}
+
 void gm_plan_digest(struct gm_plan *plan)
 {
     struct gm_buf text = GM_BUF_INIT;
@@ -106,8 +118,7 @@ void gm_plan_digest(struct gm_plan *plan)
             gm_plan_canonical(&text, "unpack", plan->splitter->opts, plan->unpack_opts, NULL);
         for (uint32_t k = 0; k < route->n_stages; k++) {
             snprintf(section, sizeof section, "%s.%s", route->family, route->stages[k].stage->name);
-            gm_plan_canonical(&text, section, route->stages[k].stage->opts, route->stages[k].opts,
-                              NULL);
+            put_stage(&text, section, &route->stages[k]);
         }
     }
     for (uint32_t i = 0; i < plan->n_sinks; i++) {

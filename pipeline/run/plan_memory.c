@@ -62,15 +62,32 @@ static size_t heap_row(const char *family)
     return 0;
 }
 
-static uint64_t heap_of(const char *family, enum level level)
+/* What the stages of a route ask for, summed. */
+static struct gm_stage_memory stages_of(const struct gm_plan_route *route)
 {
-    return heap_table[heap_row(family)].heap_bytes[level];
+    struct gm_stage_memory sum = {0};
+    for (uint32_t i = 0; i < route->n_stages; i++) {
+        const struct gm_plan_stage *planned = &route->stages[i];
+        struct gm_stage_memory memory = {0};
+        if (planned->stage->memory && planned->prepared)
+            planned->stage->memory(planned->opts, planned->prepared, &memory);
+        sum.shared_bytes += memory.shared_bytes;
+        sum.worker_bytes += memory.worker_bytes;
+    }
+    return sum;
 }
 
-static uint64_t limit_of(const char *family, uint64_t max_record_bytes)
+/* Private memory of one worker. */
+static uint64_t heap_of(const struct gm_plan_route *route, enum level level)
 {
-    size_t row = heap_row(family);
-    return heap_table[row].most_bytes + heap_table[row].most_per_byte * max_record_bytes;
+    return heap_table[heap_row(route->family)].heap_bytes[level] + stages_of(route).worker_bytes;
+}
+
+static uint64_t limit_of(const struct gm_plan_route *route, uint64_t max_record_bytes)
+{
+    size_t row = heap_row(route->family);
+    return heap_table[row].most_bytes + heap_table[row].most_per_byte * max_record_bytes +
+           stages_of(route).worker_bytes;
 }
 
 /* Workers of one route when the chains have n: unpacking is cheaper than what follows, and keeping
@@ -114,7 +131,8 @@ static uint64_t lay_out(const struct gm_plan *plan, uint32_t n, enum level level
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         const struct gm_plan_route *route = &plan->routes[i];
         uint32_t n_route = workers_of(route, n);
-        memory->heaps += n_route * heap_of(route->family, level);
+        memory->heaps += n_route * heap_of(route, level);
+        memory->fixed += stages_of(route).shared_bytes;
         *(route->kind == GM_ROUTE_SPLIT ? &n_unpack : &n_workers) += n_route;
     }
     memory->fetch_blocks =
@@ -231,8 +249,8 @@ static void finish(struct gm_plan *plan, uint32_t n, enum level level)
 {
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         plan->routes[i].n_workers = workers_of(&plan->routes[i], n);
-        plan->routes[i].heap_bytes = heap_of(plan->routes[i].family, level);
-        plan->routes[i].limit_bytes = limit_of(plan->routes[i].family, plan->job.max_record_bytes);
+        plan->routes[i].heap_bytes = heap_of(&plan->routes[i], level);
+        plan->routes[i].limit_bytes = limit_of(&plan->routes[i], plan->job.max_record_bytes);
     }
 }
 

@@ -3,7 +3,8 @@
  *
  * A sink of the family "files" (bodies) takes everything as it came: such a job has one route and
  * neither unpacks nor looks inside. Otherwise containers go to the route "unpack", whose members
- * come back to the chains, and every chain ends at least in `records`. */
+ * come back to the chains, and every chain ends at least in `records`, or in a sink that holds them
+ * in another form. */
 #include "run/plan_parts.h"
 
 #include <stdio.h>
@@ -106,30 +107,75 @@ static void connect_sink(struct gm_planner *planner, uint32_t number, const stru
                         *sink->family ? sink->family : "text:\" or \"image");
 }
 
+/* Gives the sink its streams and counters; false: there is no room for more. */
+static bool number_sink(struct gm_planner *planner, struct gm_plan_sink *planned,
+                        const struct gm_place *place)
+{
+    struct gm_plan *plan = planner->plan;
+    const struct gm_sink *sink = planned->sink;
+    bool writes = sink->mode(planned->opts) != GM_STREAM_NOTHING;
+    bool has_sizes = writes && sink->unit_bytes && sink->unit_bytes(planned->opts) > 0;
+    while (sink->counters && sink->counters[planned->n_counters].name)
+        planned->n_counters++;
+    if (plan->n_streams + writes + has_sizes > GM_MAX_STREAMS ||
+        plan->n_counters + planned->n_counters > GM_COUNTER_SLOTS) {
+        gm_plan_mistake(planner, place, "make two jobs of it", "too many sinks");
+        return false;
+    }
+    planned->stream = writes ? plan->n_streams++ : 0;
+    planned->sizes_stream = has_sizes ? plan->n_streams++ : 0;
+    planned->first_counter = plan->n_counters;
+    plan->n_counters += planned->n_counters;
+    return true;
+}
+
+/* What the stages in front of a sink know. */
+static void collect_facts(const struct gm_plan *plan, const struct gm_sink *sink,
+                          struct gm_facts *facts)
+{
+    for (uint32_t i = 0; i < plan->n_routes; i++)
+        for (uint32_t k = 0; fits(sink, &plan->routes[i]) && k < plan->routes[i].n_stages; k++) {
+            const struct gm_plan_stage *planned = &plan->routes[i].stages[k];
+            if (planned->stage->facts && planned->prepared)
+                planned->stage->facts(planned->opts, planned->prepared, facts);
+        }
+}
+
+static void configure_sink(struct gm_planner *planner, struct gm_plan_sink *planned,
+                           const struct gm_node *options, const struct gm_place *place)
+{
+    const struct gm_sink *sink = planned->sink;
+    char path[64];
+    snprintf(path, sizeof path, "sink.%s", sink->name);
+    struct gm_opts_target target = {sink->opts, planned->opts, path, NULL};
+    uint32_t n_before = gm_report_count(planner->report);
+    gm_plan_fill(planner, &target, options);
+    struct gm_err err = {0};
+    struct gm_facts facts = {.n_facts = 0};
+    collect_facts(planner->plan, sink, &facts);
+    if (gm_report_count(planner->report) != n_before)
+        return;
+    if ((sink->check && sink->check(planned->opts, &err) != GM_OK) ||
+        (sink->settle && sink->settle(planned->opts, &facts, &err) != GM_OK))
+        gm_plan_check_failed(planner, &target, options, place, &err);
+}
+
 static void add_sink(struct gm_planner *planner, const struct gm_sink *sink,
                      const struct gm_node *options, const struct gm_place *place)
 {
     struct gm_plan *plan = planner->plan;
-    if (GM_STREAM_FIRST_SINK + plan->n_sinks >= GM_MAX_STREAMS) {
-        gm_plan_mistake(planner, place, NULL, "more than %d sinks",
-                        GM_MAX_STREAMS - GM_STREAM_FIRST_SINK);
+    if (plan->n_sinks == GM_MAX_STREAMS) {
+        gm_plan_mistake(planner, place, "make two jobs of it", "too many sinks");
         return;
     }
     void *opts = gm_plan_new_opts(planner, sink->opts, sink->opts_bytes);
     if (!opts)
         return;
     uint32_t number = plan->n_sinks++;
-    plan->sinks[number] = (struct gm_plan_sink){sink, opts, GM_STREAM_FIRST_SINK + number};
-    char path[64];
-    snprintf(path, sizeof path, "sink.%s", sink->name);
-    struct gm_opts_target target = {sink->opts, opts, path, NULL};
-    uint32_t n_before = gm_report_count(planner->report);
-    gm_plan_fill(planner, &target, options);
-    struct gm_err err = {0};
-    if (sink->check && gm_report_count(planner->report) == n_before &&
-        sink->check(opts, &err) != GM_OK)
-        gm_plan_check_failed(planner, &target, options, place, &err);
-    connect_sink(planner, number, place);
+    plan->sinks[number] = (struct gm_plan_sink){.sink = sink, .opts = opts};
+    configure_sink(planner, &plan->sinks[number], options, place);
+    if (number_sink(planner, &plan->sinks[number], place))
+        connect_sink(planner, number, place);
 }
 
 static void unknown_sink(struct gm_planner *planner, const struct gm_node *node)
@@ -198,12 +244,26 @@ static void plan_sink_section(struct gm_planner *planner, const struct gm_node *
     }
 }
 
+/* Whether every chain has a sink already in which its records come out. */
+static bool records_are_held(const struct gm_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_routes; i++) {
+        const struct gm_plan_route *route = &plan->routes[i];
+        bool held = !is_chain_route(route);
+        for (uint32_t k = 0; k < route->n_sinks; k++)
+            held |= plan->sinks[route->sinks[k]].sink->holds_records;
+        if (!held)
+            return false;
+    }
+    return true;
+}
+
 /* Every chain ends in records, named or not. */
 static void add_default_sink(struct gm_planner *planner, const struct gm_node *section)
 {
     const struct gm_sink *sink = find_sink(DEFAULT_SINK);
     struct gm_place start = gm_plan_start(planner);
-    if (sink && !gm_node_find(section, DEFAULT_SINK))
+    if (sink && !gm_node_find(section, DEFAULT_SINK) && !records_are_held(planner->plan))
         add_sink(planner, sink, NULL, section ? &section->key_place : &start);
 }
 
@@ -222,6 +282,7 @@ void gm_plan_sinks(struct gm_planner *planner)
 {
     struct gm_plan *plan = planner->plan;
     const struct gm_node *section = gm_node_find(planner->root, "sink");
+    plan->n_streams = GM_STREAM_FIRST_SINK;
     bool files = plan_files_route(planner, section);
     bool chains = plan->n_routes > 0 && is_chain_route(&plan->routes[0]);
     if (plan->n_routes == 0) {

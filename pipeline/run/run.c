@@ -309,6 +309,24 @@ static enum gm_status add_quarantine(struct run *run, struct gm_manifest *manife
     return status;
 }
 
+static enum gm_status add_counters(struct run *run, struct gm_manifest *manifest,
+                                   const struct gm_output_state *state, struct gm_err *err)
+{
+    enum gm_status status = GM_OK;
+    for (uint32_t i = 0; i < run->plan->n_sinks; i++) {
+        const struct gm_plan_sink *planned = &run->plan->sinks[i];
+        for (uint32_t k = 0; k < planned->n_counters && status == GM_OK; k++) {
+            char name[96];
+            uint64_t value = state->counters[planned->first_counter + k];
+            snprintf(name, sizeof name, "%s.%s", planned->sink->name,
+                     planned->sink->counters[k].name);
+            run->summary->counters[planned->first_counter + k] = value;
+            status = gm_manifest_add_counter(manifest, name, value, err);
+        }
+    }
+    return status;
+}
+
 static void summarize(struct run *run, const struct gm_manifest *manifest)
 {
     struct gm_run_summary *summary = run->summary;
@@ -329,6 +347,8 @@ static enum gm_status fill_manifest(struct run *run, struct gm_manifest *manifes
     enum gm_status status = gm_output_open(&output, &run->output, err);
     if (status == GM_OK)
         status = gm_manifest_fill(manifest, output, &run->output, hidden, err);
+    if (status == GM_OK)
+        status = add_counters(run, manifest, gm_output_state(output), err);
     gm_output_close(output);
     if (status != GM_OK)
         return status;

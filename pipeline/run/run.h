@@ -16,6 +16,7 @@ struct gm_run_summary {
     uint64_t n_removed;   /* items of the last generation that are gone */
     uint64_t n_in, n_written, n_rejected, n_failed;
     uint64_t reasons[GM_REASON_SLOTS];
+    uint64_t counters[GM_COUNTER_SLOTS]; /* of the sinks, in plan order */
     uint64_t fetched_bytes;
     uint64_t output_bytes;
     uint64_t elapsed_ms;

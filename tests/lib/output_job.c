@@ -11,18 +11,73 @@
 
 static const char trailer[] = "end of the shard";
 
+static enum gm_status make_ends(const void *opts, struct gm_shard_io *io, struct gm_err *err)
+{
+    uint32_t sizes[7];
+    uint64_t end = 0;
+    size_t n = 1;
+    enum gm_status status = GM_OK;
+    GM_ASSERT(opts == trailer);
+    for (int pass = 0; pass < 2; pass++) { /* the first one only proves that rewind does it */
+        status = io->rewind(io, err);
+        end = 0;
+        while (status == GM_OK && (status = io->sizes(io, sizes, 7, &n, err)) == GM_OK && n > 0)
+            for (size_t i = 0; i < n && status == GM_OK; i++) {
+                end += sizes[i];
+                if (pass == 1)
+                    status = io->put(io, &end, sizeof end, err);
+            }
+    }
+    GM_ASSERT(status != GM_OK || end * JOB_UNIT_BYTES == io->facts.n_bytes);
+    return status;
+}
+
+static enum gm_status make_info(const void *opts, struct gm_shard_io *io, struct gm_err *err)
+{
+    char text[64];
+    (void)opts;
+    int n = snprintf(text, sizeof text, "%llu items\n", (unsigned long long)io->facts.n_records);
+    return io->put(io, text, (size_t)n, err);
+}
+
+static void make_head(const void *opts, const struct gm_shard_facts *facts, uint8_t *head)
+{
+    (void)opts;
+    const struct job_head bytes = {facts->n_records, facts->n_bytes};
+    memcpy(head, &bytes, sizeof bytes);
+}
+
+static const struct gm_sidecar sidecars[] = {
+    {".ends", make_ends}, {".info", make_info}, {NULL, NULL}};
+
 const struct gm_output_stream job_streams[GM_MAX_STREAMS] = {
-    [GM_STREAM_ITEMS] = {"items", GM_OUTPUT_APPEND, ".jsonl", 0, NULL, 0},
-    [GM_STREAM_REJECTS] = {"rejects", GM_OUTPUT_APPEND, ".jsonl", 0, NULL, 0},
-    [JOB_RECORDS] = {"records", GM_OUTPUT_SHARDS, ".bin", 3000, trailer, sizeof trailer - 1},
-    [JOB_IMAGES] = {"images", GM_OUTPUT_FILES, "", 0, NULL, 0},
+    [GM_STREAM_ITEMS] = {.name = "items", .mode = GM_OUTPUT_APPEND, .extension = ".jsonl"},
+    [GM_STREAM_REJECTS] = {.name = "rejects", .mode = GM_OUTPUT_APPEND, .extension = ".jsonl"},
+    [JOB_RECORDS] = {.name = "records",
+                     .mode = GM_OUTPUT_SHARDS,
+                     .extension = ".bin",
+                     .shard_bytes = 3000,
+                     .trailer = trailer,
+                     .trailer_bytes = sizeof trailer - 1},
+    [JOB_IMAGES] = {.name = "images", .mode = GM_OUTPUT_FILES, .extension = ""},
+    [JOB_ITEMS] = {.name = "sized",
+                   .mode = GM_OUTPUT_SHARDS,
+                   .extension = ".bin",
+                   .shard_bytes = 900,
+                   .sizes = JOB_SIZES,
+                   .unit_bytes = JOB_UNIT_BYTES,
+                   .sidecars = sidecars,
+                   .head_bytes = sizeof(struct job_head),
+                   .head = make_head,
+                   .opts = trailer},
+    [JOB_SIZES] = {.name = "sized", .mode = GM_OUTPUT_SIZES, .extension = ".sizes"},
 };
 
 struct gm_output_config job_config(int dir_fd, const char *folder, enum job_kind kind)
 {
     struct gm_output_config config = {
         .dir_fd = dir_fd, .folder = folder, .streams = job_streams, .generation = 1};
-    config.n_streams = kind == JOB_WITH_FILES ? JOB_IMAGES + 1 : JOB_RECORDS + 1;
+    config.n_streams = kind == JOB_WITH_FILES ? JOB_SIZES + 1 : JOB_RECORDS + 1;
     memset(config.config_digest, 0xC0, sizeof config.config_digest);
     memset(config.input_digest, 0x1D, sizeof config.input_digest);
     return config;
@@ -47,6 +102,24 @@ static void add_images(struct gm_out *out, uint64_t number)
     }
 }
 
+static void add_items(struct gm_out *out, uint64_t number)
+{
+    uint32_t sizes[8], n_items = (uint32_t)(mix(number) % 9), sum = 0;
+    uint8_t bytes[8 * 40 * JOB_UNIT_BYTES];
+    for (uint32_t i = 0; i < n_items; i++) {
+        sizes[i] = (uint32_t)(mix(number * 100 + i) % 40);
+        sum += sizes[i];
+    }
+    if (sum == 0)
+        return;
+    memset(bytes, (int)number, sizeof bytes);
+    out->stream = JOB_ITEMS;
+    out->sizes_stream = JOB_SIZES;
+    GM_ASSERT(gm_out_part(out, NULL, bytes, JOB_UNIT_BYTES * sum, n_items, NULL) == GM_OK);
+    GM_ASSERT(gm_out_sizes(out, sizes, n_items, NULL) == GM_OK);
+    gm_out_add(out, JOB_COUNTER, n_items);
+}
+
 void job_block(struct gm_out *out, uint64_t number, enum job_kind kind)
 {
     gm_out_reset(out);
@@ -64,8 +137,10 @@ void job_block(struct gm_out *out, uint64_t number, enum job_kind kind)
         GM_ASSERT(gm_out_part(out, NULL, line, (size_t)n_line, 1, NULL) == GM_OK);
         gm_out_count(out, GM_REASON_TEXT_EMPTY);
     }
-    if (kind == JOB_WITH_FILES)
+    if (kind == JOB_WITH_FILES) {
         add_images(out, number);
+        add_items(out, number);
+    }
     GM_ASSERT(gm_out_finish(out, NULL) == GM_OK);
 }
 

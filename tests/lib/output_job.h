@@ -1,17 +1,24 @@
 /* A deterministic job for the output folder: block i of it is always the same bytes, so that a run
  * that was killed and resumed must leave the same files as one that was not. Records go to shards
- * with a trailer, rejects to one file, and small files with clashing names to a folder. */
+ * with a trailer, rejects to one file, small files with clashing names to a folder, and items of
+ * known sizes to shards with a head and two index files. */
 #ifndef GM_TEST_OUTPUT_JOB_H
 #define GM_TEST_OUTPUT_JOB_H
 
 #include "out.h"
 #include "run/output.h"
 
-enum { JOB_RECORDS = GM_STREAM_FIRST_SINK, JOB_IMAGES };
+enum { JOB_RECORDS = GM_STREAM_FIRST_SINK, JOB_IMAGES, JOB_ITEMS, JOB_SIZES };
 
 extern const struct gm_output_stream job_streams[GM_MAX_STREAMS];
 
-/* Configuration over an open folder. SHARDS_ONLY leaves out the placed files. */
+/* What is in front of each shard of items: the number of its items, and the bytes of them. */
+struct job_head {
+    uint64_t n_items, n_bytes;
+};
+enum { JOB_UNIT_BYTES = 3, JOB_COUNTER = 5 }; /* the counter counts items */
+
+/* Configuration over an open folder. SHARDS_ONLY leaves out the placed files and the items. */
 enum job_kind { JOB_SHARDS_ONLY, JOB_WITH_FILES };
 struct gm_output_config job_config(int dir_fd, const char *folder, enum job_kind kind);
 

@@ -136,7 +136,8 @@ static void a_plan_becomes_its_streams(void **state)
     for (uint32_t i = 0; i < GM_ARRAY_LEN(sinks); i++) {
         void *opts = calloc(1, sinks[i]->opts_bytes);
         gm_opts_init(sinks[i]->opts, opts, sinks[i]->opts_bytes);
-        plan->sinks[i] = (struct gm_plan_sink){sinks[i], opts, GM_STREAM_FIRST_SINK + i};
+        plan->sinks[i] = (struct gm_plan_sink){
+            .sink = sinks[i], .opts = opts, .stream = GM_STREAM_FIRST_SINK + i};
     }
     plan->n_sinks = 3;
     assert_int_equal(gm_opt_apply(gm_opt_find(gm_sink_images.opts, "layout"), plan->sinks[2].opts,
