@@ -16,12 +16,12 @@
 #include "base/opt.h"
 #include "batch.h"
 #include "facts.h"
+#include "shard.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 /* NOTHING: only counts. */
 enum gm_stream_mode { GM_STREAM_SHARDS, GM_STREAM_FILES, GM_STREAM_NOTHING };
-#define GM_HEAD_BYTES 4096
 
 struct gm_out; /* opaque; pipeline/out.h */
 
@@ -33,51 +33,11 @@ enum gm_status gm_out_part(struct gm_out *out, const char *name, const void *dat
 /* An empty scratch buffer that keeps its memory between blocks. */
 struct gm_buf *gm_out_scratch(struct gm_out *out);
 
-/* Beside its parts, a sink of SHARDS may keep the size of every record, and have the writer make
- * index files of them when a shard is closed:
- *
- *      NAME-00000.EXT     parts, after head_bytes that are filled in at the end
- *      NAME-00000.sizes   a u32 for each record, in units of unit_bytes; removed when it is used
- *      NAME-00000.IDX     made of the sizes by struct gm_sidecar
- *
- * Sizes are committed with the parts that they belong to, so that after a crash a shard is closed
- * again from what is on disk, and nothing is held in memory however many records there are. */
-
-/* The last part that was appended has these records, n_records in number; the sum of the sizes, in
- * units of the sink's unit_bytes, must be its length. Once for every part of such a sink. */
+/* The sizes of the records of the last part, for a sink that keeps them: shard.h. */
 enum gm_status gm_out_sizes(struct gm_out *out, const uint32_t *sizes, uint32_t n_records,
                             struct gm_err *err);
 
-/* A shard that is complete, as the writer shows it to the hooks below. */
-struct gm_shard_facts {
-    uint64_t n_records;
-    uint64_t n_bytes; /* of parts: without head and trailer */
-};
-struct gm_shard_io {
-    struct gm_shard_facts facts;
-    /* The next sizes, up to capacity; *n_sizes 0 after the last. rewind starts again. */
-    enum gm_status (*sizes)(struct gm_shard_io *io, uint32_t *sizes, size_t capacity,
-                            size_t *n_sizes, struct gm_err *err);
-    enum gm_status (*rewind)(struct gm_shard_io *io, struct gm_err *err);
-    /* Appends to the index file. */
-    enum gm_status (*put)(struct gm_shard_io *io, const void *data, size_t n_bytes,
-                          struct gm_err *err);
-};
-/* An index file beside each shard. make is a pure function of the options, the facts and the sizes;
- * it runs in the writer, which trusts nothing of a worker but lengths. */
-struct gm_sidecar {
-    const char *extension; /* with its dot; stands for the shard's own */
-    enum gm_status (*make)(const void *opts, struct gm_shard_io *io, struct gm_err *err);
-};
-
-/* Numbers that a sink counts over the whole run, exactly: they are committed with the records that
- * they stand for, and stand in the manifest as SINK.NAME. A table ends with NULL. */
-#define GM_COUNTER_SLOTS 64 /* of all sinks of a job */
-struct gm_counter_def {
-    const char *name;
-    const char *help;
-};
-/* counter: index into the sink's table. Not for rows that do not come out. */
+/* Counts something of rows that come out; counter: index into the sink's table of counters. */
 void gm_out_add(struct gm_out *out, unsigned counter, uint64_t n);
 
 struct gm_sink {
@@ -102,14 +62,8 @@ struct gm_sink {
     /* Bytes that close a finished shard (1,024 zeros for tar); *n_bytes 0: none. NULL hook: none.
      */
     const void *(*trailer)(const void *opts, size_t *n_bytes);
-    /* SHARDS: unit of the record sizes; 0 or a NULL hook: no sizes are kept. */
-    uint32_t (*unit_bytes)(const void *opts);
-    /* Ended by a NULL extension; needs sizes. NULL hook or result: none. */
-    const struct gm_sidecar *(*sidecars)(const void *opts);
-    /* Length of what stands in front of the parts, at most GM_HEAD_BYTES, and its bytes, known when
-     * the shard is complete. NULL hooks: nothing. */
-    uint32_t (*head_bytes)(const void *opts);
-    void (*head)(const void *opts, const struct gm_shard_facts *facts, uint8_t *head);
+    /* What SHARDS have beside their parts: fills *extras, which is all zeros. NULL: nothing. */
+    void (*extras)(const void *opts, struct gm_shard_extras *extras);
 
     enum gm_status (*open)(void *ctx, const void *opts, const struct gm_batch *schema,
                            struct gm_err *err);

@@ -32,12 +32,6 @@ struct gm_bind {
     const bool *out_read;
 };
 
-/* Memory that a stage takes beside what every chain takes, for the job's budget. */
-struct gm_stage_memory {
-    uint64_t shared_bytes; /* what prepare has loaded: once, however many workers there are */
-    uint64_t worker_bytes; /* what open and process hold, in each worker */
-};
-
 struct gm_stage {
     const char *name;    /* as written in YAML */
     const char *family;  /* "text", "image": which list of the job it may stand in */
@@ -63,7 +57,9 @@ struct gm_stage {
      * Names of files are part of a job's identity anyway. */
     void (*digest)(const void *prepared, uint8_t sha256[GM_SHA256_BYTES]);
     void (*facts)(const void *opts, const void *prepared, struct gm_facts *facts);
-    void (*memory)(const void *opts, const void *prepared, struct gm_stage_memory *memory);
+    /* Memory beside what every chain takes: loaded for all workers, and held by each. */
+    void (*memory)(const void *opts, const void *prepared, uint64_t *shared_bytes,
+                   uint64_t *worker_bytes);
     /* Options that can change no output byte, ended by NULL: no part of a job's identity. */
     const char *const *free_opts;
     /* Once per worker process, before the sandbox closes. bind stays valid until close. */

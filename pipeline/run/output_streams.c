@@ -16,17 +16,16 @@ static struct gm_output_stream stream_of(const struct gm_plan_sink *from)
     stream.shard_bytes = sink->shard_bytes(from->opts);
     if (sink->trailer)
         stream.trailer = sink->trailer(from->opts, &stream.trailer_bytes);
+    struct gm_shard_extras extras = {0};
+    if (sink->extras)
+        sink->extras(from->opts, &extras);
+    GM_ASSERT(extras.head_bytes <= GM_HEAD_BYTES);
     stream.opts = from->opts;
     stream.sizes = from->sizes_stream;
-    if (from->sizes_stream > 0) {
-        stream.unit_bytes = sink->unit_bytes(from->opts);
-        stream.sidecars = sink->sidecars ? sink->sidecars(from->opts) : NULL;
-    }
-    if (sink->head_bytes && sink->head_bytes(from->opts) > 0) {
-        stream.head_bytes = sink->head_bytes(from->opts);
-        stream.head = sink->head;
-        GM_ASSERT(stream.head_bytes <= GM_HEAD_BYTES);
-    }
+    stream.unit_bytes = extras.unit_bytes;
+    stream.sidecars = extras.sidecars;
+    stream.head_bytes = extras.head_bytes;
+    stream.head = extras.head;
     return stream;
 }
 

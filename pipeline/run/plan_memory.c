@@ -63,16 +63,20 @@ static size_t heap_row(const char *family)
 }
 
 /* What the stages of a route ask for, summed. */
-static struct gm_stage_memory stages_of(const struct gm_plan_route *route)
+struct stages_memory {
+    uint64_t shared_bytes, worker_bytes;
+};
+
+static struct stages_memory stages_of(const struct gm_plan_route *route)
 {
-    struct gm_stage_memory sum = {0};
+    struct stages_memory sum = {0, 0};
     for (uint32_t i = 0; i < route->n_stages; i++) {
         const struct gm_plan_stage *planned = &route->stages[i];
-        struct gm_stage_memory memory = {0};
+        uint64_t shared_bytes = 0, worker_bytes = 0;
         if (planned->stage->memory && planned->prepared)
-            planned->stage->memory(planned->opts, planned->prepared, &memory);
-        sum.shared_bytes += memory.shared_bytes;
-        sum.worker_bytes += memory.worker_bytes;
+            planned->stage->memory(planned->opts, planned->prepared, &shared_bytes, &worker_bytes);
+        sum.shared_bytes += shared_bytes;
+        sum.worker_bytes += worker_bytes;
     }
     return sum;
 }

@@ -114,7 +114,10 @@ static bool number_sink(struct gm_planner *planner, struct gm_plan_sink *planned
     struct gm_plan *plan = planner->plan;
     const struct gm_sink *sink = planned->sink;
     bool writes = sink->mode(planned->opts) != GM_STREAM_NOTHING;
-    bool has_sizes = writes && sink->unit_bytes && sink->unit_bytes(planned->opts) > 0;
+    struct gm_shard_extras extras = {0};
+    if (writes && sink->extras)
+        sink->extras(planned->opts, &extras);
+    bool has_sizes = extras.unit_bytes > 0;
     while (sink->counters && sink->counters[planned->n_counters].name)
         planned->n_counters++;
     if (plan->n_streams + writes + has_sizes > GM_MAX_STREAMS ||
