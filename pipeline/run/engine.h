@@ -177,6 +177,7 @@ struct gm_engine {
     uint32_t n_slots;
     struct gm_link fetch_link, writer_link;
     struct gm_child fetch, writer;
+    pid_t index_pid; /* works beside us, and counts against the memory */
     struct gm_feed_setup feed_setup;
     struct gm_writer_setup writer_setup;
     struct gm_gate gate;

@@ -8,6 +8,7 @@
 #include "ipc/sandbox.h"
 #include "ipc/wake.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,22 @@
 
 #define SMALL_AHEAD 6 /* empty blocks to have or to have asked for */
 
+/* Bodies come and go by the megabyte in the heaps of several threads; given back to the kernel each
+ * time, their pages would be faulted in again and again. */
+#define KEEP_FREE_BYTES (4 * 1024 * 1024)
+
+/* Local files are not read far ahead: that hides no waiting, and what does not fit the memory would
+ * have to be written to the hold file and read again. */
+static void count_file(struct gm_feed *feed, struct gm_feed_item *item, uint64_t n_bytes)
+{
+    feed->file_bytes = feed->file_bytes - item->file_bytes + n_bytes;
+    item->file_bytes = n_bytes;
+}
+
 void gm_feed_item_free(struct gm_feed *feed, struct gm_feed_item *item)
 {
     struct gm_fetched *fetched = &item->fetched;
+    count_file(feed, item, 0);
     if (fetched->body)
         feed->body_bytes -= fetched->n_bytes;
     if (item->state == GM_FEED_DONE && fetched->fd >= 0)
@@ -110,12 +124,21 @@ static enum gm_status admit(struct gm_feed *feed, struct gm_item *item, struct g
     return GM_OK;
 }
 
+/* A task that was begun goes on: nothing is cut before it is complete. */
+static bool must_wait(const struct gm_feed *feed)
+{
+    if (feed->next_item / GM_TASK_ITEMS >= feed->head_task + GM_TASK_WINDOW)
+        return true;
+    return feed->next_item % GM_TASK_ITEMS == 0 &&
+           (feed->n_files + feed->n_files_asked >= GM_FEED_FILES ||
+            feed->file_bytes > feed->plan->memory.fetch_heap / 4);
+}
+
 enum gm_status gm_feed_next(struct gm_feed *feed, struct gm_item *item, struct gm_err *err)
 {
     while (!feed->stopping && feed->next_item < feed->setup->n_items) {
         uint64_t number = feed->next_item;
-        if (number / GM_TASK_ITEMS >= feed->head_task + GM_TASK_WINDOW ||
-            (feed->n_files + feed->n_files_asked >= GM_FEED_FILES && number % GM_TASK_ITEMS == 0))
+        if (must_wait(feed))
             return GM_AGAIN;
         enum gm_status status = admit(feed, item, err);
         if (status != GM_OK)
@@ -126,6 +149,8 @@ enum gm_status gm_feed_next(struct gm_feed *feed, struct gm_item *item, struct g
                          number % GM_TASK_ITEMS < feed->setup->start.row;
         if (item->reason == GM_REASON_NONE && !committed) {
             feed->n_files_asked += !kept->is_url;
+            if (!kept->is_url && item->file_bytes <= feed->plan->memory.inline_bytes)
+                count_file(feed, kept, item->file_bytes);
             return GM_OK;
         }
         kept->fetched.reason = item->reason;
@@ -152,6 +177,7 @@ static enum gm_status hold_body(struct gm_feed *feed, struct gm_feed_item *item,
     feed->hold_end += fetched->n_bytes;
     feed->n_held++;
     feed->body_bytes -= fetched->n_bytes;
+    count_file(feed, item, 0);
     free(fetched->body);
     fetched->body = NULL;
     return GM_OK;
@@ -183,6 +209,8 @@ enum gm_status gm_feed_done(struct gm_feed *feed, struct gm_fetched *fetched, st
         free(fetched->body);
         fetched->body = NULL;
     }
+    if (!fetched->body)
+        count_file(feed, item, 0);
     complete_item(feed, task, item);
     if (fetched->body && task->n_done < task->n_expected &&
         feed->body_bytes > feed->plan->memory.fetch_heap / 2)
@@ -344,6 +372,8 @@ int gm_feed_main(void *setup)
     struct gm_feed *feed = calloc(1, sizeof *feed);
     if (!feed)
         return gm_status_exit_code(GM_NOMEM);
+    mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
+    mallopt(M_TOP_PAD, KEEP_FREE_BYTES / 4);
     enum gm_status status = open_feed(feed, setup, &err);
     if (status == GM_OK)
         status = enter_sandbox(feed, &err);

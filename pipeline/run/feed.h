@@ -47,12 +47,20 @@ struct gm_feed_setup {
 
 enum gm_feed_item_state { GM_FEED_OPEN, GM_FEED_DONE };
 
+/* The line of an item in items.jsonl, written when its task is complete. */
+struct gm_feed_line {
+    size_t at, n_bytes; /* in gm_feed.lines */
+    size_t most_bytes;  /* what it could take with other times and tries; decides the cuts */
+};
+
 struct gm_feed_item {
     struct gm_fetched fetched;
     char *locator, *name, *meta; /* owned */
     bool is_url;
-    bool held; /* body is in the hold file at hold_offset */
+    bool lost_late; /* while its block was filled: its line is written anew */
+    bool held;      /* body is in the hold file at hold_offset */
     uint64_t hold_offset;
+    uint64_t file_bytes; /* of a local file, while it counts in gm_feed.file_bytes */
     enum gm_feed_item_state state;
     bool has_previous;
     uint8_t previous_sha256[GM_SHA256_BYTES];
@@ -80,6 +88,7 @@ struct gm_feed {
     uint32_t n_files_asked; /* files given out and not handed in yet */
     uint32_t n_files;       /* bodies that are open files */
     uint64_t body_bytes;    /* held in memory */
+    uint64_t file_bytes;    /* of local files that are given out, or held in memory */
     uint64_t hold_end;      /* of the hold file */
     uint32_t n_held;
     uint64_t next_task_out; /* for in_order */
@@ -91,7 +100,9 @@ struct gm_feed {
     uint64_t cut_task; /* UINT64_MAX: none */
     uint32_t cut_row, cut_segment;
     struct gm_block_builder builder;
-    struct gm_buf items, rejects, line;
+    struct gm_buf lines; /* of the task that is cut */
+    struct gm_feed_line line_of[GM_TASK_ITEMS];
+    struct gm_buf items, rejects, scratch;
     struct gm_out out;
     struct gm_span blocks[GM_FEED_BLOCKS]; /* small ones that may be filled */
     uint32_t n_blocks, n_asked;

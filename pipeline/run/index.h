@@ -9,7 +9,7 @@
  *
  *   meta(key PRIMARY KEY, value)             "generation": the last one that is in
  *
- * Never on the hot path: written in a process of its own after a run, read in the lister. */
+ * Never on the hot path: written by a process of its own beside a run, read in the lister. */
 #ifndef GM_RUN_INDEX_H
 #define GM_RUN_INDEX_H
 
@@ -22,6 +22,13 @@
 /* Adds all generations up to `generation` that are not in yet; folder is the run folder's path.
  * Long: call it in a child process. */
 enum gm_status gm_index_update(const char *folder, uint32_t generation, struct gm_err *err);
+/* The same for a last generation that is still being written: its items are taken in as they are
+ * appended; a byte through done_fd says that they are all there, and the other files too. GM_END:
+ * the other end of done_fd was closed without one, and nothing of that generation is in. */
+enum gm_status gm_index_follow(const char *folder, uint32_t generation, int done_fd,
+                               struct gm_err *err);
+/* Removes what one that was killed has left. */
+void gm_index_sweep(const char *folder);
 
 struct gm_index; /* opaque: open for reading, remembers what was asked for */
 

@@ -1,19 +1,33 @@
 /* See index.h: the writing side. One transaction a generation, so that a crash leaves the index at
- * a generation's end. */
+ * a generation's end. A new index is made under another name and moved into place when it is
+ * whole: it needs no journal of its own, and nobody meets half of it.
+ *
+ * While a run is under way its items are taken in as they are appended, so that little is left to
+ * do at the end. What is taken in may be cut off again by a writer that starts over; then this
+ * process is stopped, and nothing of it is kept. */
 #include "run/index.h"
 
 #include "base/assert.h"
 #include "base/fs.h"
 #include "base/jread.h"
+#include "batch.h"
 #include "run/folder.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEMPORARY  GM_INDEX_NAME ".tmp"
+#define FOLLOW_MS  100
+#define READ_BYTES (256u * 1024u)
 
 static const char schema[] =
-    "PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL;"
     "CREATE TABLE IF NOT EXISTS items(locator TEXT PRIMARY KEY, generation INT, item INT,"
     " status TEXT, code TEXT, http INT, bytes INT, sha256 TEXT, etag TEXT, last_modified TEXT,"
     " mtime_ns INT, media TEXT) WITHOUT ROWID;"
@@ -31,17 +45,17 @@ struct mapping {
 
 static const struct mapping mappings[] = {
     {"items.jsonl",
-     "INSERT INTO items(generation, item, locator, status, code, http, bytes, sha256, etag,"
-     " last_modified, mtime_ns, media) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
+     "INSERT INTO items(generation, item, locator, status, code, http, bytes, media, sha256, etag,"
+     " last_modified, mtime_ns) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
      " ON CONFLICT(locator) DO UPDATE SET generation=?1, item=?2, status=?4, code=?5, http=?6,"
      " bytes=CASE ?4 WHEN 'unchanged' THEN bytes ELSE ?7 END,"
-     " sha256=CASE ?4 WHEN 'ok' THEN ?8 ELSE coalesce(?8, sha256) END,"
-     " etag=CASE ?4 WHEN 'ok' THEN ?9 ELSE coalesce(?9, etag) END,"
-     " last_modified=CASE ?4 WHEN 'ok' THEN ?10 ELSE coalesce(?10, last_modified) END,"
-     " mtime_ns=?11,"
-     " media=CASE ?4 WHEN 'unchanged' THEN media ELSE ?12 END",
-     {"item", "source", "status", "code", "http", "bytes", "sha256", "etag", "last_modified",
-      "mtime_ns", "media"}},
+     " media=CASE ?4 WHEN 'unchanged' THEN media ELSE ?8 END,"
+     " sha256=CASE ?4 WHEN 'ok' THEN ?9 ELSE coalesce(?9, sha256) END,"
+     " etag=CASE ?4 WHEN 'ok' THEN ?10 ELSE coalesce(?10, etag) END,"
+     " last_modified=CASE ?4 WHEN 'ok' THEN ?11 ELSE coalesce(?11, last_modified) END,"
+     " mtime_ns=?12",
+     {"item", "source", "status", "code", "http", "bytes", "media", "sha256", "etag",
+      "last_modified", "mtime_ns"}},
     {"rejects.jsonl",
      "INSERT INTO rejects(generation, id, source, name, stage, reason, outcome, message)"
      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
@@ -51,90 +65,204 @@ static const struct mapping mappings[] = {
      {"source"}},
 };
 
+struct update {
+    const char *folder;
+    int folder_fd;
+    sqlite3 *db;
+    bool fresh;          /* a new file under its temporary name */
+    struct gm_buf lines; /* read and not taken in yet: the beginning of a line */
+    struct gm_buf text;  /* values of the row at hand; rows point into it */
+};
+
 static enum gm_status failure(sqlite3 *db, struct gm_err *err)
 {
     return gm_err_set(err, GM_IO, "run.db: %s (it can be deleted and is rebuilt)",
                       sqlite3_errmsg(db));
 }
 
-static void bind(sqlite3_stmt *row, int place, enum gm_jread_token token, struct gm_jread *reader)
+static enum gm_status run_sql(struct update *update, const char *sql, struct gm_err *err)
 {
-    const char *text = gm_buf_cstr(&reader->value);
-    if (token == GM_JREAD_STRING)
-        sqlite3_bind_text(row, place, text, -1, SQLITE_TRANSIENT);
-    else if (token == GM_JREAD_NUMBER)
-        sqlite3_bind_int64(row, place, strtoll(text, NULL, 10));
+    return sqlite3_exec(update->db, sql, NULL, NULL, NULL) == SQLITE_OK ? GM_OK
+                                                                        : failure(update->db, err);
 }
 
-/* One line; a malformed one is told and left out. */
-static enum gm_status add_line(sqlite3 *db, sqlite3_stmt *row, const struct mapping *mapping,
-                               const char *line, size_t n_bytes, struct gm_err *err)
+/* ---- lines into rows ---- */
+
+static void bind(struct update *update, sqlite3_stmt *row, int place, enum gm_jread_token token,
+                 struct gm_jread *reader)
+{
+    if (token == GM_JREAD_STRING) {
+        const uint8_t *text = update->text.data + update->text.n_bytes;
+        gm_buf_append(&update->text, reader->value.data, reader->value.n_bytes);
+        sqlite3_bind_text(row, place, (const char *)text, (int)reader->value.n_bytes,
+                          SQLITE_STATIC);
+    } else if (token == GM_JREAD_NUMBER) {
+        sqlite3_bind_int64(row, place, strtoll(gm_buf_cstr(&reader->value), NULL, 10));
+    }
+}
+
+/* Where the value of this key is bound; 0: nowhere. Keys come in the order of the table, so the one
+ * behind the last is tried first. */
+static int place_of(const struct mapping *mapping, struct gm_jread *reader, size_t *next)
+{
+    size_t n_keys = 0;
+    while (mapping->keys[n_keys])
+        n_keys++;
+    for (size_t i = 0; i < n_keys; i++) {
+        size_t key = (*next + i) % n_keys;
+        if (gm_jread_is(reader, mapping->keys[key])) {
+            *next = key + 1;
+            return (int)key + 2;
+        }
+    }
+    return 0;
+}
+
+/* One line; a malformed one is left out. */
+static enum gm_status add_line(struct update *update, sqlite3_stmt *row,
+                               const struct mapping *mapping, struct gm_view line,
+                               struct gm_err *err)
 {
     struct gm_jread reader;
     enum gm_jread_token token;
-    gm_jread_init(&reader, line, n_bytes);
+    gm_buf_clear(&update->text);
+    /* A value is never longer than its text, but for bytes that are no UTF-8: the reader refuses
+     * those. The rows' pointers hold. */
+    if (!gm_buf_reserve(&update->text, line.n_bytes + 1))
+        return gm_err_set(err, GM_NOMEM, "no memory for run.db");
+    gm_jread_init(&reader, line.data, line.n_bytes);
     bool good = gm_jread_next(&reader) == GM_JREAD_OBJECT;
+    size_t next = 0;
     while (good && (token = gm_jread_next(&reader)) == GM_JREAD_KEY) {
-        int place = 0;
-        for (int i = 0; mapping->keys[i] && place == 0; i++)
-            if (gm_jread_is(&reader, mapping->keys[i]))
-                place = i + 2;
+        int place = place_of(mapping, &reader, &next);
         token = gm_jread_next(&reader);
         if (place > 0)
-            bind(row, place, token, &reader);
+            bind(update, row, place, token, &reader);
         good = gm_jread_skip(&reader, token);
     }
     gm_jread_free(&reader);
     if (!good)
         return GM_OK;
-    return sqlite3_step(row) == SQLITE_DONE ? GM_OK : failure(db, err);
+    return sqlite3_step(row) == SQLITE_DONE ? GM_OK : failure(update->db, err);
 }
 
-static enum gm_status add_file(sqlite3 *db, const struct mapping *mapping, FILE *file,
-                               uint32_t generation, struct gm_err *err)
+static enum gm_status add_lines(struct update *update, sqlite3_stmt *row,
+                                const struct mapping *mapping, uint32_t generation,
+                                struct gm_err *err)
 {
-    sqlite3_stmt *row = NULL;
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t n;
     enum gm_status status = GM_OK;
-    if (sqlite3_prepare_v2(db, mapping->sql, -1, &row, NULL) != SQLITE_OK)
-        status = failure(db, err);
-    while (status == GM_OK && (n = getline(&line, &capacity, file)) > 0) {
+    size_t at = 0;
+    const uint8_t *end;
+    struct gm_buf *lines = &update->lines;
+    while (status == GM_OK && at < lines->n_bytes &&
+           (end = memchr(lines->data + at, '\n', lines->n_bytes - at))) {
+        struct gm_view line = {lines->data + at, (size_t)(end - lines->data) - at};
         sqlite3_reset(row);
         sqlite3_clear_bindings(row);
         sqlite3_bind_int64(row, 1, generation);
-        status = add_line(db, row, mapping, line, (size_t)n, err);
+        status = add_line(update, row, mapping, line, err);
+        at += line.n_bytes + 1;
     }
-    sqlite3_finalize(row);
-    free(line);
+    sqlite3_reset(row); /* it points into the text of a line */
+    if (at > 0)
+        memmove(lines->data, lines->data + at, lines->n_bytes - at);
+    lines->n_bytes -= at;
     return status;
 }
 
-static enum gm_status add_generation(sqlite3 *db, const char *folder, uint32_t generation,
-                                     struct gm_err *err)
+/* ---- files ---- */
+
+/* A file of lines while it is taken in. */
+struct reading {
+    const struct mapping *mapping;
+    uint32_t generation;
+    sqlite3_stmt *row;
+    int fd; /* -1: not there (yet) */
+    uint64_t offset;
+};
+
+static enum gm_status open_lines(struct update *update, struct reading *reading, struct gm_err *err)
 {
     struct gm_buf path = GM_BUF_INIT;
-    char name[GM_GENERATION_NAME_BYTES], sql[128];
+    char name[GM_GENERATION_NAME_BYTES];
+    struct stat info;
     enum gm_status status = GM_OK;
-    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-        status = failure(db, err);
-    for (size_t i = 0; i < GM_ARRAY_LEN(mappings) && status == GM_OK; i++) {
-        gm_buf_clear(&path);
-        gm_buf_printf(&path, "%s/%s/%s", folder, gm_generation_name(generation, name),
-                      mappings[i].file);
-        FILE *file = fopen(gm_buf_cstr(&path), "re");
-        if (file)
-            status = add_file(db, &mappings[i], file, generation, err);
-        if (file)
-            fclose(file);
-    }
+    if (!reading->row &&
+        sqlite3_prepare_v2(update->db, reading->mapping->sql, -1, &reading->row, NULL) != SQLITE_OK)
+        return failure(update->db, err);
+    /* The writer makes the file anew when nothing of it is committed. */
+    if (reading->fd >= 0 && reading->offset == 0 && fstat(reading->fd, &info) == 0 &&
+        info.st_nlink == 0)
+        gm_close(&reading->fd);
+    gm_buf_printf(&path, "%s/%s", gm_generation_name(reading->generation, name),
+                  reading->mapping->file);
+    if (reading->fd < 0)
+        status = gm_open_at(update->folder_fd, gm_buf_cstr(&path), O_RDONLY, &reading->fd, err);
     gm_buf_free(&path);
+    return status == GM_MISSING ? GM_OK : status;
+}
+
+/* Takes in what there is. Lines end with LF; a last one without it waits for its end. */
+static enum gm_status read_on(struct update *update, struct reading *reading, struct gm_err *err)
+{
+    size_t n_read = READ_BYTES;
+    enum gm_status status = open_lines(update, reading, err);
+    while (status == GM_OK && reading->fd >= 0 && n_read == READ_BYTES) {
+        if (!gm_buf_reserve(&update->lines, READ_BYTES))
+            return gm_err_set(err, GM_NOMEM, "no memory for run.db");
+        status = gm_pread_full(reading->fd, update->lines.data + update->lines.n_bytes, READ_BYTES,
+                               reading->offset, &n_read, err);
+        if (status != GM_OK)
+            break;
+        update->lines.n_bytes += n_read;
+        reading->offset += n_read;
+        status = add_lines(update, reading->row, reading->mapping, reading->generation, err);
+    }
+    return status;
+}
+
+static void close_lines(struct update *update, struct reading *reading)
+{
+    sqlite3_finalize(reading->row);
+    gm_close(&reading->fd);
+    gm_buf_clear(&update->lines);
+}
+
+/* Reads what is appended until a byte comes through done_fd. GM_END: its other end was closed
+ * without one. */
+static enum gm_status follow(struct update *update, struct reading *reading, int done_fd,
+                             struct gm_err *err)
+{
+    struct pollfd polled = {.fd = done_fd, .events = POLLIN};
+    enum gm_status status = GM_OK;
+    while (status == GM_OK) {
+        int n = poll(&polled, 1, FOLLOW_MS);
+        if (n > 0) {
+            char byte;
+            return read(done_fd, &byte, 1) == 1 ? GM_OK : GM_END;
+        }
+        if (n == 0)
+            status = read_on(update, reading, err);
+    }
+    return status;
+}
+
+static enum gm_status add_generation(struct update *update, uint32_t generation, int done_fd,
+                                     struct gm_err *err)
+{
+    char sql[96];
+    enum gm_status status = run_sql(update, "BEGIN IMMEDIATE", err);
+    for (size_t i = 0; i < GM_ARRAY_LEN(mappings) && status == GM_OK; i++) {
+        struct reading reading = {.mapping = &mappings[i], .generation = generation, .fd = -1};
+        if (i == 0 && done_fd >= 0)
+            status = follow(update, &reading, done_fd, err);
+        if (status == GM_OK)
+            status = read_on(update, &reading, err);
+        close_lines(update, &reading);
+    }
     snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO meta VALUES('generation', %u); COMMIT",
              generation);
-    if (status == GM_OK && sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        status = failure(db, err);
-    return status;
+    return status == GM_OK ? run_sql(update, sql, err) : status;
 }
 
 static uint32_t last_generation(sqlite3 *db)
@@ -149,19 +277,70 @@ static uint32_t last_generation(sqlite3 *db)
     return generation;
 }
 
-enum gm_status gm_index_update(const char *folder, uint32_t generation, struct gm_err *err)
+/* ---- the database ---- */
+
+static enum gm_status open_database(struct update *update, struct gm_err *err)
 {
     struct gm_buf path = GM_BUF_INIT;
-    sqlite3 *db = NULL;
+    unlinkat(update->folder_fd, TEMPORARY, 0);
+    update->fresh = faccessat(update->folder_fd, GM_INDEX_NAME, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+    gm_buf_printf(&path, "%s/%s", update->folder, update->fresh ? TEMPORARY : GM_INDEX_NAME);
     enum gm_status status = GM_OK;
-    gm_buf_printf(&path, "%s/%s", folder, GM_INDEX_NAME);
-    if (sqlite3_open(gm_buf_cstr(&path), &db) != SQLITE_OK ||
-        sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
-        status = failure(db, err);
-    for (uint32_t g = status == GM_OK ? last_generation(db) + 1 : 1;
-         g <= generation && status == GM_OK; g++)
-        status = add_generation(db, folder, g, err);
-    sqlite3_close(db);
+    if (sqlite3_open(gm_buf_cstr(&path), &update->db) != SQLITE_OK)
+        status = failure(update->db, err);
     gm_buf_free(&path);
+    if (status == GM_OK)
+        status = run_sql(update,
+                         update->fresh ? "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"
+                                       : "PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL",
+                         err);
+    return status == GM_OK ? run_sql(update, schema, err) : status;
+}
+
+static enum gm_status publish(struct update *update, struct gm_err *err)
+{
+    int fd = -1;
+    enum gm_status status = gm_open_at(update->folder_fd, TEMPORARY, O_RDONLY, &fd, err);
+    if (status == GM_OK)
+        status = gm_sync_data(fd, TEMPORARY, err);
+    gm_close(&fd);
+    if (status == GM_OK &&
+        renameat(update->folder_fd, TEMPORARY, update->folder_fd, GM_INDEX_NAME) != 0)
+        status = gm_err_sys(err, GM_IO, errno, "unable to rename %s", TEMPORARY);
     return status;
+}
+
+enum gm_status gm_index_follow(const char *folder, uint32_t generation, int done_fd,
+                               struct gm_err *err)
+{
+    struct update update = {.folder = folder, .folder_fd = -1};
+    enum gm_status status =
+        gm_open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, &update.folder_fd, err);
+    if (status == GM_OK)
+        status = open_database(&update, err);
+    uint32_t first = status == GM_OK ? last_generation(update.db) + 1 : 1;
+    for (uint32_t g = first; g <= generation && status == GM_OK; g++)
+        status = add_generation(&update, g, g == generation ? done_fd : -1, err);
+    sqlite3_close(update.db);
+    if (update.fresh && status == GM_OK)
+        status = publish(&update, err);
+    else if (update.fresh)
+        unlinkat(update.folder_fd, TEMPORARY, 0);
+    gm_close(&update.folder_fd);
+    gm_buf_free(&update.lines);
+    gm_buf_free(&update.text);
+    return status;
+}
+
+void gm_index_sweep(const char *folder)
+{
+    int fd = -1;
+    if (gm_open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, &fd, NULL) == GM_OK)
+        unlinkat(fd, TEMPORARY, 0);
+    gm_close(&fd);
+}
+
+enum gm_status gm_index_update(const char *folder, uint32_t generation, struct gm_err *err)
+{
+    return gm_index_follow(folder, generation, -1, err);
 }

@@ -196,6 +196,8 @@ static enum gm_status write_temporary(struct gm_placer *place, const struct gm_p
     status = gm_write_full(fd, file->data, file->n_bytes, path, err);
     if (status != GM_OK)
         gm_err_add(err, "%s", place->folder);
+    else if (place->sync) /* only a hint: the sync of the group has less to wait for */
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     gm_close(&fd);
     return status;
 }

@@ -47,9 +47,9 @@ static const struct {
 static const struct {
     uint64_t fixed, fetch_heap, writer, large_min;
 } process_table[N_LEVELS] = {
-    [ROOMY] = {8 * MB, 48 * MB, 16 * MB, 32 * MB},
-    [NORMAL] = {8 * MB, 40 * MB, 16 * MB, 32 * MB},
-    [TIGHT] = {6 * MB, 20 * MB, 8 * MB, 8 * MB},
+    [ROOMY] = {10 * MB, 48 * MB, 16 * MB, 32 * MB},
+    [NORMAL] = {10 * MB, 40 * MB, 16 * MB, 32 * MB},
+    [TIGHT] = {8 * MB, 20 * MB, 8 * MB, 8 * MB},
 };
 
 static const uint64_t block_classes[] = {GM_BLOCK_MAX_BYTES, 16 * MB, 4 * MB, 1 * MB};

@@ -9,7 +9,7 @@
 #include "base/num.h"
 #include "run/engine.h"
 #include "run/folder.h"
-#include "run/index.h"
+#include "run/indexer.h"
 #include "run/list.h"
 #include "run/manifest.h"
 #include "run/step.h"
@@ -37,6 +37,7 @@ struct run {
     struct gm_output_stream streams[GM_MAX_STREAMS];
     struct gm_output_config output;
     struct gm_output_state state; /* as of the last look */
+    struct gm_indexer indexer;
     bool has_previous;
     uint8_t previous_sha256[GM_SHA256_BYTES];
 };
@@ -79,7 +80,13 @@ static enum gm_status begin_next(struct run *run, struct gm_err *err)
     return status == GM_OK ? GM_END : status;
 }
 
-static enum gm_status update_index(struct run *run, struct gm_err *err);
+/* Brings run.db up to the generations that are there. */
+static enum gm_status update_index(struct run *run, struct gm_err *err)
+{
+    run->indexer.folder = run->folder.path;
+    run->indexer.generation = run->folder.generation;
+    return gm_indexer_finish(&run->indexer, err);
+}
 
 static enum gm_status begin_first(struct run *run, struct gm_err *err)
 {
@@ -202,6 +209,7 @@ static void set_up(struct run *run, struct gm_engine *engine)
     const struct gm_order_key *next = &run->state.next;
     engine->plan = run->plan;
     engine->progress = run->progress;
+    engine->index_pid = run->indexer.step.child.pid;
     engine->resume = (struct gm_cursor){next->task, next->segment, next->sub};
     engine->feed_setup = (struct gm_feed_setup){
         .plan = run->plan,
@@ -262,6 +270,8 @@ static enum gm_status run_engine(struct run *run, struct gm_err *err)
                (unsigned long long)run->info.n_items);
     while (status == GM_OK && outcome != OVER && !run->state.finished) {
         struct gm_order_key before = run->state.next;
+        gm_indexer_drop(&run->indexer); /* what it has read may have been cut off again */
+        gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
         status = run_once(run, &outcome, err);
         if (outcome == OVER)
             break;
@@ -392,24 +402,6 @@ static enum gm_status write_manifest(struct run *run, struct gm_err *err)
     return status;
 }
 
-struct index_step {
-    const char *folder;
-    uint32_t generation;
-};
-
-static enum gm_status index_main(void *context, struct gm_err *err)
-{
-    const struct index_step *step = context;
-    return gm_index_update(step->folder, step->generation, err);
-}
-
-static enum gm_status update_index(struct run *run, struct gm_err *err)
-{
-    struct index_step context = {run->folder.path, run->folder.generation};
-    const struct gm_step step = {"index", NULL, 0, index_main, &context};
-    return gm_step_run(&step, err);
-}
-
 /* The budget is a promise; a broken one is told. */
 static void check_memory(const struct run *run)
 {
@@ -439,6 +431,7 @@ static enum gm_status finish(struct run *run, struct gm_err *err)
 static void close_run(struct run *run)
 {
     struct rusage usage;
+    gm_indexer_drop(&run->indexer);
     getrusage(RUSAGE_SELF, &usage);
     run->summary->cpu_ms += (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
                             (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
@@ -463,6 +456,7 @@ enum gm_status gm_run(const struct gm_plan *plan, struct gm_progress *progress,
                       .progress = progress,
                       .summary = summary,
                       .folder = GM_FOLDER_INIT,
+                      .indexer = GM_INDEXER_INIT,
                       .snapshot_fd = -1,
                       .hold_fd = -1,
                       .spill_fd = -1};

@@ -23,6 +23,8 @@
 #define LINES_BYTES      (64u * 1024u) /* of a block, kept for the output part */
 #define TEXT_SHOWN_BYTES 8192u /* of a text in a line, escaped: seven of them fit the lines */
 #define ROW_SLACK_BYTES  256u  /* at least what a row takes in the tables */
+#define TIMES_BYTES      64u   /* wire_bytes, tries and seconds of a line, at most */
+#define WORST_BYTES      6u    /* of a byte in JSON */
 #define NO_ROUTE         (-1)
 
 /* Rows [first, end) of the task and what becomes of them. */
@@ -63,9 +65,12 @@ static size_t json_bytes(uint8_t byte, bool utf8)
 /* As much of the text as is not more than TEXT_SHOWN_BYTES when it is written as JSON. */
 static struct gm_view shown(const char *text)
 {
-    struct gm_view view = {(const uint8_t *)text, 0};
+    struct gm_view view = {(const uint8_t *)text, text ? strlen(text) : 0};
     size_t cost = 0;
+    if (view.n_bytes <= TEXT_SHOWN_BYTES / WORST_BYTES)
+        return view;
     bool utf8 = is_utf8(text);
+    view.n_bytes = 0;
     while (text && text[view.n_bytes] != '\0') {
         cost += json_bytes(view.data[view.n_bytes], utf8);
         if (cost > TEXT_SHOWN_BYTES)
@@ -77,10 +82,11 @@ static struct gm_view shown(const char *text)
     return view;
 }
 
+/* key: as it stands in the line, with its comma and colon. */
 static void add_text(struct gm_buf *line, const char *key, const char *text)
 {
     struct gm_view view = shown(text);
-    gm_json_key(line, key);
+    gm_buf_text(line, key);
     if (text)
         gm_json_string(line, text, view.n_bytes);
     else
@@ -89,40 +95,53 @@ static void add_text(struct gm_buf *line, const char *key, const char *text)
 
 static void add_number(struct gm_buf *line, const char *key, uint64_t value)
 {
-    gm_json_key(line, key);
+    gm_buf_text(line, key);
     gm_json_u64(line, value);
 }
 
-/* One line of items.jsonl; docs/formats.md describes it. */
-static void item_line(struct gm_buf *line, const struct gm_feed_item *item)
+/* What is measured, and may be different the next time; at most TIMES_BYTES without the keys. */
+static size_t add_times(struct gm_buf *line, const struct gm_fetched *fetched)
+{
+    static const char wire[] = ",\"wire_bytes\":", tries[] = ",\"tries\":",
+                      seconds[] = ",\"seconds\":";
+    size_t start = line->n_bytes;
+    add_number(line, wire, fetched->wire_bytes);
+    add_number(line, tries, fetched->n_tries);
+    add_number(line, seconds, fetched->elapsed_ms / 1000);
+    unsigned ms = (unsigned)(fetched->elapsed_ms % 1000);
+    const char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+                             (char)('0' + ms % 10)};
+    gm_buf_append(line, fraction, sizeof fraction);
+    return line->n_bytes - start - (sizeof wire + sizeof tries + sizeof seconds - 3);
+}
+
+/* Appends one line of items.jsonl; docs/formats.md describes it. */
+static struct gm_feed_line item_line(struct gm_buf *lines, const struct gm_feed_item *item)
 {
     const struct gm_fetched *fetched = &item->fetched;
     char hex[GM_SHA256_HEX_BYTES];
-    gm_buf_clear(line);
-    gm_buf_char(line, '{');
-    add_number(line, "item", fetched->number);
-    add_text(line, "source", item->locator);
-    add_text(line, "status", status_of(fetched));
-    add_text(line, "code", fetched->reason ? gm_reason_code(fetched->reason) : NULL);
-    add_text(line, "message", fetched->message[0] ? fetched->message : NULL);
-    add_number(line, "http", fetched->http_status);
-    add_number(line, "bytes", fetched->n_bytes);
-    add_number(line, "wire_bytes", fetched->wire_bytes);
-    add_number(line, "tries", fetched->n_tries);
-    gm_json_key(line, "seconds");
-    gm_buf_printf(line, "%llu.%03llu", (unsigned long long)fetched->elapsed_ms / 1000,
-                  (unsigned long long)fetched->elapsed_ms % 1000);
-    add_text(line, "media", gm_media_name(fetched->media));
-    add_text(line, "sha256", fetched->has_sha256 ? gm_sha256_hex(fetched->sha256, hex) : NULL);
-    add_text(line, "final_url", fetched->final_url);
-    add_text(line, "etag", fetched->etag);
-    add_text(line, "last_modified", fetched->last_modified);
-    add_text(line, "content_type", fetched->content_type);
-    gm_json_key(line, "mtime_ns");
-    gm_json_i64(line, item->file_mtime_ns);
-    gm_json_key(line, "complete");
-    gm_buf_text(line, fetched->complete_unknown ? "null" : "true");
-    gm_buf_text(line, "}\n");
+    size_t start = lines->n_bytes;
+    add_number(lines, "{\"item\":", fetched->number);
+    add_text(lines, ",\"source\":", item->locator);
+    add_text(lines, ",\"status\":", status_of(fetched));
+    add_text(lines, ",\"code\":", fetched->reason ? gm_reason_code(fetched->reason) : NULL);
+    add_text(lines, ",\"message\":", fetched->message[0] ? fetched->message : NULL);
+    add_number(lines, ",\"http\":", fetched->http_status);
+    add_number(lines, ",\"bytes\":", fetched->n_bytes);
+    size_t n_times = add_times(lines, fetched);
+    add_text(lines, ",\"media\":", gm_media_name(fetched->media));
+    add_text(lines,
+             ",\"sha256\":", fetched->has_sha256 ? gm_sha256_hex(fetched->sha256, hex) : NULL);
+    add_text(lines, ",\"final_url\":", fetched->final_url);
+    add_text(lines, ",\"etag\":", fetched->etag);
+    add_text(lines, ",\"last_modified\":", fetched->last_modified);
+    add_text(lines, ",\"content_type\":", fetched->content_type);
+    gm_buf_text(lines, ",\"mtime_ns\":");
+    gm_json_i64(lines, item->file_mtime_ns);
+    gm_buf_text(lines,
+                fetched->complete_unknown ? ",\"complete\":null}\n" : ",\"complete\":true}\n");
+    size_t n_bytes = lines->n_bytes - start;
+    return (struct gm_feed_line){start, n_bytes, n_bytes - n_times + TIMES_BYTES};
 }
 
 static void reject(struct gm_feed_item *item, enum gm_reason reason, const char *message)
@@ -204,15 +223,16 @@ static int route_of(struct gm_feed *feed, struct gm_feed_item *item)
     return route;
 }
 
-/* What the lines of an item take at most; its times and tries may not matter. */
-static size_t lines_bytes(struct gm_feed *feed, const struct gm_feed_item *item)
+/* What an item's lines take at most, in items.jsonl and, with its name, in rejects.jsonl. */
+static size_t lines_bytes(const struct gm_feed *feed, const struct gm_feed_task *task, uint32_t row)
 {
-    struct gm_feed_item slowest = *item;
-    slowest.fetched.wire_bytes = slowest.fetched.elapsed_ms = UINT64_MAX;
-    slowest.fetched.n_tries = UINT_MAX;
-    item_line(&feed->line, &slowest);
-    add_text(&feed->line, "name", item->name); /* in the line of a reject */
-    return 2 * feed->line.n_bytes;
+    const struct gm_feed_item *item = &task->items[row];
+    size_t name_bytes = item->name ? strlen(item->name) : 0;
+    if (name_bytes > TEXT_SHOWN_BYTES / WORST_BYTES)
+        name_bytes = TEXT_SHOWN_BYTES;
+    else
+        name_bytes *= WORST_BYTES;
+    return 2 * (feed->line_of[row].most_bytes + sizeof ",\"name\":\"\"" + name_bytes);
 }
 
 /* The next segment of the task from row `first`; a pure function of the items. */
@@ -224,7 +244,7 @@ static void measure(struct gm_feed *feed, struct gm_feed_task *task, uint32_t fi
     for (uint32_t row = first; row < task->n_expected; row++) {
         struct gm_feed_item *item = &task->items[row];
         int route = route_of(feed, item);
-        lines += lines_bytes(feed, item);
+        lines += lines_bytes(feed, task, row);
         if (row > first && lines > LINES_BYTES - 4096)
             return;
         if (route != NO_ROUTE) {
@@ -275,6 +295,7 @@ static void add_row(struct gm_feed *feed, struct gm_feed_item *item, int route, 
         status = gm_block_row_body(&feed->builder, item->fetched.body, item->fetched.n_bytes);
     if (status != GM_OK) {
         gm_block_row_abort(&feed->builder);
+        item->lost_late = true;
         return;
     }
     status = gm_block_row_end(&feed->builder, GM_REASON_NONE, NULL);
@@ -305,8 +326,11 @@ static enum gm_status encode_lines(struct gm_feed *feed, struct gm_feed_task *ta
     gm_buf_clear(&feed->rejects);
     for (uint32_t row = segment->first; row < segment->end; row++) {
         const struct gm_feed_item *item = &task->items[row];
-        item_line(&feed->line, item);
-        gm_buf_append(&feed->items, feed->line.data, feed->line.n_bytes);
+        const struct gm_feed_line *line = &feed->line_of[row];
+        if (item->lost_late)
+            item_line(&feed->items, item);
+        else
+            gm_buf_append(&feed->items, feed->lines.data + line->at, line->n_bytes);
         if (item->fetched.reason == GM_REASON_NONE)
             continue;
         struct gm_reject lost = {.item = item->fetched.number,
@@ -319,6 +343,8 @@ static enum gm_status encode_lines(struct gm_feed *feed, struct gm_feed_task *ta
         gm_reject_encode(&feed->rejects, &lost);
         gm_out_count(&feed->out, item->fetched.reason);
     }
+    if (feed->lines.failed || feed->items.failed || feed->rejects.failed)
+        return gm_err_set(err, GM_NOMEM, "no memory for the lines of a segment");
     feed->out.stream = GM_STREAM_ITEMS;
     enum gm_status status = gm_out_part(&feed->out, NULL, feed->items.data, feed->items.n_bytes,
                                         segment->end - segment->first, err);
@@ -415,6 +441,19 @@ static void close_task(struct gm_feed *feed, struct gm_feed_task *task)
     feed->next_task_out++;
 }
 
+/* Everything that is decided before the first cut; what is lost is known from here on. */
+static void prepare_task(struct gm_feed *feed, struct gm_feed_task *task)
+{
+    gm_buf_clear(&feed->lines);
+    for (uint32_t row = feed->cut_row; row < task->n_expected; row++) {
+        struct gm_feed_item *item = &task->items[row];
+        item->locator = as_utf8(&feed->scratch, item->locator);
+        item->name = as_utf8(&feed->scratch, item->name);
+        route_of(feed, item);
+        feed->line_of[row] = item_line(&feed->lines, item);
+    }
+}
+
 /* The next complete task that may go out; false: none. */
 static bool choose_task(struct gm_feed *feed)
 {
@@ -427,11 +466,7 @@ static bool choose_task(struct gm_feed *feed)
         feed->cut_segment = feed->cut_task == start->task ? start->segment : 0;
         memmove(&feed->complete[i], &feed->complete[i + 1],
                 (--feed->n_complete - i) * sizeof feed->complete[0]);
-        struct gm_feed_task *task = &feed->tasks[feed->cut_task % GM_TASK_WINDOW];
-        for (uint32_t row = 0; row < task->n_expected; row++) {
-            task->items[row].locator = as_utf8(&feed->line, task->items[row].locator);
-            task->items[row].name = as_utf8(&feed->line, task->items[row].name);
-        }
+        prepare_task(feed, &feed->tasks[feed->cut_task % GM_TASK_WINDOW]);
         return true;
     }
     return false;

@@ -89,23 +89,17 @@ static enum gm_status wait_for(struct gm_child *child, int control_fd, int signa
     return GM_OK;
 }
 
-enum gm_status gm_step_run(const struct gm_step *step, struct gm_err *err)
+static enum gm_status start(const struct gm_step *step, const sigset_t *mask,
+                            struct gm_step_run *run, struct gm_err *err)
 {
-    int control_fd = -1, child_fd = -1;
+    int child_fd = -1;
     int keep[7];
-    sigset_t mask;
-    struct gm_child child = GM_CHILD_INIT;
-    struct start start = {.step = step};
+    struct start start = {.step = step, .old_mask = *mask};
     GM_ASSERT(step->n_keep_fds < GM_ARRAY_LEN(keep));
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGHUP);
-    enum gm_status status = gm_control_pair(&control_fd, &child_fd, err);
+    *run = (struct gm_step_run)GM_STEP_RUN_INIT;
+    enum gm_status status = gm_control_pair(&run->control_fd, &child_fd, err);
     if (status != GM_OK)
         return status;
-    sigprocmask(SIG_BLOCK, &mask, &start.old_mask);
-    int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     start.control_fd = child_fd;
     if (step->n_keep_fds > 0)
         memcpy(keep, step->keep_fds, step->n_keep_fds * sizeof keep[0]);
@@ -115,12 +109,71 @@ enum gm_status gm_step_run(const struct gm_step *step, struct gm_err *err)
                                  .n_keep_fds = step->n_keep_fds + 1,
                                  .main = step_main,
                                  .context = &start};
-    status = gm_child_start(&spec, &child, err);
+    status = gm_child_start(&spec, &run->child, err);
     gm_close(&child_fd);
-    if (status == GM_OK)
-        status = wait_for(&child, control_fd, signal_fd, err);
-    gm_close(&control_fd);
+    if (status != GM_OK)
+        gm_close(&run->control_fd);
+    return status;
+}
+
+static sigset_t stop_signals(void)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
+    return mask;
+}
+
+static void block_signals(sigset_t *old_mask)
+{
+    sigset_t mask = stop_signals();
+    sigprocmask(SIG_BLOCK, &mask, old_mask);
+}
+
+/* With the signals blocked. */
+static enum gm_status finish(struct gm_step_run *run, struct gm_err *err)
+{
+    sigset_t mask = stop_signals();
+    int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    enum gm_status status = wait_for(&run->child, run->control_fd, signal_fd, err);
+    gm_close(&run->control_fd);
     gm_close(&signal_fd);
-    sigprocmask(SIG_SETMASK, &start.old_mask, NULL);
+    return status;
+}
+
+enum gm_status gm_step_start(const struct gm_step *step, struct gm_step_run *run,
+                             struct gm_err *err)
+{
+    sigset_t mask;
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    return start(step, &mask, run, err);
+}
+
+enum gm_status gm_step_wait(struct gm_step_run *run, struct gm_err *err)
+{
+    sigset_t old_mask;
+    block_signals(&old_mask);
+    enum gm_status status = finish(run, err);
+    sigprocmask(SIG_SETMASK, &old_mask, NULL);
+    return status;
+}
+
+void gm_step_drop(struct gm_step_run *run)
+{
+    gm_child_kill(&run->child, NULL);
+    gm_close(&run->control_fd);
+}
+
+enum gm_status gm_step_run(const struct gm_step *step, struct gm_err *err)
+{
+    struct gm_step_run run;
+    sigset_t old_mask;
+    block_signals(&old_mask);
+    enum gm_status status = start(step, &old_mask, &run, err);
+    if (status == GM_OK)
+        status = finish(&run, err);
+    sigprocmask(SIG_SETMASK, &old_mask, NULL);
     return status;
 }

@@ -1,5 +1,5 @@
-/* A child process for one step of a run that is over before or begins after the engine: listing
- * the sources, writing the index. The supervisor waits for it, and for signals. */
+/* A child process for one step of a run beside the engine: listing the sources before it, writing
+ * the index while it works and after it. The supervisor waits for its end, and for signals. */
 #ifndef GM_RUN_STEP_H
 #define GM_RUN_STEP_H
 
@@ -14,8 +14,25 @@ struct gm_step {
     void *context;
 };
 
-/* Runs it to its end. What main returns is returned here, with its message. A crash is
- * GM_INTERNAL; SIGTERM, SIGINT or SIGHUP end the child and give GM_STOPPED. */
+/* A step under way; opaque but for its size. */
+struct gm_step_run {
+    struct gm_child child;
+    int control_fd;
+};
+#define GM_STEP_RUN_INIT                                                                           \
+    {                                                                                              \
+        GM_CHILD_INIT, -1                                                                          \
+    }
+
+/* Starts it. The child has its own copy of everything: *step may go. */
+enum gm_status gm_step_start(const struct gm_step *step, struct gm_step_run *run,
+                             struct gm_err *err);
+/* Waits for its end. What main returns is returned here, with its message. A crash is GM_INTERNAL;
+ * SIGTERM, SIGINT or SIGHUP end the child and give GM_STOPPED. */
+enum gm_status gm_step_wait(struct gm_step_run *run, struct gm_err *err);
+/* Kills it; no-op for one that was not started or is over. */
+void gm_step_drop(struct gm_step_run *run);
+/* Start and wait, with no moment between them in which a signal ends us and not the child. */
 enum gm_status gm_step_run(const struct gm_step *step, struct gm_err *err);
 
 #endif

@@ -131,6 +131,8 @@ static void sample_memory(struct gm_engine *engine)
         bytes += gm_process_private_bytes(engine->slots[i].child.pid);
     bytes += gm_process_private_bytes(engine->fetch.pid);
     bytes += gm_process_private_bytes(engine->writer.pid);
+    if (engine->index_pid > 0)
+        bytes += gm_process_private_bytes(engine->index_pid);
     for (uint32_t i = 0; i < engine->n_arenas; i++)
         bytes += gm_shm_resident_bytes(&engine->arenas[i]->shm);
     bytes += (uint64_t)(engine->n_slots + 2) * sizeof(struct gm_link_shared);

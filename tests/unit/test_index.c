@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -262,6 +264,115 @@ static void what_was_not_listed_is_told_as_removed(void **state)
     gm_close(&fd);
 }
 
+/* Runs gm_index_follow in a child; *done_fd is our end of its pipe. */
+static pid_t start_following(uint32_t generation, int *done_fd)
+{
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[1]);
+        _exit(gm_index_follow(folder, generation, ends[0], NULL));
+    }
+    assert_true(pid > 0);
+    close(ends[0]);
+    *done_fd = ends[1];
+    return pid;
+}
+
+static enum gm_status end_of(pid_t pid)
+{
+    int code;
+    assert_int_equal(waitpid(pid, &code, 0), pid);
+    assert_true(WIFEXITED(code));
+    return (enum gm_status)WEXITSTATUS(code);
+}
+
+/* Appends a file to the folder's file of that name, in pieces that cut lines. */
+static void append_in_pieces(const char *name, const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    assert_true(fd >= 0);
+    for (size_t at = 0, n; text[at]; at += n) {
+        n = strnlen(text + at, 61);
+        assert_int_equal(write(fd, text + at, n), (ssize_t)n);
+        usleep(3000);
+    }
+    close(fd);
+}
+
+static char *read_text(const char *name)
+{
+    char path[160];
+    struct gm_buf text = GM_BUF_INIT;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(gm_read_file(AT_FDCWD, path, 1 << 20, &text, NULL), GM_OK);
+    char *copy = strdup(gm_buf_cstr(&text));
+    gm_buf_free(&text);
+    assert_non_null(copy);
+    return copy;
+}
+
+static void a_generation_that_is_followed_is_the_same_as_one_that_was_there(void **state)
+{
+    struct gm_buf followed = GM_BUF_INIT, rebuilt = GM_BUF_INIT;
+    char path[100], byte = 1;
+    int done_fd;
+    (void)state;
+    put_first_generation();
+    char *items = read_text("items.jsonl");
+    snprintf(path, sizeof path, "%s/items.jsonl", folder);
+    assert_int_equal(unlink(path), 0);
+    put("items.jsonl", ""); /* by whoever looked first; the writer makes its own */
+    pid_t pid = start_following(1, &done_fd);
+    usleep(250000);
+    assert_int_equal(unlink(path), 0);
+    append_in_pieces("items.jsonl", items);
+    assert_int_equal(write(done_fd, &byte, 1), 1);
+    assert_int_equal(end_of(pid), GM_OK);
+    close(done_fd);
+    dump(&followed);
+    snprintf(path, sizeof path, "%s/" GM_INDEX_NAME, folder);
+    assert_int_equal(unlink(path), 0);
+    update(1);
+    dump(&rebuilt);
+    assert_string_equal(gm_buf_cstr(&followed), gm_buf_cstr(&rebuilt));
+    free(items);
+    gm_buf_free(&followed);
+    gm_buf_free(&rebuilt);
+}
+
+static void nothing_is_kept_of_a_generation_that_is_not_completed(void **state)
+{
+    char path[100];
+    struct gm_buf before = GM_BUF_INIT, after = GM_BUF_INIT;
+    int done_fd;
+    (void)state;
+    put_first_generation();
+    pid_t pid = start_following(1, &done_fd);
+    usleep(250000);
+    close(done_fd);
+    assert_int_equal(end_of(pid), GM_END);
+    snprintf(path, sizeof path, "%s/" GM_INDEX_NAME, folder);
+    assert_int_equal(access(path, F_OK), -1);
+    snprintf(path, sizeof path, "%s/" GM_INDEX_NAME ".tmp", folder);
+    assert_int_equal(access(path, F_OK), -1);
+    update(1);
+    dump(&before);
+    put_second_generation("{\"item\":0,\"source\":\"/f/z\",\"status\":\"ok\"}\n", "");
+    pid = start_following(2, &done_fd);
+    usleep(250000);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(done_fd);
+    dump(&after);
+    assert_string_equal(gm_buf_cstr(&before), gm_buf_cstr(&after));
+    gm_buf_free(&before);
+    gm_buf_free(&after);
+}
+
 static void an_empty_index_and_no_index_and_garbage(void **state)
 {
     struct gm_index *index = NULL;
@@ -292,6 +403,8 @@ int main(void)
         TEST(an_answer_without_validators_forgets_the_old_ones),
         TEST(rebuilding_gives_the_same_as_going_step_by_step),
         TEST(what_was_not_listed_is_told_as_removed),
+        TEST(a_generation_that_is_followed_is_the_same_as_one_that_was_there),
+        TEST(nothing_is_kept_of_a_generation_that_is_not_completed),
         TEST(an_empty_index_and_no_index_and_garbage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
