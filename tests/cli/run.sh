@@ -63,7 +63,7 @@ is "$work/records" 'length > 50 and all(.text and .n_words > 0 and .text_hash)' 
 # Standard output carries results only; the human summary stands on standard error
 run 0 run configs/images-gray.yaml --out "$work/human"
 [ -s "$work/out" ] && fail "a run printed to standard output"
-grep -q '^  written  *24$' "$work/err" || { fail "no summary"; cat "$work/err"; }
+grep -q '^  written  *[1-9][0-9]*$' "$work/err" || { fail "no summary"; cat "$work/err"; }
 grep -q 'image.truncated  *1  *the image file is cut off' "$work/err" || fail "the summary gives no reason"
 run 0 run configs/images-gray.yaml --out "$work/quiet" --quiet
 [ -s "$work/out" ] || [ -s "$work/err" ] && { fail "--quiet is not quiet"; cat "$work/err"; }
