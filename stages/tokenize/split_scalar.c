@@ -233,21 +233,30 @@ static bool is_ascii_letter(const struct text *text, size_t at)
     return at < text->n_bytes && (text->data[at] | 0x20) >= 'a' && (text->data[at] | 0x20) <= 'z';
 }
 
-/* Three Splits, one after the other: \p{N}{1,3}; [U+4E00-U+9FA5 U+3040-U+30FF]+; and in what is
- * between
+/* A run of characters that match nothing but as the first of a word. */
+static size_t stray_end(const struct text *text, size_t start, unsigned strays, unsigned words)
+{
+    size_t at = start, last = start, next;
+    for (; is_at(text, at, strays, &next); at = next)
+        last = at;
+    return is_at(text, at, words, &next) ? last : at;
+}
+
+/* Three Splits, each of which cuts the pieces of the one before: \p{N}{1,3}; then
+ * [U+4E00-U+9FA5 U+3040-U+30FF]+; then
  * [ASCII punctuation and symbols][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
  *  ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
- * which no control, format or unassigned character matches but as the first of letters: a run of
- * them is a piece of its own, less its last character if letters follow. */
+ * So numbers, CJK and what is between end each other's pieces as if the text ended there. No
+ * control, format or unassigned character matches but as the first of letters: a run of them is a
+ * piece of its own, less its last character if letters follow. */
 static size_t deepseek3_end(const struct text *text, size_t start)
 {
-    const unsigned words = (LETTERS | MARKS) & ~CJKS, puncts = PUNCTS & ~CJKS;
-    const unsigned strays = OTHERS & ~CJKS;
-    size_t next, at = start, last = start;
+    size_t next;
     if (is_at(text, start, NUMBERS, &next))
         return up_to_three_numbers(text, start);
-    if (is_at(text, start, CJKS, &next))
-        return skip(text, next, CJKS);
+    const unsigned segment = is_at(text, start, CJKS, &next) ? CJKS : ~(unsigned)(CJKS | NUMBERS);
+    const unsigned words = (LETTERS | MARKS) & segment, puncts = PUNCTS & segment;
+    const unsigned strays = OTHERS & segment;
     if (is_at(text, start, puncts, &next) && text->data[start] < 0x80 &&
         is_ascii_letter(text, next)) {
         while (is_ascii_letter(text, next))
@@ -264,12 +273,10 @@ static size_t deepseek3_end(const struct text *text, size_t start)
     size_t body = start + (text->data[start] == ' ');
     size_t end = skip(text, body, puncts);
     if (end > body)
-        return skip_newlines(text, end);
+        return segment == CJKS ? end : skip_newlines(text, end);
     if (is_at(text, start, SPACES, &next))
-        return space_end(text, start, NUMBERS | CJKS, END_IS_NOTHING);
-    for (; is_at(text, at, strays, &next); at = next)
-        last = at;
-    return is_at(text, at, words, &next) ? last : at;
+        return space_end(text, start, ~segment, END_IS_NOTHING);
+    return stray_end(text, start, strays, words);
 }
 
 size_t gm_split_piece_end(enum gm_scheme scheme, const uint8_t *data, size_t n_bytes, size_t start)

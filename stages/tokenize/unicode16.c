@@ -24,6 +24,14 @@ bool gm_unicode16_is_word(uint32_t code_point)
     return (gm_unicode16(code_point) & GM_UNICODE16_WORD) != 0;
 }
 
+bool gm_unicode16_is_onig_word(uint32_t code_point)
+{
+    if (code_point == 0x200C || code_point == 0x200D)
+        return false;
+    bool is_latin1_number = code_point < 0x100 && gm_unicode16_category(code_point) == GM_CAT_NO;
+    return is_latin1_number || gm_unicode16_is_word(code_point);
+}
+
 uint8_t gm_unicode16_script(uint32_t code_point)
 {
     GM_ASSERT(code_point < N_CODE_POINTS);

@@ -73,8 +73,12 @@ static inline uint8_t gm_unicode16(uint32_t code_point)
 enum gm_category gm_unicode16_category(uint32_t code_point);
 /* White_Space: what \s matches. */
 bool gm_unicode16_is_space(uint32_t code_point);
-/* \w of Oniguruma and Rust's regex: Alphabetic, M, Nd, Pc, Join_Control. */
+/* \w of Rust's regular expressions (HF's added tokens, Whitespace): Alphabetic, M, Nd, Pc,
+ * Join_Control. */
 bool gm_unicode16_is_word(uint32_t code_point);
+/* \w of Oniguruma (HF's Split and Replace), found by asking it of every code point: the same
+ * without Join_Control, with the numbers of Latin-1 (U+00B2, B3, B9, BC to BE). */
+bool gm_unicode16_is_onig_word(uint32_t code_point);
 /* Scripts by their place in the table; the name for a place ("Han"), NULL behind the last. */
 uint8_t gm_unicode16_script(uint32_t code_point);
 const char *gm_unicode16_script_name(uint8_t script);

@@ -105,6 +105,14 @@ static void word_characters_are_those_of_the_regular_expressions(void **state)
         assert_true(gm_unicode16_is_word(words[i]));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_false(gm_unicode16_is_word(others[i]));
+    assert_false(gm_unicode16_is_onig_word(0x200D));
+    assert_true(gm_unicode16_is_onig_word(0xB2));
+    assert_true(gm_unicode16_is_onig_word(0xBE));
+    assert_false(gm_unicode16_is_onig_word(0x2460));
+    uint32_t n_words = 0;
+    for (uint32_t each = 0; each < N_CODE_POINTS; each++)
+        n_words += gm_unicode16_is_onig_word(each);
+    assert_int_equal(n_words, 144671); /* counted with the engine itself */
 }
 
 static void scripts_have_names_up_to_the_last(void **state)

@@ -1,10 +1,10 @@
 """Compares tool_split with the reference's regular expressions.
 
-    python3 split_reference.py TOOL SEED N_TEXTS [FILE ...]
+    python3 split_reference.py TOOL SEED N_TEXTS N_BYTES [FILE ...]
 
 The references are Hugging Face tokenizers and tiktoken, each with its own engine and expressions.
-Random texts are drawn from representatives of every class that a rule can tell apart; files are cut
-into documents. Exit 77: the packages are not there.
+Random texts are drawn from representatives of every class that a rule can tell apart; of each corpus
+file, the first N_BYTES bytes are taken. Exit 77: the packages are not there.
 """
 
 import random
@@ -122,16 +122,18 @@ def tool_ends(tool, scheme, tier, texts):
     return answers
 
 
-def documents(paths):
-    """Texts of 1 to 8 KB: lines of the files."""
+def documents(paths, limit):
+    """Documents from the front of each corpus file (records of length and bytes)."""
     for path in paths:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read(4 << 20)
-        rng, at = random.Random(len(text)), 0
-        while at < len(text):
-            n = rng.randint(1000, 8000)
-            yield text[at:at + n]
-            at += n
+        with open(path, "rb") as file:
+            data = file.read(limit)
+        at = 0
+        while at + 4 <= len(data):
+            n = struct.unpack_from("<I", data, at)[0]
+            if at + 4 + n > len(data):
+                break
+            yield data[at + 4:at + 4 + n].decode()
+            at += 4 + n
 
 
 def compare(name, tool, scheme, tiers, reference, texts):
@@ -150,12 +152,12 @@ def compare(name, tool, scheme, tiers, reference, texts):
 
 
 def main():
-    tool, seed, n_texts, files = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+    tool, seed, n_texts, limit = sys.argv[1], *map(int, sys.argv[2:5])
     tiers = ["scalar", "avx2", "avx512"]
     good = True
     for scheme in PATTERNS:
         rng = random.Random("%s %d" % (scheme, seed))
-        texts = [random_text(rng) for _ in range(n_texts)] + list(documents(files))
+        texts = [random_text(rng) for _ in range(n_texts)] + list(documents(sys.argv[5:], limit))
         good = compare("tokenizers", tool, scheme, tiers, hugging_face, texts) and good
     for scheme in TIKTOKEN:
         rng = random.Random("%s %d" % (scheme, seed))
