@@ -10,6 +10,7 @@
 
 #include "base/num.h"
 
+#include <libdeflate.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,8 @@ void gm_picture_fini(struct gm_picture *picture)
 {
     free(picture->plane);
     free(picture->scratch);
+    libdeflate_free_decompressor(picture->inflater);
+    picture->inflater = NULL;
     picture->plane = picture->scratch = NULL;
     picture->plane_capacity_bytes = picture->scratch_capacity_bytes = 0;
 }

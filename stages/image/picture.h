@@ -75,6 +75,7 @@ struct gm_picture {
     size_t plane_capacity_bytes;
     uint8_t *scratch;
     size_t scratch_capacity_bytes;
+    struct libdeflate_decompressor *inflater; /* NULL until the first PNG */
 };
 
 void gm_picture_init(struct gm_picture *picture);

@@ -121,15 +121,14 @@ static const uint8_t *join(const struct layout *layout, uint8_t *to)
     return to - layout->packed_bytes;
 }
 
-static bool inflate(const uint8_t *packed, size_t packed_bytes, uint8_t *raw, size_t raw_bytes)
+static bool inflate(struct gm_picture *picture, const uint8_t *packed, size_t packed_bytes,
+                    uint8_t *raw, size_t raw_bytes)
 {
-    struct libdeflate_decompressor *library = libdeflate_alloc_decompressor();
-    if (!library)
-        return false;
-    enum libdeflate_result result =
-        libdeflate_zlib_decompress(library, packed, packed_bytes, raw, raw_bytes, NULL);
-    libdeflate_free_decompressor(library);
-    return result == LIBDEFLATE_SUCCESS;
+    if (!picture->inflater)
+        picture->inflater = libdeflate_alloc_decompressor();
+    return picture->inflater &&
+           libdeflate_zlib_decompress(picture->inflater, packed, packed_bytes, raw, raw_bytes,
+                                      NULL) == LIBDEFLATE_SUCCESS;
 }
 
 static bool read_rows(struct gm_picture *picture, struct layout *layout, uint8_t *raw,
@@ -171,7 +170,7 @@ enum gm_reason gm_png_fast_decode(struct gm_picture *picture)
     const uint8_t *packed = join(&layout, zeros + row_bytes + GM_PNG_UNFILTER_SLACK);
     if (layout.palette)
         gm_png_gray_palette(&layout.gray, layout.palette, layout.palette_bytes / 3);
-    if (!inflate(packed, layout.packed_bytes, raw, (size_t)raw_bytes) ||
+    if (!inflate(picture, packed, layout.packed_bytes, raw, (size_t)raw_bytes) ||
         !read_rows(picture, &layout, raw, zeros))
         return GM_PICTURE_PASS;
     return GM_REASON_NONE;

@@ -88,31 +88,68 @@ static inline __m128i add_cost(__m128i sums, __m128i bytes)
     return _mm_add_epi64(sums, _mm_sad_epu8(distances, zero));
 }
 
-/* Pixels from 1 on, as far as whole steps go; returns the first one left. */
-static size_t filter_sse2(struct candidates *candidates, const uint8_t *row, const uint8_t *above,
-                          size_t width)
+/* What a step reads: 16 pixels and their three neighbours. */
+struct neighbours {
+    __m128i pixels, left, up, corner;
+};
+
+/* One step; to[f] is where filter f's result goes. */
+static inline void filter_step(const struct neighbours *at, __m128i sums[N_FILTERS],
+                               uint8_t *const to[N_FILTERS])
+{
+    __m128i guesses[N_FILTERS] = {_mm_setzero_si128(), at->left, at->up,
+                                  gm_average16(at->left, at->up),
+                                  gm_paeth16(at->left, at->up, at->corner)};
+    sums[FILTER_NONE] = add_cost(sums[FILTER_NONE], at->pixels);
+    for (size_t f = FILTER_SUB; f < N_FILTERS; f++) {
+        __m128i rest = _mm_sub_epi8(at->pixels, guesses[f]);
+        _mm_storeu_si128((__m128i *)to[f], rest);
+        sums[f] = add_cost(sums[f], rest);
+    }
+}
+
+/* The first n < 16 bytes, then zeros: they cost nothing. */
+static inline __m128i load_part(const uint8_t *from, size_t n)
+{
+    uint8_t bytes[16] = {0};
+    memcpy(bytes, from, n);
+    return load16(bytes);
+}
+
+static void filter_rest(struct candidates *candidates, __m128i sums[N_FILTERS],
+                        const uint8_t *const rows[2], const size_t range[2])
+{
+    uint8_t results[N_FILTERS][16];
+    uint8_t *to[N_FILTERS] = {NULL, results[1], results[2], results[3], results[4]};
+    size_t i = range[0], n = range[1] - i;
+    struct neighbours at = {load_part(rows[0] + i, n), load_part(rows[0] + i - 1, n),
+                            load_part(rows[1] + i, n), load_part(rows[1] + i - 1, n)};
+    filter_step(&at, sums, to);
+    for (size_t f = FILTER_SUB; f < N_FILTERS; f++)
+        memcpy(candidates->rows[f] + i, results[f], n);
+}
+
+/* Pixels from 1 on. */
+static void filter_sse2(struct candidates *candidates, const uint8_t *row, const uint8_t *above,
+                        size_t width)
 {
     __m128i sums[N_FILTERS];
     memset(sums, 0, sizeof(sums));
     size_t i = 1;
     for (; i + 16 <= width; i += 16) {
-        __m128i pixels = load16(row + i), left = load16(row + i - 1);
-        __m128i up = load16(above + i), corner = load16(above + i - 1);
-        __m128i guesses[N_FILTERS] = {_mm_setzero_si128(), left, up, gm_average16(left, up),
-                                      gm_paeth16(left, up, corner)};
-        sums[FILTER_NONE] = add_cost(sums[FILTER_NONE], pixels);
-        for (size_t f = FILTER_SUB; f < N_FILTERS; f++) {
-            __m128i rest = _mm_sub_epi8(pixels, guesses[f]);
-            _mm_storeu_si128((__m128i *)(candidates->rows[f] + i), rest);
-            sums[f] = add_cost(sums[f], rest);
-        }
+        struct neighbours at = {load16(row + i), load16(row + i - 1), load16(above + i),
+                                load16(above + i - 1)};
+        uint8_t *to[N_FILTERS] = {NULL, candidates->rows[1] + i, candidates->rows[2] + i,
+                                  candidates->rows[3] + i, candidates->rows[4] + i};
+        filter_step(&at, sums, to);
     }
+    if (i < width)
+        filter_rest(candidates, sums, (const uint8_t *const[2]){row, above}, (size_t[2]){i, width});
     for (size_t f = 0; f < N_FILTERS; f++) {
         uint64_t halves[2];
         _mm_storeu_si128((__m128i *)halves, sums[f]);
         candidates->costs[f] += halves[0] + halves[1];
     }
-    return i;
 }
 
 void gm_png_filter(const uint8_t *row, const uint8_t *above, size_t width, uint8_t *scratch,
@@ -121,8 +158,7 @@ void gm_png_filter(const uint8_t *row, const uint8_t *above, size_t width, uint8
     struct candidates candidates;
     start(&candidates, scratch, width);
     filter_plain(&candidates, row, above, 0, 1);
-    size_t done = filter_sse2(&candidates, row, above, width);
-    filter_plain(&candidates, row, above, done, width);
+    filter_sse2(&candidates, row, above, width);
     finish(&candidates, row, width, out);
 }
 

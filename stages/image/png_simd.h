@@ -7,7 +7,7 @@
 #define GM_IMAGE_PNG_SIMD_H
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 
 static inline __m128i gm_not_above(__m128i a, __m128i b)
 {

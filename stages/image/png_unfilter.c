@@ -88,9 +88,53 @@ static inline void undo_average_pixels(uint8_t *row, const uint8_t *above, size_
     }
 }
 
+/* In words, the distances need no care for signs, and the way from one pixel to the next is eight
+ * instructions long instead of twelve. */
+__attribute__((target("sse4.1"))) static inline __m128i paeth_words(__m128i left, __m128i up,
+                                                                    __m128i corner)
+{
+    __m128i to_left = _mm_sub_epi16(up, corner), to_up = _mm_sub_epi16(left, corner);
+    __m128i to_corner = _mm_abs_epi16(_mm_add_epi16(to_left, to_up));
+    to_left = _mm_abs_epi16(to_left);
+    to_up = _mm_abs_epi16(to_up);
+    __m128i least = _mm_min_epi16(to_corner, _mm_min_epi16(to_left, to_up));
+    __m128i guess = _mm_blendv_epi8(corner, up, _mm_cmpeq_epi16(least, to_up));
+    return _mm_blendv_epi8(guess, left, _mm_cmpeq_epi16(least, to_left));
+}
+
+__attribute__((target("sse4.1"))) static inline void
+undo_paeth_words(uint8_t *row, const uint8_t *above, size_t n_bytes, size_t step)
+{
+    const __m128i low_bytes = _mm_set1_epi16(0xff);
+    __m128i left = _mm_setzero_si128(), corner = left, next = _mm_cvtepu8_epi16(load_pixel(row));
+    for (size_t i = 0; i < n_bytes; i += step) {
+        __m128i up = _mm_cvtepu8_epi16(load_pixel(above + i)), pixel = next;
+        next = _mm_cvtepu8_epi16(load_pixel(row + i + step));
+        left = _mm_and_si128(_mm_add_epi16(pixel, paeth_words(left, up, corner)), low_bytes);
+        corner = up;
+        store_pixel(row + i, _mm_packus_epi16(left, left), step);
+    }
+}
+
+__attribute__((target("sse4.1"))) static void undo_paeth_words3(uint8_t *row, const uint8_t *above,
+                                                                size_t n_bytes)
+{
+    undo_paeth_words(row, above, n_bytes, 3);
+}
+
+__attribute__((target("sse4.1"))) static void undo_paeth_words4(uint8_t *row, const uint8_t *above,
+                                                                size_t n_bytes)
+{
+    undo_paeth_words(row, above, n_bytes, 4);
+}
+
 static inline void undo_paeth_pixels(uint8_t *row, const uint8_t *above, size_t n_bytes,
                                      size_t step)
 {
+    if (__builtin_cpu_supports("sse4.1")) {
+        (step == 3 ? undo_paeth_words3 : undo_paeth_words4)(row, above, n_bytes);
+        return;
+    }
     __m128i left = _mm_setzero_si128(), corner = left;
     for (size_t i = 0; i < n_bytes; i += step) {
         __m128i up = load_pixel(above + i);
