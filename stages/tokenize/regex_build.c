@@ -1,0 +1,249 @@
+/* From the program of an expression to its tables.
+ *
+ * A mark is a set of states. The marks that can occur are found from the end of a text backwards:
+ * the mark in front of a character follows from the mark behind it, the character's class and, for
+ * \b and its like, the class before it. All of them are made here, once, so that matching never
+ * builds anything; an expression with very many is refused. */
+#include "tokenize/regex_table.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_MARKS   8192u
+#define MAX_ENTRIES (1u << 22) /* of a table */
+#define MAX_WORK    (1u << 28) /* states looked at */
+#define NO_CLASS    UINT32_MAX
+
+struct tables {
+    struct gm_regex *regex;
+    const struct gm_regex_ast *ast;
+    const struct gm_regex_program *program;
+    const uint8_t *member;
+    size_t n_words;    /* of a set of states */
+    uint64_t *sets;    /* of each mark */
+    uint32_t capacity; /* of sets and next, in marks */
+    uint32_t *slots;   /* hash table: mark + 1 */
+    uint64_t *scratch;
+    uint64_t work;
+    bool too_complex;
+};
+#define N_SLOTS (MAX_MARKS * 2)
+
+static bool has(const uint64_t *set, uint32_t state)
+{
+    return set[state / 64] >> (state % 64) & 1;
+}
+
+static bool is_member(const struct tables *tables, uint32_t class, uint32_t set)
+{
+    return class != NO_CLASS && tables->member[class * tables->ast->n_sets + set];
+}
+
+static bool holds(const struct tables *tables, uint32_t kind, uint32_t before, uint32_t after)
+{
+    const struct gm_regex_ast *ast = tables->ast;
+    switch ((enum gm_regex_assert)kind) {
+    case GM_ASSERT_TEXT_START:
+        return before == NO_CLASS;
+    case GM_ASSERT_TEXT_END:
+        return after == NO_CLASS;
+    case GM_ASSERT_LINE_START:
+        return before == NO_CLASS ||
+               (after != NO_CLASS && is_member(tables, before, ast->newline_set));
+    case GM_ASSERT_LINE_END:
+        return after == NO_CLASS || is_member(tables, after, ast->newline_set);
+    case GM_ASSERT_WORD_EDGE:
+        return is_member(tables, before, ast->word_set) != is_member(tables, after, ast->word_set);
+    case GM_ASSERT_NO_WORD_EDGE:
+        return is_member(tables, before, ast->word_set) == is_member(tables, after, ast->word_set);
+    }
+    return false;
+}
+
+/* The states that can succeed between two characters. behind: those behind the second one. */
+static void find_set(struct tables *tables, const uint64_t *behind, uint32_t before, uint32_t after)
+{
+    const struct gm_regex_program *program = tables->program;
+    uint64_t *set = tables->scratch;
+    memset(set, 0, tables->n_words * sizeof(*set));
+    for (uint32_t i = 0; i < program->n; i++) {
+        uint32_t index = program->order[i];
+        const struct gm_regex_state *state = &program->states[index];
+        bool in = false;
+        switch ((enum gm_regex_op_kind)state->kind) {
+        case GM_STATE_MATCH:
+            in = true;
+            break;
+        case GM_STATE_CHAR:
+            in = is_member(tables, after, state->value) && has(behind, state->a);
+            break;
+        case GM_STATE_SPLIT:
+            in = has(set, state->a) || has(set, state->b);
+            break;
+        case GM_STATE_ASSERT:
+            in = has(set, state->a) && holds(tables, state->value, before, after);
+            break;
+        case GM_STATE_LOOK:
+            in = has(set, state->a) && has(set, state->b) != state->flag;
+            break;
+        case GM_STATE_BEHIND:
+            in = has(set, state->a) && is_member(tables, before, state->value) != state->flag;
+            break;
+        }
+        set[index / 64] |= (uint64_t)in << (index % 64);
+    }
+    tables->work += program->n;
+}
+
+static bool grow(struct tables *tables)
+{
+    struct gm_regex *regex = tables->regex;
+    uint32_t capacity = tables->capacity ? tables->capacity * 2 : 64;
+    void *sets, *next;
+    if (regex->n_marks < tables->capacity)
+        return true;
+    sets = realloc(tables->sets, capacity * tables->n_words * sizeof(*tables->sets));
+    if (sets)
+        tables->sets = sets;
+    next = realloc(regex->next, (size_t)capacity * regex->n_symbols * sizeof(*regex->next));
+    if (next)
+        regex->next = next;
+    if (!sets || !next)
+        return false;
+    tables->capacity = capacity;
+    return true;
+}
+
+/* The mark of the set in scratch; GM_REGEX_FAILS: no memory, or too_complex. */
+static uint16_t find_mark(struct tables *tables)
+{
+    struct gm_regex *regex = tables->regex;
+    size_t bytes = tables->n_words * sizeof(*tables->sets);
+    uint64_t slot = gm_xxh64(tables->scratch, bytes, 0) % N_SLOTS;
+    for (; tables->slots[slot]; slot = (slot + 1) % N_SLOTS) {
+        uint32_t mark = tables->slots[slot] - 1;
+        if (memcmp(tables->sets + mark * tables->n_words, tables->scratch, bytes) == 0)
+            return (uint16_t)mark;
+    }
+    if (regex->n_marks == MAX_MARKS || tables->work > MAX_WORK ||
+        (uint64_t)(regex->n_marks + 1) * regex->n_symbols > MAX_ENTRIES) {
+        tables->too_complex = true;
+        return GM_REGEX_FAILS;
+    }
+    if (!grow(tables))
+        return GM_REGEX_FAILS;
+    memcpy(tables->sets + regex->n_marks * tables->n_words, tables->scratch, bytes);
+    tables->slots[slot] = regex->n_marks + 1;
+    return (uint16_t)regex->n_marks++;
+}
+
+static uint32_t class_before(const struct gm_regex *regex, uint32_t before)
+{
+    return before + 1 < regex->n_before ? before : NO_CLASS;
+}
+
+static bool find_marks(struct tables *tables)
+{
+    struct gm_regex *regex = tables->regex;
+    uint64_t *behind = calloc(tables->n_words, sizeof(*behind));
+    bool fine = behind != NULL;
+    for (uint32_t before = 0; before < regex->n_before && fine; before++) {
+        find_set(tables, behind, class_before(regex, before), NO_CLASS);
+        regex->at_end[before] = find_mark(tables);
+        fine = regex->at_end[before] != GM_REGEX_FAILS;
+    }
+    for (uint32_t mark = 0; mark < regex->n_marks && fine; mark++)
+        for (uint32_t symbol = 0; symbol < regex->n_symbols && fine; symbol++) {
+            uint16_t found;
+            memcpy(behind, tables->sets + mark * tables->n_words,
+                   tables->n_words * sizeof(*behind));
+            find_set(tables, behind, class_before(regex, symbol % regex->n_before),
+                     symbol / regex->n_before);
+            found = find_mark(tables);
+            regex->next[mark * regex->n_symbols + symbol] = found;
+            fine = found != GM_REGEX_FAILS;
+        }
+    free(behind);
+    return fine;
+}
+
+/* From a state, by the branches that are in the set, to the character that is taken next. */
+static uint16_t walk_from(const struct tables *tables, const uint64_t *set, uint32_t index,
+                          const uint16_t *row_of)
+{
+    const struct gm_regex_state *states = tables->program->states;
+    if (!has(set, index))
+        return GM_REGEX_FAILS;
+    while (states[index].kind != GM_STATE_MATCH && states[index].kind != GM_STATE_CHAR) {
+        bool second = states[index].kind == GM_STATE_SPLIT && !has(set, states[index].a);
+        index = second ? states[index].b : states[index].a;
+        GM_ASSERT(has(set, index));
+    }
+    return states[index].kind == GM_STATE_MATCH ? GM_REGEX_MATCH : row_of[states[index].a];
+}
+
+/* Row 0 is the start; the others are the states behind a character. */
+static uint32_t number_rows(const struct gm_regex_program *program, uint16_t *row_of,
+                            uint32_t *states)
+{
+    uint32_t n = 1;
+    states[0] = program->start;
+    for (uint32_t i = 0; i < program->n; i++) {
+        uint32_t target = program->states[i].a;
+        if (program->states[i].kind != GM_STATE_CHAR || row_of[target] != 0)
+            continue;
+        row_of[target] = (uint16_t)n;
+        states[n++] = target;
+    }
+    return n;
+}
+
+static bool make_walk(struct tables *tables)
+{
+    struct gm_regex *regex = tables->regex;
+    uint32_t n_states = tables->program->n;
+    uint16_t *row_of = calloc(n_states, sizeof(*row_of));
+    uint32_t *states = malloc((n_states + 1) * sizeof(*states));
+    bool fine = row_of && states;
+    if (fine) {
+        regex->n_rows = number_rows(tables->program, row_of, states);
+        tables->too_complex = (uint64_t)regex->n_rows * regex->n_marks > MAX_ENTRIES;
+        fine = !tables->too_complex;
+    }
+    if (fine)
+        regex->walk = malloc((size_t)regex->n_rows * regex->n_marks * sizeof(*regex->walk));
+    fine = fine && regex->walk;
+    for (uint32_t mark = 0; fine && mark < regex->n_marks; mark++)
+        for (uint32_t row = 0; row < regex->n_rows; row++)
+            regex->walk[mark * regex->n_rows + row] =
+                walk_from(tables, tables->sets + mark * tables->n_words, states[row], row_of);
+    free(row_of);
+    free(states);
+    return fine;
+}
+
+enum gm_status gm_regex_tables(struct gm_regex *regex, const struct gm_regex_ast *ast,
+                               const struct gm_regex_program *program, const uint8_t *member,
+                               struct gm_err *err)
+{
+    struct tables tables = {.regex = regex,
+                            .ast = ast,
+                            .program = program,
+                            .member = member,
+                            .n_words = (program->n + 63) / 64};
+    bool fine;
+    regex->n_before = ast->looks_back ? regex->n_classes + 1 : 1;
+    regex->n_symbols = regex->n_classes * regex->n_before;
+    regex->at_end = malloc(regex->n_before * sizeof(*regex->at_end));
+    tables.slots = calloc(N_SLOTS, sizeof(*tables.slots));
+    tables.scratch = malloc(tables.n_words * sizeof(*tables.scratch));
+    fine = regex->at_end && tables.slots && tables.scratch && find_marks(&tables) &&
+           make_walk(&tables);
+    free(tables.sets);
+    free(tables.slots);
+    free(tables.scratch);
+    if (tables.too_complex)
+        return gm_err_set(err, GM_INPUT, "too complex: its automaton would be very large");
+    return fine ? GM_OK : gm_err_set(err, GM_NOMEM, "out of memory");
+}

@@ -1,0 +1,158 @@
+/* The properties that \p{..} can name, from the tables of Unicode 16.0. */
+#include "tokenize/regex_set.h"
+#include "tokenize/unicode16.h"
+#include <string.h>
+
+/* category bits, short name, long name */
+#define BIT(name)   (1u << GM_CAT_##name)
+#define LETTERS     (BIT(LU) | BIT(LL) | BIT(LT) | BIT(LM) | BIT(LO))
+#define CASED       (BIT(LU) | BIT(LL) | BIT(LT))
+#define MARKS       (BIT(MN) | BIT(MC) | BIT(ME))
+#define NUMBERS     (BIT(ND) | BIT(NL) | BIT(NO))
+#define PUNCTUATION (BIT(PC) | BIT(PD) | BIT(PS) | BIT(PE) | BIT(PI) | BIT(PF) | BIT(PO))
+#define SYMBOLS     (BIT(SM) | BIT(SC) | BIT(SK) | BIT(SO))
+#define SEPARATORS  (BIT(ZS) | BIT(ZL) | BIT(ZP))
+#define OTHERS      (BIT(CC) | BIT(CF) | BIT(CS) | BIT(CO) | BIT(CN))
+
+static const struct category_name {
+    uint32_t bits;
+    const char *short_name, *long_name;
+} category_names[] = {
+    {LETTERS, "l", "letter"},
+    {CASED, "lc", "casedletter"},
+    {BIT(LU), "lu", "uppercaseletter"},
+    {BIT(LL), "ll", "lowercaseletter"},
+    {BIT(LT), "lt", "titlecaseletter"},
+    {BIT(LM), "lm", "modifierletter"},
+    {BIT(LO), "lo", "otherletter"},
+    {MARKS, "m", "mark"},
+    {BIT(MN), "mn", "nonspacingmark"},
+    {BIT(MC), "mc", "spacingmark"},
+    {BIT(ME), "me", "enclosingmark"},
+    {NUMBERS, "n", "number"},
+    {BIT(ND), "nd", "decimalnumber"},
+    {BIT(NL), "nl", "letternumber"},
+    {BIT(NO), "no", "othernumber"},
+    {PUNCTUATION, "p", "punctuation"},
+    {BIT(PC), "pc", "connectorpunctuation"},
+    {BIT(PD), "pd", "dashpunctuation"},
+    {BIT(PS), "ps", "openpunctuation"},
+    {BIT(PE), "pe", "closepunctuation"},
+    {BIT(PI), "pi", "initialpunctuation"},
+    {BIT(PF), "pf", "finalpunctuation"},
+    {BIT(PO), "po", "otherpunctuation"},
+    {SYMBOLS, "s", "symbol"},
+    {BIT(SM), "sm", "mathsymbol"},
+    {BIT(SC), "sc", "currencysymbol"},
+    {BIT(SK), "sk", "modifiersymbol"},
+    {BIT(SO), "so", "othersymbol"},
+    {SEPARATORS, "z", "separator"},
+    {BIT(ZS), "zs", "spaceseparator"},
+    {BIT(ZL), "zl", "lineseparator"},
+    {BIT(ZP), "zp", "paragraphseparator"},
+    {OTHERS, "c", "other"},
+    {BIT(CC), "cc", "control"},
+    {BIT(CF), "cf", "format"},
+    {BIT(CS), "cs", "surrogate"},
+    {BIT(CO), "co", "privateuse"},
+    {BIT(CN), "cn", "unassigned"},
+};
+
+/* One yes or no for each code point, with the argument that it needs. */
+typedef bool (*has_property)(uint32_t code_point, uint32_t argument);
+
+static bool in_categories(uint32_t code_point, uint32_t bits)
+{
+    return bits >> gm_unicode16_category(code_point) & 1;
+}
+
+static bool in_script(uint32_t code_point, uint32_t script)
+{
+    return gm_unicode16_script(code_point) == script;
+}
+
+static bool is_space(uint32_t code_point, uint32_t unused)
+{
+    (void)unused;
+    return gm_unicode16_is_space(code_point);
+}
+
+static bool is_word(uint32_t code_point, uint32_t unused)
+{
+    (void)unused;
+    return gm_unicode16_is_word(code_point);
+}
+
+static void add_where(struct gm_code_set *set, has_property has, uint32_t argument)
+{
+    uint32_t first = 0;
+    bool inside = false;
+    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++) {
+        bool now = has(c, argument);
+        if (now && !inside)
+            first = c;
+        if (!now && inside)
+            gm_code_set_add(set, first, c - 1);
+        inside = now;
+    }
+    if (inside)
+        gm_code_set_add(set, first, GM_LAST_CODE_POINT);
+    gm_code_set_tidy(set);
+}
+
+#define NAME_BYTES 48u
+
+/* The name in small letters, without what does not matter; false: longer than any name. */
+static bool fold_name(char folded[NAME_BYTES], const char *name, size_t n_bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_bytes; i++) {
+        char c = name[i];
+        if (c == ' ' || c == '-' || c == '_')
+            continue;
+        if (n + 1 == NAME_BYTES)
+            return false;
+        folded[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    folded[n] = '\0';
+    return true;
+}
+
+static bool add_script(struct gm_code_set *set, const char *wanted)
+{
+    char folded[NAME_BYTES];
+    const char *name;
+    for (unsigned i = 0; i < 256 && (name = gm_unicode16_script_name((uint8_t)i)); i++)
+        if (fold_name(folded, name, strlen(name)) && strcmp(folded, wanted) == 0) {
+            add_where(set, in_script, i);
+            return true;
+        }
+    return false;
+}
+
+bool gm_code_set_property(struct gm_code_set *set, const char *name, size_t n_bytes)
+{
+    char folded[NAME_BYTES];
+    if (!fold_name(folded, name, n_bytes))
+        return false;
+    for (size_t i = 0; i < sizeof(category_names) / sizeof(category_names[0]); i++)
+        if (strcmp(folded, category_names[i].short_name) == 0 ||
+            strcmp(folded, category_names[i].long_name) == 0) {
+            add_where(set, in_categories, category_names[i].bits);
+            return true;
+        }
+    if (strcmp(folded, "any") == 0)
+        gm_code_set_add(set, 0, GM_LAST_CODE_POINT);
+    else if (strcmp(folded, "ascii") == 0)
+        gm_code_set_add(set, 0, 0x7F);
+    else if (strcmp(folded, "space") == 0)
+        add_where(set, is_space, 0);
+    else if (strcmp(folded, "word") == 0)
+        add_where(set, is_word, 0);
+    else if (strcmp(folded, "digit") == 0)
+        add_where(set, in_categories, BIT(ND));
+    else
+        return add_script(set, folded);
+    gm_code_set_tidy(set);
+    return true;
+}
