@@ -2,8 +2,8 @@
  * reject, which several processes write.
  *
  * Parts are appended behind the room of the header, so that the finished block is one piece of
- * memory and one copy. Limits: 32-bit lengths; the reader trusts nothing but its own copy of the
- * header. */
+ * memory, and no copy if it was built in its place. Limits: 32-bit lengths; the reader trusts
+ * nothing but its own copy of the header. */
 #include "out.h"
 
 #include "base/hash.h"
@@ -35,6 +35,15 @@ void gm_out_reset(struct gm_out *out)
     out->first_counter = 0;
 }
 
+void gm_out_borrow(struct gm_out *out, void *data, size_t n_bytes)
+{
+    if (data)
+        gm_buf_borrow(&out->bytes, data, n_bytes);
+    else
+        gm_buf_free(&out->bytes);
+    gm_out_reset(out);
+}
+
 void gm_out_count(struct gm_out *out, enum gm_reason reason)
 {
     GM_ASSERT(reason < GM_REASON_COUNT);
@@ -62,27 +71,62 @@ static size_t padding(size_t n_bytes)
     return -n_bytes & 7;
 }
 
+static struct gm_buf *begin(struct gm_out *out, const char *name)
+{
+    struct gm_out_part part = {.stream = out->stream,
+                               .name_bytes = name ? (uint32_t)strlen(name) : 0};
+    GM_ASSERT(part.name_bytes <= GM_OUT_NAME_BYTES && out->stream < GM_MAX_STREAMS);
+    out->part_at = out->bytes.n_bytes;
+    gm_buf_append(&out->bytes, &part, sizeof part);
+    if (part.name_bytes > 0)
+        gm_buf_append(&out->bytes, name, part.name_bytes);
+    return &out->bytes;
+}
+
+struct gm_buf *gm_out_begin(struct gm_out *out)
+{
+    return begin(out, NULL);
+}
+
+static enum gm_status end(struct gm_out *out, uint32_t n_records, struct gm_err *err)
+{
+    static const uint8_t zeros[8];
+    struct gm_out_part part;
+    struct gm_buf *bytes = &out->bytes;
+    if (bytes->failed)
+        return gm_err_set(err, GM_NOMEM, "output block: no memory");
+    uint8_t *at = bytes->data + out->part_at;
+    memcpy(&part, at, sizeof part);
+    size_t total = bytes->n_bytes - out->part_at;
+    size_t n_bytes = total - sizeof part - part.name_bytes;
+    if (bytes->n_bytes + 8 > UINT32_MAX)
+        return gm_err_set(err, GM_NOMEM, "output block: larger than 4 GB");
+    part.n_records = n_records;
+    part.n_bytes = (uint32_t)n_bytes;
+    memcpy(at, &part, sizeof part);
+    gm_buf_append(bytes, zeros, padding(total));
+    if (bytes->failed)
+        return gm_err_set(err, GM_NOMEM, "output block: no memory");
+    out->header.n_parts++;
+    return GM_OK;
+}
+
+enum gm_status gm_out_end(struct gm_out *out, uint32_t n_records, struct gm_err *err)
+{
+    if (n_records > 0 || out->bytes.failed)
+        return end(out, n_records, err);
+    GM_ASSERT(out->bytes.n_bytes == out->part_at + sizeof(struct gm_out_part));
+    out->bytes.n_bytes = out->part_at;
+    return GM_OK;
+}
+
 enum gm_status gm_out_part(struct gm_out *out, const char *name, const void *data, size_t n_bytes,
                            uint32_t n_records, struct gm_err *err)
 {
-    static const uint8_t zeros[8];
-    size_t name_bytes = name ? strlen(name) : 0;
-    GM_ASSERT(name_bytes <= GM_OUT_NAME_BYTES && out->stream < GM_MAX_STREAMS);
-    struct gm_out_part part = {out->stream, n_records, (uint32_t)name_bytes, (uint32_t)n_bytes};
-    size_t total = sizeof part + name_bytes + n_bytes;
-    struct gm_buf *bytes = &out->bytes;
-    if (n_bytes > UINT32_MAX || bytes->n_bytes + total + 8 > UINT32_MAX)
-        return gm_err_set(err, GM_NOMEM, "output block: larger than 4 GB");
-    if (!gm_buf_reserve(bytes, total + padding(total)))
-        return gm_err_set(err, GM_NOMEM, "output block: no memory for %zu bytes", total);
-    gm_buf_append(bytes, &part, sizeof part);
-    if (name_bytes > 0)
-        gm_buf_append(bytes, name, name_bytes);
+    struct gm_buf *bytes = begin(out, name);
     if (n_bytes > 0)
         gm_buf_append(bytes, data, n_bytes);
-    gm_buf_append(bytes, zeros, padding(total));
-    out->header.n_parts++;
-    return GM_OK;
+    return end(out, n_records, err);
 }
 
 enum gm_status gm_out_sizes(struct gm_out *out, const uint32_t *sizes, uint32_t n_records,

@@ -42,9 +42,11 @@ struct gm_out_part {
     uint32_t n_bytes;    /* payload */
 };
 
-/* Builder: private to a worker; the finished bytes are copied into the leased block. */
+/* Builder: private to a worker. It works in the leased block itself while that is large enough
+ * (gm_out_borrow), else on the heap, and is copied into a larger one. */
 struct gm_out {
     struct gm_buf bytes;   /* header and parts so far */
+    size_t part_at;        /* of the part that was begun */
     struct gm_buf scratch; /* for sinks */
     /* Of the sink that is encoding now; set by the engine. */
     uint32_t stream;
@@ -56,6 +58,8 @@ struct gm_out {
 void gm_out_init(struct gm_out *out);
 void gm_out_free(struct gm_out *out);
 void gm_out_reset(struct gm_out *out);
+/* Begins in this memory; NULL: on the heap. Nothing is written to it after the next call. */
+void gm_out_borrow(struct gm_out *out, void *data, size_t n_bytes);
 /* Counts a record; NONE = written. */
 void gm_out_count(struct gm_out *out, enum gm_reason reason);
 /* Completes the header in front; after that out->bytes is the block. GM_NOMEM if an append failed.

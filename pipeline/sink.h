@@ -30,6 +30,10 @@ struct gm_out; /* opaque; pipeline/out.h */
  * n_records: how many records it carries. GM_NOMEM: no memory. */
 enum gm_status gm_out_part(struct gm_out *out, const char *name, const void *data, size_t n_bytes,
                            uint32_t n_records, struct gm_err *err);
+/* The same without a copy: append the payload to the buffer, then end the part (n_records 0: there
+ * is none, and nothing must have been appended). The buffer holds more than the part. */
+struct gm_buf *gm_out_begin(struct gm_out *out);
+enum gm_status gm_out_end(struct gm_out *out, uint32_t n_records, struct gm_err *err);
 /* An empty scratch buffer that keeps its memory between blocks. */
 struct gm_buf *gm_out_scratch(struct gm_out *out);
 

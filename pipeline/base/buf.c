@@ -26,8 +26,17 @@ void gm_buf_free(struct gm_buf *buf)
 {
     if (!buf)
         return;
-    free(buf->data);
+    if (!buf->borrowed)
+        free(buf->data);
     gm_buf_init(buf);
+}
+
+void gm_buf_borrow(struct gm_buf *buf, void *data, size_t capacity_bytes)
+{
+    gm_buf_free(buf);
+    buf->data = data;
+    buf->capacity_bytes = capacity_bytes;
+    buf->borrowed = true;
 }
 
 void gm_buf_clear(struct gm_buf *buf)
@@ -43,11 +52,14 @@ static bool grow(struct gm_buf *buf, size_t needed_bytes)
         if (!gm_mul_size(capacity, 2, &capacity))
             capacity = needed_bytes;
     }
-    uint8_t *data = realloc(buf->data, capacity);
+    uint8_t *data = realloc(buf->borrowed ? NULL : buf->data, capacity);
     if (!data) {
         buf->failed = true;
         return false;
     }
+    if (buf->borrowed)
+        memcpy(data, buf->data, buf->n_bytes);
+    buf->borrowed = false;
     buf->data = data;
     buf->capacity_bytes = capacity;
     return true;

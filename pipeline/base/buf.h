@@ -13,17 +13,21 @@ struct gm_buf {
     uint8_t *data;  /* NULL while capacity_bytes is 0; not NUL-terminated */
     size_t n_bytes; /* used */
     size_t capacity_bytes;
-    bool failed; /* an allocation failed since init or clear */
+    bool failed;   /* an allocation failed since init or clear */
+    bool borrowed; /* data is somebody else's: never freed; outgrown, its bytes move to the heap */
 };
 
 #define GM_BUF_INIT                                                                                \
     {                                                                                              \
-        NULL, 0, 0, false                                                                          \
+        NULL, 0, 0, false, false                                                                   \
     }
 
 void gm_buf_init(struct gm_buf *buf);
 void gm_buf_free(struct gm_buf *buf);  /* NULL allowed; leaves it initialised */
 void gm_buf_clear(struct gm_buf *buf); /* keeps the memory */
+/* Frees what it has and begins anew in the caller's memory, which must stay until gm_buf_free or
+ * the next borrow. */
+void gm_buf_borrow(struct gm_buf *buf, void *data, size_t capacity_bytes);
 /* Makes room behind n_bytes; false: no memory (and failed is set). */
 bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes);
 void gm_buf_append(struct gm_buf *buf, const void *data, size_t n_bytes);

@@ -323,27 +323,40 @@ static enum gm_status encode_or_reject(struct gm_worker *worker, bool hop1, stru
     return encode(worker, hop1, err);
 }
 
+/* The output is built in the leased block. One that has outgrown it is copied into a larger one, or
+ * back if what was too large became rejects. */
+static enum gm_status copy_out(struct gm_worker *worker, const struct gm_desc *lease,
+                               struct gm_span *span, struct gm_err *err)
+{
+    const struct gm_buf *bytes = &((struct gm_chain *)worker->context)->out.bytes;
+    uint8_t *data;
+    enum gm_status status = GM_OK;
+    if (bytes->n_bytes > span->n_bytes)
+        status = gm_worker_need(worker, lease->lease, (uint32_t)bytes->n_bytes, span, err);
+    if (status == GM_OK)
+        status = gm_worker_block(worker, worker->setup->own_arena, span->page,
+                                 (uint32_t)bytes->n_bytes, &data, err);
+    if (status == GM_OK)
+        memcpy(data, bytes->data, bytes->n_bytes);
+    return status;
+}
+
 static enum gm_status deliver(struct gm_worker *worker, const struct gm_desc *lease,
                               struct gm_err *err)
 {
-    const struct gm_buf *bytes = &((struct gm_chain *)worker->context)->out.bytes;
+    struct gm_chain *chain = worker->context;
+    const struct gm_buf *bytes = &chain->out.bytes;
     struct gm_span span = {lease->out_page, lease->out_bytes};
-    uint8_t *data;
-    if (bytes->n_bytes > span.n_bytes) {
-        enum gm_status status =
-            gm_worker_need(worker, lease->lease, (uint32_t)bytes->n_bytes, &span, err);
+    if (!bytes->borrowed) {
+        enum gm_status status = copy_out(worker, lease, &span, err);
         if (status != GM_OK)
             return status;
     }
-    enum gm_status status = gm_worker_block(worker, worker->setup->own_arena, span.page,
-                                            (uint32_t)bytes->n_bytes, &data, err);
-    if (status != GM_OK)
-        return status;
-    memcpy(data, bytes->data, bytes->n_bytes);
     struct gm_desc done = *lease;
     done.kind = GM_DESC_DONE;
     done.out_page = span.page;
     done.out_bytes = (uint32_t)bytes->n_bytes;
+    gm_out_borrow(&chain->out, NULL, 0); /* the block is not ours any more */
     return gm_port_send(&worker->port, &done, err);
 }
 
@@ -381,7 +394,12 @@ enum gm_status gm_chain_lease(struct gm_worker *worker, const struct gm_desc *le
         done.out_bytes = 0;
         status = gm_port_send(&worker->port, &done, err);
     } else if (status == GM_OK) {
-        status = encode_or_reject(worker, (lease->flags & GM_DESC_HOP1) != 0, err);
+        status = gm_worker_block(worker, worker->setup->own_arena, lease->out_page,
+                                 lease->out_bytes, &data, err);
+        if (status == GM_OK) {
+            gm_out_borrow(&chain->out, data, lease->out_bytes);
+            status = encode_or_reject(worker, (lease->flags & GM_DESC_HOP1) != 0, err);
+        }
         if (status == GM_OK)
             status = deliver(worker, lease, err);
     }

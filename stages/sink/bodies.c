@@ -55,8 +55,8 @@ static enum gm_status bodies_encode(void *ctx, const struct gm_batch *batch, str
                                     struct gm_err *err)
 {
     struct gm_layout_ctx *layout = ctx;
-    struct gm_buf *tar = gm_out_scratch(out);
     bool folder = layout->opts->layout == GM_LAYOUT_FOLDER;
+    struct gm_buf *tar = folder ? NULL : gm_out_begin(out);
     uint32_t n_records = 0;
     for (uint32_t row = 0; row < batch->n_rows; row++) {
         if (batch->reasons[row] != GM_REASON_NONE)
@@ -75,11 +75,7 @@ static enum gm_status bodies_encode(void *ctx, const struct gm_batch *batch, str
         if (status != GM_OK)
             return status;
     }
-    if (tar->failed)
-        return gm_err_set(err, GM_NOMEM, "no memory for the files of a block");
-    if (folder || n_records == 0)
-        return GM_OK;
-    return gm_out_part(out, NULL, tar->data, tar->n_bytes, n_records, err);
+    return folder ? GM_OK : gm_out_end(out, n_records, err);
 }
 
 const struct gm_sink gm_sink_bodies = {

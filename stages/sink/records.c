@@ -109,7 +109,7 @@ static enum gm_status records_encode(void *ctx, const struct gm_batch *batch, st
                                      struct gm_err *err)
 {
     struct records *records = ctx;
-    struct gm_buf *text = gm_out_scratch(out);
+    struct gm_buf *text = records->zstd ? gm_out_scratch(out) : gm_out_begin(out);
     uint32_t n_records = 0;
     for (uint32_t row = 0; row < batch->n_rows; row++) {
         if (batch->reasons[row] != GM_REASON_NONE)
@@ -118,12 +118,12 @@ static enum gm_status records_encode(void *ctx, const struct gm_batch *batch, st
         gm_buf_char(text, '\n');
         n_records++;
     }
+    if (!records->zstd)
+        return gm_out_end(out, n_records, err);
     if (text->failed)
         return gm_err_set(err, GM_NOMEM, "no memory for the records of a block");
     if (n_records == 0)
         return GM_OK;
-    if (!records->zstd)
-        return gm_out_part(out, NULL, text->data, text->n_bytes, n_records, err);
     enum gm_status status = compress(records, text, err);
     if (status != GM_OK)
         return status;

@@ -145,6 +145,42 @@ static void reset_starts_an_empty_block(void **state)
     gm_out_free(&out);
 }
 
+/* The same parts, copied in or built in their place, on the heap or in memory that is lent, and
+ * that is outgrown in the middle of a part. */
+static void parts_built_in_place_are_the_same_as_copied_ones(void **state)
+{
+    static uint8_t lent[4][8192];
+    static const size_t room[] = {sizeof lent[0], 5000, 1000, 0};
+    (void)state;
+    struct gm_out copied;
+    gm_out_init(&copied);
+    for (size_t i = 0; i < 4; i++) {
+        struct gm_out out;
+        uint8_t data[3000];
+        gm_out_init(&out);
+        gm_out_reset(&copied);
+        gm_out_borrow(&out, room[i] ? lent[i] : NULL, room[i]);
+        for (unsigned part = 0; part < 2; part++) {
+            memset(data, 'a' + (int)part, sizeof data);
+            copied.stream = out.stream = GM_STREAM_FIRST_SINK;
+            assert_int_equal(gm_out_part(&copied, NULL, data, 2001 + part, 7, NULL), GM_OK);
+            gm_buf_append(gm_out_begin(&out), data, 1000);
+            gm_buf_append(&out.bytes, data, 1001 + part);
+            assert_int_equal(gm_out_end(&out, 7, NULL), GM_OK);
+            gm_out_begin(&out); /* nothing came of it */
+            assert_int_equal(gm_out_end(&out, 0, NULL), GM_OK);
+        }
+        assert_int_equal(gm_out_finish(&copied, NULL), GM_OK);
+        assert_int_equal(gm_out_finish(&out, NULL), GM_OK);
+        assert_int_equal(out.bytes.n_bytes, copied.bytes.n_bytes);
+        assert_memory_equal(out.bytes.data, copied.bytes.data, copied.bytes.n_bytes);
+        assert_true(out.bytes.borrowed == (room[i] > out.bytes.n_bytes));
+        assert_true(!out.bytes.borrowed || out.bytes.data == lent[i]);
+        gm_out_free(&out);
+    }
+    gm_out_free(&copied);
+}
+
 static void a_reject_is_one_line_of_json(void **state)
 {
     (void)state;
@@ -178,6 +214,7 @@ int main(void)
         cmocka_unit_test(lengths_are_checked_behind_a_right_checksum),
         cmocka_unit_test(counts_must_add_up),
         cmocka_unit_test(reset_starts_an_empty_block),
+        cmocka_unit_test(parts_built_in_place_are_the_same_as_copied_ones),
         cmocka_unit_test(a_reject_is_one_line_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
