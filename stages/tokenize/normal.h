@@ -1,6 +1,7 @@
-/* Normalizers of a tokenizer.json: a flat list of steps over valid UTF-8.
+/* Normalizers of a tokenizer.json: a flat list of steps over valid UTF-8, exactly as Hugging Face
+ * tokenizers 0.23.2 carries them out, which means with its versions of Unicode (unicode_hf.h).
  *
- * Pure functions; any process. Normalisation forms come from utf8proc (Unicode 15.0). */
+ * Pure functions; any process. A normaliser is read-only when finished. */
 #ifndef GM_TOKENIZE_NORMAL_H
 #define GM_TOKENIZE_NORMAL_H
 
@@ -10,14 +11,15 @@
 
 struct gm_normalizer; /* the steps, with what is computed from them (compiled expressions) */
 
-/* GM_INPUT names the step that is not supported. spec must outlive it. */
+/* GM_INPUT names the step that is not supported: "normalizer 2 (Replace): at 3: ...". spec must
+ * outlive it. Bert's strip_accents is GM_OP_ACCENTS as it takes effect (null: as lowercase). */
 enum gm_status gm_normalizer_new(struct gm_normalizer **normalizer, const struct gm_spec *spec,
                                  struct gm_err *err);
-void gm_normalizer_free(struct gm_normalizer *normalizer);
+void gm_normalizer_free(struct gm_normalizer *normalizer); /* NULL allowed */
 
 /* *out is the normalised text: the input itself if nothing changes (told quickly, e.g. NFC of
  * ASCII), else the bytes in scratch, which is emptied first. GM_NOMEM. Not reentrant for one
- * scratch. */
+ * scratch. A byte that is not UTF-8 stays as it is. */
 struct gm_normal_text {
     const uint8_t *data;
     size_t n_bytes;

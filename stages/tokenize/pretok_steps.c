@@ -1,22 +1,14 @@
 /* Each step of the generic pre-tokenizers on one piece. */
-#include "base/utf8.h"
+#include "tokenize/character.h"
 #include "tokenize/pieces.h"
 #include "tokenize/unicode16.h"
 #include "tokenize/unicode_hf.h"
 #include <string.h>
 
-/* One character of the text, which need not be UTF-8. */
 static uint32_t character_at(const uint8_t *text, size_t n_bytes, size_t *length)
 {
-    if (text[0] < 0x80) {
-        *length = 1;
-        return text[0];
-    }
-    if (gm_utf8_valid_prefix(text, n_bytes < 4 ? n_bytes : 4) == 0) {
-        *length = 1;
-        return 0xFFFD;
-    }
-    return gm_utf8_decode(text, length);
+    uint32_t c = gm_character_at(text, n_bytes, length);
+    return c == GM_NO_CHARACTER ? 0xFFFD : c;
 }
 
 typedef bool (*is_kind)(uint32_t code_point);

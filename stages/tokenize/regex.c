@@ -1,6 +1,7 @@
 /* Running the tables of an expression over a text. */
 #include "tokenize/regex.h"
 #include "base/assert.h"
+#include "tokenize/character.h"
 #include "tokenize/regex_table.h"
 #include <stdlib.h>
 
@@ -57,38 +58,19 @@ void gm_regex_text_free(struct gm_regex_text *work)
     gm_regex_text_init(work);
 }
 
-/* Decodes text[start .. end), 1 to 4 bytes; UINT32_MAX if that is not one character. */
-static uint32_t decode(const uint8_t *text, size_t start, size_t end)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    static const uint8_t lead[5] = {0, 0, 0xC0, 0xE0, 0xF0}, mask[5] = {0, 0, 0xE0, 0xF0, 0xF8};
-    size_t n = end - start;
-    uint32_t code_point = text[start] & (0x7Fu >> n);
-    if (n < 2 || (text[start] & mask[n]) != lead[n])
-        return UINT32_MAX;
-    for (size_t i = start + 1; i < end; i++)
-        code_point = code_point << 6 | (text[i] & 0x3F);
-    if (code_point < least[n] || code_point > GM_LAST_CODE_POINT ||
-        (code_point >= 0xD800 && code_point < 0xE000))
-        return UINT32_MAX;
-    return code_point;
-}
-
 /* The class of the character that ends at end > 0; *start: where it begins. */
 static inline uint32_t class_ending_at(const struct gm_regex *regex, const uint8_t *text,
                                        size_t end, size_t *start)
 {
-    size_t at = end - 1;
+    size_t at = end - 1, length;
     uint32_t code_point;
     if (text[at] < 0x80) {
         *start = at;
         return regex->ascii[text[at]];
     }
-    while (at > 0 && end - at < 4 && (text[at] & 0xC0) == 0x80)
-        at--;
-    code_point = decode(text, at, end);
-    *start = code_point == UINT32_MAX ? end - 1 : at;
-    return gm_regex_class_of(regex, code_point == UINT32_MAX ? REPLACEMENT : code_point);
+    *start = at = gm_character_before(text, end);
+    code_point = gm_character_at(text + at, end - at, &length);
+    return gm_regex_class_of(regex, code_point == GM_NO_CHARACTER ? REPLACEMENT : code_point);
 }
 
 static bool reserve(struct gm_regex_text *work, size_t n_bytes)
