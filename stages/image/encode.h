@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "image/jpeg_metadata.h"
 #include <stdint.h>
 
 #define GM_JPEG_MAX_SIDE 65500
@@ -20,10 +21,11 @@ struct gm_jpeg_encoder;
 /* quality 1..100, libjpeg's scale. NULL: no memory. */
 struct gm_jpeg_encoder *gm_jpeg_encoder_new(int quality);
 void gm_jpeg_encoder_free(struct gm_jpeg_encoder *encoder); /* NULL allowed */
-/* Appends a one-component baseline JPEG. Sides are at most GM_JPEG_MAX_SIDE (asserted). GM_NOMEM.
- */
+/* Appends a one-component baseline JPEG. extras: its metadata; NULL: a plain JFIF segment, as
+ * Pillow writes it. Sides are at most GM_JPEG_MAX_SIDE (asserted). GM_NOMEM. */
 enum gm_status gm_jpeg_encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray,
-                              struct gm_buf *out, struct gm_err *err);
+                              const struct gm_jpeg_extras *extras, struct gm_buf *out,
+                              struct gm_err *err);
 
 struct gm_png_encoder;
 /* level 1..12, libdeflate's scale. NULL: no memory. */

@@ -1,9 +1,12 @@
 /* The gray stage: a picture in any of the decoded formats becomes a gray plane and a gray file.
  *
  *      body --picture--> plane --encode--> gray_image        (+ what the picture was)
+ *      body --jpeg_copy-----------------> gray_image         a JPEG that stays a JPEG
  *
- * Pixels are Pillow's convert("L") bit for bit (mode exact); alpha is dropped, orientation tags and
- * color profiles are not applied, of an animation the first frame is taken: Pillow's ways, too.
+ * The second way keeps a JPEG's luma as it is stored, without loss, and needs no pixels; the plane
+ * is then decoded only if a later stage reads it. Pixels are Pillow's convert("L") bit for bit
+ * (mode exact); alpha is dropped, orientation tags and color profiles are not applied, of an
+ * animation the first frame is taken: Pillow's ways, too.
  *
  * gray_plane is a view into this stage's memory: it holds the row in work and is null again when
  * the next row comes or the block ends, so that a block of a thousand pictures costs one plane.
@@ -13,6 +16,7 @@
  * is estimated from the header and refused before it is taken. */
 #include "image/encode.h"
 #include "image/file_name.h"
+#include "image/jpeg_copy.h"
 #include "image/picture.h"
 #include "stage.h"
 
@@ -23,11 +27,18 @@
 
 enum format { FORMAT_KEEP, FORMAT_JPEG, FORMAT_PNG };
 static const char *const format_names[] = {"keep", "jpeg", "png", NULL};
-static const char *const mode_names[] = {[GM_LUMA_EXACT] = "exact", [GM_LUMA_FAST] = "luma", NULL};
+enum mode { MODE_LOSSLESS, MODE_EXACT, MODE_LUMA };
+static const char *const mode_names[] = {"lossless", "exact", "luma", NULL};
+static const char *const metadata_names[] = {[GM_METADATA_ORIENTATION] = "orientation",
+                                             [GM_METADATA_KEEP] = "keep",
+                                             [GM_METADATA_STRIP] = "strip",
+                                             NULL};
+#define DEFAULT_QUALITY 75
 
 struct gray_opts {
-    int mode;   /* enum gm_luma_mode */
-    int format; /* enum format */
+    int mode;     /* enum mode */
+    int format;   /* enum format */
+    int metadata; /* enum gm_jpeg_metadata */
     uint64_t quality;
     uint64_t compression;
     uint64_t max_pixels;
@@ -35,13 +46,19 @@ struct gray_opts {
 };
 
 static const struct gm_opt gray_opt_table[] = {
-    {"mode", GM_OPT_ENUM, offsetof(struct gray_opts, mode), "exact", 0, 0, mode_names, NULL,
-     "exact: gray from RGB, as Pillow's convert(\"L\"); luma: the Y channel of a JPEG as it is "
-     "stored, faster and closer to the file, but not the same bits"},
+    {"mode", GM_OPT_ENUM, offsetof(struct gray_opts, mode), "lossless", 0, 0, mode_names, NULL,
+     "lossless: a JPEG that stays a JPEG keeps its luma bit for bit, all else as exact; exact: "
+     "gray "
+     "from RGB, as Pillow's convert(\"L\"); luma: the Y channel of a JPEG as it is stored, written "
+     "anew"},
     {"format", GM_OPT_ENUM, offsetof(struct gray_opts, format), "keep", 0, 0, format_names, NULL,
      "format of the gray file; keep: JPEG for JPEG, PNG for all else"},
-    {"quality", GM_OPT_U64, offsetof(struct gray_opts, quality), "75", 1, 100, NULL, NULL,
-     "quality of gray JPEGs"},
+    {"quality", GM_OPT_U64, offsetof(struct gray_opts, quality), "0", 0, 100, NULL, NULL,
+     "quality of gray JPEGs; 0: what mode lossless can copy stays as it is, all else is 75"},
+    {"metadata", GM_OPT_ENUM, offsetof(struct gray_opts, metadata), "orientation", 0, 0,
+     metadata_names, NULL,
+     "what a gray JPEG keeps of a JPEG's metadata; orientation: only the EXIF tag without which it "
+     "would be shown wrongly; keep: EXIF, XMP, IPTC and comments"},
     {"compression", GM_OPT_U64, offsetof(struct gray_opts, compression), "1", 1, 12, NULL, NULL,
      "effort for gray PNGs; each step up is slower and a little smaller"},
     {"max_pixels", GM_OPT_U64, offsetof(struct gray_opts, max_pixels), "100000000", 1, 1e10, NULL,
@@ -67,6 +84,7 @@ enum out {
     OUT_HEIGHT,
     OUT_CHANNELS,
     OUT_BIT_DEPTH,
+    OUT_ROUTE,
     OUT_GRAY_FORMAT,
     OUT_GRAY_BYTES,
     OUT_FILE,
@@ -83,12 +101,16 @@ static const struct gm_column_def gray_out[] = {
                       "and alpha or CMYK"},
     [OUT_BIT_DEPTH] = {"bit_depth", GM_TYPE_U64, 0, "bits",
                        "bits per channel or palette index in the file"},
+    [OUT_ROUTE] = {"route", GM_TYPE_STRING, 0, NULL,
+                   "how the gray file was made: jpeg.copy and jpeg.coefficients without loss, "
+                   "pixels anew"},
     [OUT_GRAY_FORMAT] = {"gray_format", GM_TYPE_STRING, 0, NULL, "format of the gray file"},
     [OUT_GRAY_BYTES] = {"gray_bytes", GM_TYPE_U64, 0, "bytes", "size of the gray file"},
     [OUT_FILE] = {"file", GM_TYPE_STRING, 0, NULL, "relative path of the gray file"},
     [OUT_IMAGE] = {"gray_image", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL, "the gray file"},
     [OUT_PLANE] = {"gray_plane", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL,
-                   "width x height gray values, while the row is in work"},
+                   "width x height gray values, while the row is in work; null if no stage reads "
+                   "them"},
     GM_COLUMN_END,
 };
 
@@ -106,6 +128,7 @@ struct gray {
     const struct gray_opts *opts;
     const struct gm_bind *bind;
     struct gm_picture picture;
+    struct gm_jpeg_copier *copier;
     struct gm_jpeg_encoder *jpeg;
     struct gm_png_encoder *png;
     struct gm_buf file; /* the gray file in work */
@@ -118,8 +141,10 @@ static void gray_close(void *ctx)
 {
     struct gray *gray = ctx;
     gm_picture_fini(&gray->picture);
+    gm_jpeg_copier_free(gray->copier);
     gm_jpeg_encoder_free(gray->jpeg);
     gm_png_encoder_free(gray->png);
+    gray->copier = NULL;
     gray->jpeg = NULL;
     gray->png = NULL;
     gm_buf_free(&gray->file);
@@ -140,13 +165,15 @@ static enum gm_status gray_open(void *ctx, const void *opts, const void *prepare
     gm_picture_init(&gray->picture);
     gm_buf_init(&gray->file);
     gm_buf_init(&gray->name);
-    gray->picture.luma_mode = (enum gm_luma_mode)gray->opts->mode;
+    gray->picture.luma_mode = gray->opts->mode == MODE_LUMA ? GM_LUMA_FAST : GM_LUMA_EXACT;
     gray->picture.limits.max_pixels = gray->opts->max_pixels;
     if (gray->opts->max_memory)
         gray->picture.limits.max_bytes = gray->opts->max_memory;
-    gray->jpeg = gm_jpeg_encoder_new((int)gray->opts->quality);
+    uint64_t quality = gray->opts->quality ? gray->opts->quality : DEFAULT_QUALITY;
+    gray->copier = gm_jpeg_copier_new();
+    gray->jpeg = gm_jpeg_encoder_new((int)quality);
     gray->png = gm_png_encoder_new((int)gray->opts->compression);
-    if (!gray->jpeg || !gray->png) {
+    if (!gray->copier || !gray->jpeg || !gray->png) {
         gray_close(gray);
         return gm_err_set(err, GM_NOMEM, "no memory for the encoders");
     }
@@ -159,6 +186,7 @@ static void drop_plane(struct gray *gray, struct gm_batch *batch)
         gm_batch_set_view(batch, gray->bind->out[OUT_PLANE], gray->plane_row, NULL, 0);
     gray->plane_is_set = false;
     gm_picture_trim(&gray->picture);
+    gm_jpeg_copier_trim(gray->copier);
 }
 
 static enum format output_format(const struct gray *gray, enum gm_media media)
@@ -168,13 +196,31 @@ static enum format output_format(const struct gray *gray, enum gm_media media)
     return media == GM_MEDIA_JPEG ? FORMAT_JPEG : FORMAT_PNG;
 }
 
-static enum gm_status encode(struct gray *gray, enum format format, struct gm_err *err)
+static bool is_plane_read(const struct gray *gray)
+{
+    return !gray->bind->out_read || gray->bind->out_read[OUT_PLANE];
+}
+
+/* Whether the gray file may come from the JPEG's own codes. */
+static bool can_be_lossless(const struct gray *gray, enum gm_media media, enum format format)
+{
+    return media == GM_MEDIA_JPEG && format == FORMAT_JPEG && gray->opts->mode == MODE_LOSSLESS &&
+           gray->opts->quality == 0;
+}
+
+/* The gray file out of the plane; body: the source. */
+static enum gm_status encode(struct gray *gray, enum format format, struct gm_view body,
+                             struct gm_err *err)
 {
     const struct gm_picture *picture = &gray->picture;
     struct gm_gray plane = {picture->plane, picture->width, picture->height};
-    gm_buf_clear(&gray->file);
-    return format == FORMAT_JPEG ? gm_jpeg_encode(gray->jpeg, &plane, &gray->file, err)
-                                 : gm_png_encode(gray->png, &plane, &gray->file, err);
+    struct gm_jpeg_extras extras;
+    if (format == FORMAT_PNG)
+        return gm_png_encode(gray->png, &plane, &gray->file, err);
+    return gm_jpeg_encode(gray->jpeg, &plane,
+                          gm_jpeg_extras_of(&extras, body.data, body.n_bytes,
+                                            (enum gm_jpeg_metadata)gray->opts->metadata),
+                          &gray->file, err);
 }
 
 static bool is_null(const struct gm_batch *batch, int column, uint32_t row)
@@ -207,6 +253,15 @@ static void set_text(struct gm_batch *batch, int column, uint32_t row, const cha
     gm_batch_set_view(batch, column, row, text, strlen(text));
 }
 
+static void set_plane(struct gray *gray, struct gm_batch *batch, uint32_t row)
+{
+    const struct gm_picture *picture = &gray->picture;
+    gm_batch_set_view(batch, gray->bind->out[OUT_PLANE], row, picture->plane,
+                      (size_t)picture->width * picture->height);
+    gray->plane_row = row;
+    gray->plane_is_set = true;
+}
+
 static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uint32_t row,
                                   enum format format, struct gm_err *err)
 {
@@ -225,32 +280,35 @@ static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uin
     gm_batch_set_u64(batch, out[OUT_HEIGHT], row, picture->height);
     gm_batch_set_u64(batch, out[OUT_CHANNELS], row, picture->channels);
     gm_batch_set_u64(batch, out[OUT_BIT_DEPTH], row, picture->bit_depth);
-    gm_batch_set_view(batch, out[OUT_PLANE], row, picture->plane,
-                      (size_t)picture->width * picture->height);
-    gray->plane_row = row;
-    gray->plane_is_set = true;
     return GM_OK;
 }
 
-static enum gm_status gray_process(void *ctx, struct gm_batch *batch, uint32_t row,
-                                   struct gm_err *err)
+/* The gray file and, if somebody reads it, the plane. Rejects the row if that cannot be. */
+static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_t row,
+                              enum format format, struct gm_err *err)
 {
-    struct gray *gray = ctx;
-    drop_plane(gray, batch);
-    struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
-    if (body.n_bytes == 0) {
-        gm_batch_reject(batch, row, GM_REASON_MEDIA_EMPTY, "the file has no bytes");
-        return GM_OK;
-    }
-    enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
-    enum format format = output_format(gray, media);
     struct gm_picture *picture = &gray->picture;
-    picture->limits.extra_bytes_per_pixel = formats[format].encoder_bytes_per_pixel;
-    enum gm_reason reason = gm_picture_decode(picture, media, body.data, body.n_bytes);
+    struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
+    enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
+    struct gm_jpeg_file file = {body.data, body.n_bytes,
+                                (enum gm_jpeg_metadata)gray->opts->metadata};
+    const char *route = "pixels";
+    enum gm_reason reason = GM_PICTURE_PASS;
+    gm_buf_clear(&gray->file);
+    if (can_be_lossless(gray, media, format))
+        reason = gm_jpeg_lossless(gray->copier, &file, picture, &gray->file, &route);
+    bool is_done = reason == GM_REASON_NONE;
+    if (reason == GM_PICTURE_PASS || (is_done && is_plane_read(gray)))
+        reason = gm_picture_decode(picture, media, body.data, body.n_bytes);
     if (reason) {
         gm_batch_reject(batch, row, reason, "%s: %s", gm_media_name(media), picture->message);
         return GM_OK;
     }
+    if (!is_done || is_plane_read(gray))
+        set_plane(gray, batch, row);
+    set_text(batch, gray->bind->out[OUT_ROUTE], row, is_done ? route : "pixels");
+    if (is_done)
+        return GM_OK;
     if (format == FORMAT_JPEG &&
         (picture->width > GM_JPEG_MAX_SIDE || picture->height > GM_JPEG_MAX_SIDE)) {
         gm_batch_reject(batch, row, GM_REASON_IMAGE_UNSUPPORTED,
@@ -258,8 +316,25 @@ static enum gm_status gray_process(void *ctx, struct gm_batch *batch, uint32_t r
                         picture->height);
         return GM_OK;
     }
-    enum gm_status status = encode(gray, format, err);
-    return status == GM_OK ? set_columns(gray, batch, row, format, err) : status;
+    return encode(gray, format, body, err);
+}
+
+static enum gm_status gray_process(void *ctx, struct gm_batch *batch, uint32_t row,
+                                   struct gm_err *err)
+{
+    struct gray *gray = ctx;
+    drop_plane(gray, batch);
+    if (gm_batch_view(batch, gray->bind->in[IN_BODY], row).n_bytes == 0) {
+        gm_batch_reject(batch, row, GM_REASON_MEDIA_EMPTY, "the file has no bytes");
+        return GM_OK;
+    }
+    enum format format =
+        output_format(gray, (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row));
+    gray->picture.limits.extra_bytes_per_pixel = formats[format].encoder_bytes_per_pixel;
+    enum gm_status status = convert(gray, batch, row, format, err);
+    if (status != GM_OK || batch->reasons[row])
+        return status;
+    return set_columns(gray, batch, row, format, err);
 }
 
 static enum gm_status gray_flush(void *ctx, struct gm_batch *batch, struct gm_err *err)

@@ -1,6 +1,7 @@
 /* Gray JPEG through libjpeg-turbo with its default tables, as Pillow's save() writes it. The
  * compressor is set up once and used for every picture; each file carries its own tables. */
 #include "image/encode.h"
+#include "image/jpeg_output.h"
 
 #include <stdlib.h>
 #include <stdio.h>
@@ -8,15 +9,13 @@
 #include <jpeglib.h>
 #include <setjmp.h>
 
-#define ROWS_AT_ONCE   16
-#define MIN_ROOM_BYTES 65536
+#define ROWS_AT_ONCE 16
 
 struct gm_jpeg_encoder {
     struct jpeg_compress_struct cinfo;
     struct jpeg_error_mgr errors;
-    struct jpeg_destination_mgr destination;
+    struct gm_jpeg_output output;
     jmp_buf escape;
-    struct gm_buf *out;
 };
 
 static struct gm_jpeg_encoder *encoder_of(j_common_ptr cinfo)
@@ -34,41 +33,13 @@ static void on_output(j_common_ptr cinfo)
     (void)cinfo;
 }
 
-/* Gives the library what is free at the end of the buffer. */
-static void offer_room(struct gm_jpeg_encoder *encoder)
-{
-    if (!gm_buf_reserve(encoder->out, MIN_ROOM_BYTES))
-        longjmp(encoder->escape, 1);
-    encoder->destination.next_output_byte = encoder->out->data + encoder->out->n_bytes;
-    encoder->destination.free_in_buffer = encoder->out->capacity_bytes - encoder->out->n_bytes;
-}
-
-static void destination_init(j_compress_ptr cinfo)
-{
-    offer_room(encoder_of((j_common_ptr)cinfo));
-}
-
-static boolean destination_full(j_compress_ptr cinfo)
-{
-    struct gm_jpeg_encoder *encoder = encoder_of((j_common_ptr)cinfo);
-    encoder->out->n_bytes = encoder->out->capacity_bytes;
-    offer_room(encoder);
-    return TRUE;
-}
-
-static void destination_term(j_compress_ptr cinfo)
-{
-    struct gm_jpeg_encoder *encoder = encoder_of((j_common_ptr)cinfo);
-    encoder->out->n_bytes = encoder->out->capacity_bytes - encoder->destination.free_in_buffer;
-}
-
 static bool set_up(struct gm_jpeg_encoder *encoder, int quality)
 {
     j_compress_ptr cinfo = &encoder->cinfo;
     if (setjmp(encoder->escape))
         return false;
     jpeg_create_compress(cinfo);
-    cinfo->dest = &encoder->destination;
+    gm_jpeg_output_set(&encoder->output, cinfo);
     cinfo->input_components = 1;
     cinfo->in_color_space = JCS_GRAYSCALE;
     jpeg_set_defaults(cinfo);
@@ -85,9 +56,6 @@ struct gm_jpeg_encoder *gm_jpeg_encoder_new(int quality)
     encoder->cinfo.client_data = encoder;
     encoder->errors.error_exit = on_error;
     encoder->errors.output_message = on_output;
-    encoder->destination.init_destination = destination_init;
-    encoder->destination.empty_output_buffer = destination_full;
-    encoder->destination.term_destination = destination_term;
     if (!set_up(encoder, quality)) {
         gm_jpeg_encoder_free(encoder);
         return NULL;
@@ -103,12 +71,17 @@ void gm_jpeg_encoder_free(struct gm_jpeg_encoder *encoder)
     free(encoder);
 }
 
-static void encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray)
+static void encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray,
+                   const struct gm_jpeg_extras *extras)
 {
     j_compress_ptr cinfo = &encoder->cinfo;
     cinfo->image_width = gray->width;
     cinfo->image_height = gray->height;
+    cinfo->write_JFIF_header = extras == NULL;
     jpeg_start_compress(cinfo, TRUE);
+    for (unsigned i = 0; extras && i < extras->n_segments; i++)
+        jpeg_write_marker(cinfo, extras->segments[i].marker, extras->segments[i].data,
+                          extras->segments[i].n_bytes);
     while (cinfo->next_scanline < gray->height) {
         JSAMPROW rows[ROWS_AT_ONCE];
         uint32_t left = gray->height - cinfo->next_scanline;
@@ -121,14 +94,15 @@ static void encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray)
 }
 
 enum gm_status gm_jpeg_encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray,
-                              struct gm_buf *out, struct gm_err *err)
+                              const struct gm_jpeg_extras *extras, struct gm_buf *out,
+                              struct gm_err *err)
 {
     GM_ASSERT(gray->width <= GM_JPEG_MAX_SIDE && gray->height <= GM_JPEG_MAX_SIDE);
-    encoder->out = out;
+    encoder->output.out = out;
     if (setjmp(encoder->escape)) {
         jpeg_abort_compress(&encoder->cinfo);
         return gm_err_set(err, GM_NOMEM, "no memory to write the JPEG");
     }
-    encode(encoder, gray);
+    encode(encoder, gray, extras);
     return GM_OK;
 }

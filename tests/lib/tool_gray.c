@@ -23,7 +23,8 @@ static void put_view(struct gm_buf *line, const struct image_row *row, const cha
 
 static void print_row(struct image_row *row, const char *path, enum gm_reason reason)
 {
-    static const char *const texts[] = {"format", "gray_format", "file", "sha256", "gray_sha256"};
+    static const char *const texts[] = {"format", "route",  "gray_format",
+                                        "file",   "sha256", "gray_sha256"};
     static const char *const numbers[] = {"width",      "height", "channels", "bit_depth",
                                           "gray_bytes", "min",    "max"};
     static const char *const reals[] = {"mean", "std", "entropy"};

@@ -228,6 +228,32 @@ def check_luma(tool, folder, rows):
     return bad
 
 
+def luma_of(file):
+    im = Image.open(file)
+    im.draft("L", im.size)
+    return im.convert("L").tobytes()
+
+
+def check_lossless(tool, folder, rows):
+    """The default for JPEG: the file decodes to the Y channel of the source, the plane stays exact;
+    what has no such channel goes through pixels."""
+    rows = [r for r in rows if r[0].endswith(".jpg")]
+    bad = 0
+    for (path, _), result in zip(rows, run(tool, folder, rows)):
+        pillow = Image.open(path)
+        wrong = None
+        if result["route"] != ("pixels" if pillow.mode == "CMYK" else "jpeg.copy"):
+            wrong = f"took the route {result['route']}"
+        elif result["plane"] != pillow.convert("L").tobytes():
+            wrong = "the plane is not Pillow's"
+        elif pillow.mode != "CMYK" and luma_of(io.BytesIO(result["file"])) != luma_of(path):
+            wrong = "the gray JPEG is not the source's luma"
+        if wrong:
+            print(f"{os.path.basename(path)}: {wrong}")
+            bad += 1
+    return bad
+
+
 def main():
     tool, folder = sys.argv[1:]
     cases = Cases(folder)
@@ -236,12 +262,13 @@ def main():
                     add_tiffs):
             add(cases, size, "%dx%d" % size)
     bad = 0
-    for (path, expected), result in zip(cases.rows, run(tool, folder, cases.rows)):
+    for (path, expected), result in zip(cases.rows, run(tool, folder, cases.rows, "mode=exact")):
         wrong = check(path, expected, result)
         if wrong:
             print(f"{os.path.basename(path)}: {wrong}")
             bad += 1
     bad += check_luma(tool, folder, cases.rows)
+    bad += check_lossless(tool, folder, cases.rows)
     print(f"{len(cases.rows)} pictures, {bad} wrong")
     return bad > 0
 
