@@ -18,6 +18,7 @@
 struct gm_bpe;
 struct gm_bpe_cache;
 
+/* Hits and misses count probes of the cache: one for a piece, or for each part of a long one. */
 struct gm_bpe_counters {
     uint64_t n_pieces, n_hits, n_misses, n_tokens, n_unknown;
 };

@@ -4,6 +4,8 @@
 #include "tokenize/bpe_build.h"
 
 #include "base/utf8.h"
+#include "tokenize/bpe_cut.h"
+#include "tokenize/bpe_merge.h"
 #include <string.h>
 
 struct builder {
@@ -26,6 +28,8 @@ void gm_bpe_build_free(struct gm_bpe_build *build)
     gm_buf_free(&build->merged);
     gm_buf_free(&build->symbols);
     gm_buf_free(&build->vocabulary);
+    gm_buf_free(&build->seeds);
+    gm_buf_free(&build->cuts);
 }
 
 /* An array of n items, each byte of it fill, as the content of buf; NULL: no memory. */
@@ -153,6 +157,7 @@ static enum gm_status build_symbols(struct gm_bpe_build *build, struct builder *
     builder->symbols = new_array(&build->symbols, builder->bpe.n_symbols, sizeof(uint64_t), 0xFF);
     if (!builder->symbols)
         return GM_NOMEM;
+    builder->bpe.symbols = builder->symbols;
     for (uint32_t i = 0; i < spec->n_tokens; i++)
         for (unsigned place = 0; place < GM_BPE_PLACES; place++)
             if ((place & head->place_mask) == place && is_usable(&spec->tokens[i]))
@@ -221,6 +226,8 @@ static enum gm_status build_merges(struct gm_bpe_build *build, struct builder *b
     if (!builder->pairs || !merged)
         return GM_NOMEM;
     builder->bpe.n_pairs = n;
+    builder->bpe.pairs = builder->pairs;
+    builder->bpe.merged = merged;
     for (uint32_t i = 0; i < spec->n_merges; i++) {
         const struct gm_spec_merge *merge = &spec->merges[i];
         if (merge->left >= spec->n_ids || merge->right >= spec->n_ids ||
@@ -266,8 +273,42 @@ static enum gm_status build_ranks(struct gm_bpe_build *build, struct builder *bu
     builder->pairs = new_array(&build->pairs, builder->bpe.n_pairs, sizeof(uint64_t), 0xFF);
     if (!builder->pairs)
         return GM_NOMEM;
+    builder->bpe.pairs = builder->pairs;
     each_cut(builder, true);
     return GM_OK;
+}
+
+/* The token comes out of merges alone, so that it may stand in a word cache for pieces and units.
+ */
+static bool is_seed(const struct gm_bpe *bpe, const struct gm_spec_token *token)
+{
+    uint32_t ids[GM_BPE_SCAN_MAX];
+    uint64_t n_unknown = 0;
+    if (!is_usable(token) || token->text.n_bytes > GM_BPE_SCAN_MAX)
+        return false;
+    size_t n =
+        gm_bpe_symbols(bpe, bpe->pool + token->text.offset, token->text.n_bytes, ids, &n_unknown);
+    return n_unknown == 0 && gm_bpe_merge_scan(bpe, ids, n) == 1 && ids[0] == token->id;
+}
+
+static enum gm_status build_seeds(struct gm_bpe_build *build, const struct gm_bpe *bpe)
+{
+    uint64_t *seeds = new_array(&build->seeds, bpe->n_tokens / 64 + 1, sizeof(uint64_t), 0);
+    if (!seeds)
+        return GM_NOMEM;
+    for (size_t i = 0; i < bpe->n_tokens; i++)
+        if (is_seed(bpe, &bpe->tokens[i]))
+            seeds[i / 64] |= (uint64_t)1 << i % 64;
+    return GM_OK;
+}
+
+/* About sixteen bits for each pair of characters that tokens hold. */
+static uint32_t cut_bits_for(const struct gm_spec *spec)
+{
+    uint32_t bits = 18;
+    while (bits < 20 && spec->n_tokens >> bits)
+        bits++;
+    return bits;
 }
 
 static enum gm_status build_tables(struct gm_bpe_build *build, const struct gm_spec *spec,
@@ -296,8 +337,14 @@ static enum gm_status build_tables(struct gm_bpe_build *build, const struct gm_s
         status = build_fallback(&builder, err);
     if (status != GM_OK)
         return status;
-    return spec->model == GM_MODEL_RANKS ? build_ranks(build, &builder, err)
-                                         : build_merges(build, &builder, err);
+    status = spec->model == GM_MODEL_RANKS ? build_ranks(build, &builder, err)
+                                           : build_merges(build, &builder, err);
+    if (status == GM_OK)
+        status = build_seeds(build, &builder.bpe);
+    if (status != GM_OK)
+        return status;
+    builder.head->cut_bits = cut_bits_for(spec);
+    return gm_bpe_cut_build(&build->cuts, spec, builder.head);
 }
 
 enum gm_status gm_bpe_build(struct gm_bpe_build *build, const struct gm_spec *spec,

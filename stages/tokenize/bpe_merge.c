@@ -40,16 +40,22 @@ uint32_t gm_bpe_symbol(const struct gm_bpe *bpe, uint32_t character, unsigned pl
 
 uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
 {
+    uint32_t index = gm_bpe_whole_index(bpe, bytes, n_bytes);
+    return index == 0 ? GM_NO_TOKEN : bpe->tokens[index - 1].id;
+}
+
+uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
+{
     size_t at = gm_bpe_slot(gm_bpe_hash(bytes, n_bytes), bpe->n_vocabulary);
 
     for (;;) {
         uint32_t index = bpe->vocabulary[at];
         if (index == 0)
-            return GM_NO_TOKEN;
+            return 0;
         const struct gm_spec_token *token = &bpe->tokens[index - 1];
         if (token->text.n_bytes == n_bytes &&
             !memcmp(bpe->pool + token->text.offset, bytes, n_bytes))
-            return token->id;
+            return index;
         if (++at == bpe->n_vocabulary)
             at = 0;
     }

@@ -6,6 +6,8 @@
  *                  slot = left 21 bits | right 21 bits | rank 22 bits
  *      merged      rank -> id of the result; left out where the rank is the id (RANKS)
  *      vocabulary  bytes -> token, where a whole piece may be one (RANKS, IGNORE_MERGES)
+ *      seeds       one bit a token: its bytes encode to itself, as a piece and by merges alone
+ *      cuts        bpe_cut.h
  *
  * Ids and ranks in a hostile image may be wrong but not out of range: image_open.c checks that. */
 #ifndef GM_TOKENIZE_BPE_TABLES_H
@@ -43,7 +45,7 @@ struct gm_bpe_head {
     uint32_t unk_id;          /* GM_NO_TOKEN: unknown characters vanish */
     uint32_t max_token_bytes; /* of those in vocabulary */
     uint32_t place_mask;      /* places that differ: LATER if there is a prefix, LAST a suffix */
-    uint32_t unused;
+    uint32_t cut_bits;        /* the set of pairs in cuts has 2^cut_bits */
     /* Ids of the bytes, or of the characters below 256; GM_NO_TOKEN: none. */
     uint32_t symbols[GM_BPE_PLACES][256];
     uint32_t byte_ids[256]; /* <0x00> .. <0xFF> */
@@ -55,6 +57,8 @@ struct gm_bpe {
     const uint32_t *merged; /* NULL: the rank is the id */
     const uint64_t *symbols;
     const uint32_t *vocabulary; /* index of the token, plus 1; 0: empty */
+    const uint64_t *seeds;
+    const uint64_t *cuts; /* NULL: long pieces are not cut */
     size_t n_pairs, n_merged, n_symbols, n_vocabulary;
     const struct gm_spec_token *tokens;
     const uint8_t *pool;
@@ -109,6 +113,8 @@ static inline uint64_t gm_bpe_symbol_key(uint32_t character, unsigned place)
 uint32_t gm_bpe_symbol(const struct gm_bpe *bpe, uint32_t character, unsigned place);
 /* Id of the token with these bytes; GM_NO_TOKEN: none. Only with GM_BPE_WHOLE_PIECES. */
 uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
+/* The same, as its place in tokens plus 1; 0: none. */
+uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
 /* The hash behind vocabulary. */
 uint64_t gm_bpe_hash(const uint8_t *bytes, size_t n_bytes);
 

@@ -112,6 +112,8 @@ enum gm_status gm_image_build(const struct gm_spec *spec, enum gm_scheme scheme,
         put_buf(&sources[GM_SECTION_MERGED], &build.merged);
         put_buf(&sources[GM_SECTION_SYMBOLS], &build.symbols);
         put_buf(&sources[GM_SECTION_VOCABULARY], &build.vocabulary);
+        put_buf(&sources[GM_SECTION_SEEDS], &build.seeds);
+        put_buf(&sources[GM_SECTION_CUTS], &build.cuts);
         status = write_image(&header, sources, bytes, err);
     }
     gm_bpe_build_free(&build);

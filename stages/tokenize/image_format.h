@@ -29,7 +29,9 @@
     X(PAIRS, sizeof(uint64_t))                                                                     \
     X(MERGED, sizeof(uint32_t))                                                                    \
     X(SYMBOLS, sizeof(uint64_t))                                                                   \
-    X(VOCABULARY, sizeof(uint32_t))
+    X(VOCABULARY, sizeof(uint32_t))                                                                \
+    X(SEEDS, sizeof(uint64_t))                                                                     \
+    X(CUTS, sizeof(uint64_t))
 enum gm_section_kind {
 #define X(name, item_bytes) GM_SECTION_##name,
     GM_SECTION_TABLE(X)

@@ -3,6 +3,7 @@
  * an empty slot. What remains can give wrong ids, but no access out of bounds. */
 #include "tokenize/image.h"
 
+#include "tokenize/bpe_cut.h"
 #include "tokenize/image_format.h"
 #include <stdlib.h>
 #include <string.h>
@@ -219,10 +220,18 @@ static const char *view_bpe(struct gm_image *image)
     bpe->n_symbols = count(image, GM_SECTION_SYMBOLS);
     bpe->vocabulary = section(image, GM_SECTION_VOCABULARY);
     bpe->n_vocabulary = count(image, GM_SECTION_VOCABULARY);
+    bpe->seeds = section(image, GM_SECTION_SEEDS);
+    bpe->cuts = count(image, GM_SECTION_CUTS) ? section(image, GM_SECTION_CUTS) : NULL;
     bpe->tokens = image->spec.tokens;
     bpe->n_tokens = image->spec.n_tokens;
     bpe->pool = image->spec.pool.data;
     const char *wrong = check_head(bpe, image->spec.n_ids);
+    if (count(image, GM_SECTION_SEEDS) < (bpe->n_tokens + 63) / 64)
+        return "no seeds";
+    if (bpe->cuts &&
+        (bpe->head->cut_bits < GM_BPE_MIN_CUT_BITS || bpe->head->cut_bits > GM_BPE_MAX_CUT_BITS ||
+         count(image, GM_SECTION_CUTS) != gm_bpe_cut_words(bpe->head->cut_bits)))
+        return "cuts of a wrong size";
     return wrong ? wrong : check_tables(bpe, image->spec.n_ids);
 }
 
