@@ -14,19 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_UNITS 128u
+#define N_UNITS   128u
+#define PART_HASH 0x8000000000u /* sets long parts apart from long pieces */
 
-/* In the bits of key[1] where entries have their number of ids. */
+/* In the bits of key[1] where entries have their number of ids. A part of a piece has a kind of its
+ * own, because its bytes may be a token that merges do not make. Of LONG and ID the length is 0,
+ * so that no entry is like them. */
 enum unit_kind {
-    UNIT_PIECE = 0, /* a piece of up to 15 bytes */
-    UNIT_PART =
-        1, /* of a piece, up to 15 bytes: its bytes may be a token that merges do not make */
-    UNIT_LONG = 2, /* 16 bytes and more; key[0] is the hash */
-    UNIT_ID = 3    /* known: start is the id */
+    UNIT_PIECE = 0, /* up to 15 bytes */
+    UNIT_PART = 1,
+    UNIT_LONG_PIECE = 2, /* 16 bytes and more; key[0] is the hash */
+    UNIT_LONG_PART = 3,
+    UNIT_ID = 4 /* known: start is the id */
 };
 
 struct unit {
-    uint64_t key[2]; /* as in an entry; of length 0 for LONG and ID, and then not 0 */
+    uint64_t key[2]; /* as in an entry */
     const struct gm_word_bucket *bucket;
     uint64_t span; /* start | n_bytes << 32, one store */
 };
@@ -39,11 +42,6 @@ static inline uint32_t unit_start(const struct unit *unit)
 static inline uint32_t unit_n_bytes(const struct unit *unit)
 {
     return (uint32_t)(unit->span >> 32);
-}
-
-static inline void set_span(struct unit *unit, uint32_t start, uint32_t n_bytes)
-{
-    unit->span = (uint64_t)n_bytes << 32 | start;
 }
 
 struct gm_bpe_cache {
@@ -64,22 +62,6 @@ struct work {
     bool is_part;                /* begin is inside of the piece */
 };
 
-static void enter_seeds(struct gm_bpe_cache *cache)
-{
-    const struct gm_bpe *bpe = cache->bpe;
-    uint64_t key[2];
-
-    for (size_t i = bpe->n_tokens; i-- > 0;) {
-        const struct gm_spec_token *token = &bpe->tokens[i];
-        const uint8_t *bytes = bpe->pool + token->text.offset;
-        uint32_t n_bytes = token->text.n_bytes;
-        if (!(bpe->seeds[i / 64] >> i % 64 & 1) || n_bytes == 0 || n_bytes > GM_WORD_MAX_BYTES)
-            continue;
-        gm_word_key(bytes, n_bytes, key);
-        gm_word_cache_put(&cache->words, key, &token->id, 1);
-    }
-}
-
 struct gm_bpe_cache *gm_bpe_cache_new(const struct gm_bpe *bpe, size_t max_bytes)
 {
     struct gm_bpe_cache *cache = calloc(1, sizeof *cache);
@@ -87,12 +69,10 @@ struct gm_bpe_cache *gm_bpe_cache_new(const struct gm_bpe *bpe, size_t max_bytes
         return NULL;
     cache->bpe = bpe;
     cache->is_kept = max_bytes > 0;
-    if (!gm_word_cache_init(&cache->words, bpe, max_bytes)) {
+    if (!gm_word_cache_init(&cache->words, max_bytes)) {
         free(cache);
         return NULL;
     }
-    if (cache->is_kept)
-        enter_seeds(cache);
     return cache;
 }
 
@@ -112,32 +92,41 @@ const struct gm_bpe_counters *gm_bpe_cache_counters(const struct gm_bpe_cache *c
 
 /* fill */
 
-static void put_key(struct unit *unit, const struct gm_bpe_cache *cache, uint64_t low,
-                    uint64_t high)
+static void put_long(struct unit *unit, const struct gm_bpe_cache *cache, const uint8_t *text,
+                     uint32_t start, uint32_t n_bytes, enum unit_kind kind)
 {
-    unit->key[0] = low;
-    unit->key[1] = high;
-    unit->bucket = gm_word_cache_bucket(&cache->words, low, high);
-    __builtin_prefetch(unit->bucket);
+    uint64_t hash = gm_bpe_hash(text + start, n_bytes);
+    hash ^= kind == UNIT_LONG_PART ? PART_HASH : 0;
+    *unit = (struct unit){{hash | 1, (uint64_t)kind << GM_WORD_COUNT_SHIFT},
+                          cache->words.words,
+                          (uint64_t)n_bytes << 32 | start};
+    __builtin_prefetch(gm_word_cache_index(&cache->words, hash));
 }
 
 /* A unit of any size, without reading behind it. */
 static void put_unit(struct unit *unit, const struct gm_bpe_cache *cache, const uint8_t *text,
-                     uint32_t start, uint32_t n_bytes, enum unit_kind kind)
+                     uint32_t start, uint32_t n_bytes, bool is_part)
 {
-    uint64_t key[2];
-
-    set_span(unit, start, n_bytes);
-    if (n_bytes <= GM_WORD_MAX_BYTES) {
-        gm_word_key(text + start, n_bytes, key);
-        put_key(unit, cache, key[0], key[1]);
-        unit->key[1] |= (uint64_t)kind << GM_WORD_COUNT_SHIFT;
+    if (n_bytes > GM_WORD_MAX_BYTES) {
+        put_long(unit, cache, text, start, n_bytes, is_part ? UNIT_LONG_PART : UNIT_LONG_PIECE);
         return;
     }
-    unit->key[0] = gm_bpe_hash(text + start, n_bytes);
-    unit->key[1] = (uint64_t)UNIT_LONG << GM_WORD_COUNT_SHIFT;
-    unit->bucket = cache->words.words;
-    __builtin_prefetch(gm_word_cache_index(&cache->words, unit->key[0]));
+    gm_word_key(text + start, n_bytes, unit->key);
+    unit->span = (uint64_t)n_bytes << 32 | start;
+    unit->bucket = gm_word_cache_bucket(&cache->words, unit->key[0], unit->key[1]);
+    unit->key[1] |= (uint64_t)(is_part ? UNIT_PART : UNIT_PIECE) << GM_WORD_COUNT_SHIFT;
+    __builtin_prefetch(unit->bucket);
+}
+
+/* Whether a long piece is cut at once, or looked up as it is. Words of alphabets come again and can
+ * hardly be cut; runs of characters of three and more bytes are the other way round. */
+static bool is_to_cut(const struct gm_bpe *bpe, const uint8_t *piece, uint32_t n_bytes)
+{
+    uint32_t bytes;
+    if (!bpe->cuts || n_bytes <= GM_WORD_MAX_BYTES)
+        return false;
+    memcpy(&bytes, piece + 4, sizeof bytes);
+    return (bytes & bytes << 1 & bytes << 2 & 0x80808080u) || n_bytes > GM_RECORD_MAX_BYTES;
 }
 
 /* The next unit of a piece that is long, empty, or ends too near the end of the text. Returns the
@@ -146,74 +135,95 @@ static __attribute__((noinline)) unsigned fill_rare(struct gm_bpe_cache *cache, 
                                                     struct unit *unit)
 {
     const struct gm_bpe *bpe = cache->bpe;
-    const uint8_t *text = work->text;
+    const uint8_t *piece = work->text + work->begin;
     uint32_t begin = work->begin, n_bytes = *work->ends - begin, n_unit = n_bytes;
-    bool is_whole = !work->is_part;
+    bool is_cut = work->is_part || is_to_cut(bpe, piece, n_bytes);
+    uint32_t id = GM_NO_TOKEN;
 
-    if (n_bytes <= GM_WORD_MAX_BYTES || !bpe->cuts) {
-        if (n_bytes > 0)
-            put_unit(unit, cache, text, begin, n_bytes, is_whole ? UNIT_PIECE : UNIT_PART);
-        goto next_piece;
+    if (is_cut && !work->is_part && bpe->head->flags & GM_BPE_WHOLE_PIECES)
+        id = gm_bpe_whole(bpe, piece, n_bytes);
+    if (id != GM_NO_TOKEN) {
+        *unit = (struct unit){{1, (uint64_t)UNIT_ID << GM_WORD_COUNT_SHIFT},
+                              cache->words.words,
+                              (uint64_t)n_bytes << 32 | id};
+    } else if (n_bytes > 0) {
+        if (is_cut && n_bytes > 1)
+            n_unit = (uint32_t)gm_bpe_cut(bpe, piece, n_bytes);
+        put_unit(unit, cache, work->text, begin, n_unit, is_cut);
     }
-    if (is_whole && bpe->head->flags & GM_BPE_WHOLE_PIECES &&
-        n_bytes <= bpe->head->max_token_bytes) {
-        uint32_t id = gm_bpe_whole(bpe, text + begin, n_bytes);
-        if (id != GM_NO_TOKEN) {
-            unit->key[0] = 1;
-            unit->key[1] = (uint64_t)UNIT_ID << GM_WORD_COUNT_SHIFT;
-            unit->bucket = cache->words.words;
-            set_span(unit, id, n_bytes);
-            goto next_piece;
-        }
-    }
-    n_unit = (uint32_t)gm_bpe_cut(bpe, text + begin, n_bytes);
-    put_unit(unit, cache, text, begin, n_unit, UNIT_PART);
-    if (n_unit < n_bytes) {
-        work->begin += n_unit;
-        work->is_part = true;
-        return 1;
-    }
-next_piece:
-    work->begin = *work->ends++;
-    work->is_part = false;
+    work->is_part = n_unit < n_bytes;
+    work->begin += n_unit;
+    work->ends += !work->is_part;
     return n_bytes > 0;
 }
 
 static unsigned fill(struct gm_bpe_cache *cache, struct work *work)
 {
     static const uint64_t masks[16][2] = {
-#define LOW(n) {(((uint64_t)1 << 8 * (n)) - 1), 0}
-#define HIGH(n)                                                                                    \
-    {                                                                                              \
-        UINT64_MAX, (((uint64_t)1 << 8 * ((n)-8)) - 1)                                             \
-    }
+#define LOW(n)  {(((uint64_t)1 << 8 * (n)) - 1), 0}
+#define HIGH(n) {UINT64_MAX, (((uint64_t)1 << 8 * ((n) - 8)) - 1)}
         LOW(0),  LOW(1),  LOW(2),   LOW(3),   LOW(4),   LOW(5),   LOW(6),   LOW(7),
         HIGH(8), HIGH(9), HIGH(10), HIGH(11), HIGH(12), HIGH(13), HIGH(14), HIGH(15)};
 #undef LOW
 #undef HIGH
-    struct unit *unit = cache->units, *end = unit + N_UNITS;
+    const uint8_t *text = work->text;
+    const uint32_t *ends = work->ends, *last = work->last;
+    uint64_t begin = work->begin, safe = work->n_bytes < 16 ? 0 : work->n_bytes - 15;
+    struct unit *unit = cache->units, *full = unit + N_UNITS;
+    struct gm_word_cache words = cache->words;
 
-    while (unit < end && work->ends < work->last) {
-        uint32_t begin = work->begin, n_bytes = *work->ends - begin;
-        if (n_bytes - 1 >= GM_WORD_MAX_BYTES || (size_t)begin + 16 > work->n_bytes ||
-            work->is_part) {
+    while (unit < full && ends < last) {
+        uint64_t n_bytes = *ends - begin;
+        if (n_bytes - 1 >= GM_WORD_MAX_BYTES || begin >= safe || work->is_part) {
+            work->begin = (uint32_t)begin;
+            work->ends = ends;
             unit += fill_rare(cache, work, unit);
+            begin = work->begin;
+            ends = work->ends;
             continue;
         }
         uint64_t low, high;
-        memcpy(&low, work->text + begin, sizeof low);
-        memcpy(&high, work->text + begin + 8, sizeof high);
-        set_span(unit, begin, n_bytes);
-        put_key(unit, cache, low & masks[n_bytes][0],
-                (high & masks[n_bytes][1]) | (uint64_t)n_bytes << GM_WORD_LENGTH_SHIFT);
-        work->begin = begin + n_bytes;
-        work->ends++;
-        unit++;
+        memcpy(&low, text + begin, sizeof low);
+        memcpy(&high, text + begin + 8, sizeof high);
+        low &= masks[n_bytes][0];
+        high = (high & masks[n_bytes][1]) | n_bytes << GM_WORD_LENGTH_SHIFT;
+        const struct gm_word_bucket *bucket = gm_word_cache_bucket(&words, low, high);
+        __builtin_prefetch(bucket);
+        *unit++ = (struct unit){{low, high}, bucket, n_bytes << 32 | begin};
+        begin += n_bytes;
+        ends++;
     }
+    work->begin = (uint32_t)begin;
+    work->ends = ends;
     return (unsigned)(unit - cache->units);
 }
 
 /* emit */
+
+/* Merges, and nothing else. SIZE_MAX: no memory. */
+static size_t merge(struct gm_bpe_cache *cache, const uint8_t *word, size_t n_bytes, uint32_t *ids)
+{
+    if (n_bytes <= GM_BPE_SCAN_MAX)
+        return gm_bpe_merge_word(cache->bpe, word, n_bytes, ids, &cache->counters.n_unknown);
+    size_t n = gm_bpe_symbols(cache->bpe, word, n_bytes, ids, &cache->counters.n_unknown);
+    return gm_bpe_merge_heap(cache->bpe, &cache->scratch, ids, n);
+}
+
+/* The same for a long piece, unit by unit. */
+static size_t merge_units(struct gm_bpe_cache *cache, const uint8_t *piece, size_t n_bytes,
+                          uint32_t *ids)
+{
+    size_t n_ids = 0, n_unit;
+
+    for (; n_bytes > 0; piece += n_unit, n_bytes -= n_unit) {
+        n_unit = cache->bpe->cuts ? gm_bpe_cut(cache->bpe, piece, n_bytes) : n_bytes;
+        size_t n = merge(cache, piece, n_unit, ids + n_ids);
+        if (n == SIZE_MAX)
+            return SIZE_MAX;
+        n_ids += n;
+    }
+    return n_ids;
+}
 
 /* Encodes without the cache. *is_keepable: it may stand in the cache. SIZE_MAX: no memory. */
 static size_t encode_word(struct gm_bpe_cache *cache, const uint8_t *word, size_t n_bytes,
@@ -221,22 +231,20 @@ static size_t encode_word(struct gm_bpe_cache *cache, const uint8_t *word, size_
 {
     const struct gm_bpe *bpe = cache->bpe;
     uint64_t n_unknown = cache->counters.n_unknown;
+    uint32_t index = gm_bpe_whole_index(bpe, word, n_bytes);
+    bool is_seed = index > 0 && bpe->seeds[(index - 1) / 64] >> (index - 1) % 64 & 1;
+    bool is_whole = index > 0 && bpe->head->flags & GM_BPE_WHOLE_PIECES;
+    size_t n_ids;
 
-    *is_keepable = cache->is_kept;
-    if (bpe->head->flags & GM_BPE_WHOLE_PIECES && n_bytes <= bpe->head->max_token_bytes) {
-        uint32_t index = gm_bpe_whole_index(bpe, word, n_bytes);
-        bool is_seed = index > 0 && bpe->seeds[(index - 1) / 64] >> (index - 1) % 64 & 1;
-        *is_keepable &= index == 0 || is_seed;
-        if (index > 0 && (kind == UNIT_PIECE || is_seed)) {
-            ids[0] = bpe->tokens[index - 1].id;
-            return 1;
-        }
+    *is_keepable = cache->is_kept && (kind >= UNIT_LONG_PIECE || !is_whole || is_seed);
+    if (is_seed || (is_whole && (kind == UNIT_PIECE || kind == UNIT_LONG_PIECE))) {
+        ids[0] = bpe->tokens[index - 1].id;
+        return 1;
     }
-    size_t n = gm_bpe_symbols(bpe, word, n_bytes, ids, &cache->counters.n_unknown);
+    n_ids = kind == UNIT_LONG_PIECE ? merge_units(cache, word, n_bytes, ids)
+                                    : merge(cache, word, n_bytes, ids);
     *is_keepable &= n_unknown == cache->counters.n_unknown;
-    if (n <= GM_BPE_SCAN_MAX)
-        return gm_bpe_merge_scan(bpe, ids, n);
-    return gm_bpe_merge_heap(bpe, &cache->scratch, ids, n);
+    return n_ids;
 }
 
 static size_t miss(struct gm_bpe_cache *cache, const struct unit *unit, const uint8_t *word,
@@ -250,17 +258,11 @@ static size_t miss(struct gm_bpe_cache *cache, const struct unit *unit, const ui
     size_t n_ids = encode_word(cache, word, unit_n_bytes(unit), kind, ids, &is_keepable);
     if (n_ids == SIZE_MAX || !is_keepable)
         return n_ids;
-    if (kind != UNIT_LONG)
+    if (kind < UNIT_LONG_PIECE)
         gm_word_cache_put(&cache->words, key, ids, n_ids);
     else if (unit_n_bytes(unit) <= GM_RECORD_MAX_BYTES)
         gm_word_cache_put_long(&cache->words, key[0], word, unit_n_bytes(unit), ids, n_ids);
     return n_ids;
-}
-
-/* 0: the entry is that of the unit. */
-static inline uint64_t difference(const struct gm_word_entry *entry, const struct unit *unit)
-{
-    return (entry->key[0] ^ unit->key[0]) | (entry->key[1] ^ unit->key[1]) << 4;
 }
 
 /* All that is not an entry with up to four ids. */
@@ -268,27 +270,18 @@ static __attribute__((noinline)) size_t
 emit_rare(struct gm_bpe_cache *cache, const struct unit *unit, const uint8_t *text, uint32_t *ids)
 {
     enum unit_kind kind = (enum unit_kind)(unit->key[1] >> GM_WORD_COUNT_SHIFT);
-    size_t n_ids = SIZE_MAX;
+    const uint8_t *word = text + unit_start(unit);
+    size_t n_ids;
 
     if (kind == UNIT_ID) {
         ids[0] = unit_start(unit);
         return 1;
     }
-    if (kind == UNIT_LONG)
-        n_ids = gm_word_cache_get_long(&cache->words, unit->key[0], text + unit_start(unit),
-                                       unit_n_bytes(unit), ids);
-    for (int i = 0; i < 2 && kind != UNIT_LONG; i++) {
-        const struct gm_word_entry *entry = &unit->bucket->entries[i];
-        if (difference(entry, unit) != 0)
-            continue;
-        n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
-        if (n_ids > GM_WORD_INLINE_IDS)
-            n_ids = gm_word_cache_spilled(&cache->words, entry, ids);
-        else
-            memcpy(ids, entry->ids, n_ids * sizeof *ids);
-        break;
-    }
-    return n_ids == SIZE_MAX ? miss(cache, unit, text + unit_start(unit), ids) : n_ids;
+    if (kind >= UNIT_LONG_PIECE)
+        n_ids = gm_word_cache_get_long(&cache->words, unit->key[0], word, unit_n_bytes(unit), ids);
+    else
+        n_ids = gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids);
+    return n_ids == SIZE_MAX ? miss(cache, unit, word, ids) : n_ids;
 }
 
 /* limit: where ids has less than four places left behind the fast path. */
@@ -299,7 +292,8 @@ static size_t emit(struct gm_bpe_cache *cache, unsigned n_units, const uint8_t *
 
     for (const struct unit *unit = cache->units; unit < cache->units + n_units; unit++) {
         const struct gm_word_entry *entries = unit->bucket->entries;
-        uint64_t first = difference(&entries[0], unit), second = difference(&entries[1], unit);
+        uint64_t first = gm_word_difference(&entries[0], unit->key),
+ second = gm_word_difference(&entries[1], unit->key);
         const struct gm_word_entry *entry = entries + ((first | -first) >> 63);
         size_t n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
         bool is_rare = ((first != 0) & (second != 0)) | (n_ids > GM_WORD_INLINE_IDS) | (at > limit);

@@ -12,7 +12,7 @@ struct builder {
     const struct gm_spec *spec;
     struct gm_bpe bpe; /* view of what is there so far */
     struct gm_bpe_head *head;
-    uint64_t *pairs, *symbols;
+    uint64_t *symbols;
     uint32_t *vocabulary;
 };
 
@@ -25,6 +25,8 @@ void gm_bpe_build_free(struct gm_bpe_build *build)
 {
     gm_buf_free(&build->head);
     gm_buf_free(&build->pairs);
+    gm_buf_free(&build->pilots);
+    gm_buf_free(&build->grid);
     gm_buf_free(&build->merged);
     gm_buf_free(&build->symbols);
     gm_buf_free(&build->vocabulary);
@@ -48,27 +50,20 @@ static bool is_usable(const struct gm_spec_token *token)
     return !(token->flags & GM_SPEC_TOKEN_UNREACHABLE) && token->text.n_bytes > 0;
 }
 
-/* A later line of the merges wins over an earlier one with the same pair, as in the reference. */
-static void add_pair(struct builder *builder, uint32_t left, uint32_t right, uint32_t rank)
-{
-    uint64_t key = gm_bpe_pair_key(left, right);
-    size_t n = builder->bpe.n_pairs, at = gm_bpe_slot(gm_bpe_mix(key), n);
-
-    while (builder->pairs[at] != GM_BPE_EMPTY && builder->pairs[at] >> GM_BPE_RANK_BITS != key)
-        at = at + 1 == n ? 0 : at + 1;
-    builder->pairs[at] = key << GM_BPE_RANK_BITS | rank;
-}
-
 static void add_whole(struct builder *builder, uint32_t index)
 {
     const struct gm_spec_token *token = &builder->spec->tokens[index];
     const uint8_t *bytes = gm_spec_bytes(builder->spec, token->text);
     size_t n = builder->bpe.n_vocabulary;
-    size_t at = gm_bpe_slot(gm_bpe_hash(bytes, token->text.n_bytes), n);
+    uint64_t hash = gm_bpe_hash(bytes, token->text.n_bytes);
+    size_t at = gm_hash_place(hash, n);
 
     while (builder->vocabulary[at])
         at = at + 1 == n ? 0 : at + 1;
-    builder->vocabulary[at] = index + 1;
+    builder->vocabulary[at] = gm_bpe_tagged(index + 1, hash);
+    if (token->text.n_bytes > 15)
+        builder->head->long_tokens[gm_bpe_long_bit(bytes) / 64] |=
+            (uint64_t)1 << gm_bpe_long_bit(bytes) % 64;
     if (token->text.n_bytes > builder->head->max_token_bytes)
         builder->head->max_token_bytes = token->text.n_bytes;
 }
@@ -78,12 +73,11 @@ static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builde
     const struct gm_spec *spec = builder->spec;
     size_t n = 2 * (size_t)spec->n_tokens + 2;
 
-    if (spec->model != GM_MODEL_RANKS && !(spec->flags & GM_SPEC_IGNORE_MERGES))
-        return GM_OK;
     builder->vocabulary = new_array(&build->vocabulary, n, sizeof(uint32_t), 0);
     if (!builder->vocabulary)
         return GM_NOMEM;
-    builder->head->flags |= GM_BPE_WHOLE_PIECES;
+    if (spec->model == GM_MODEL_RANKS || spec->flags & GM_SPEC_IGNORE_MERGES)
+        builder->head->flags |= GM_BPE_WHOLE_PIECES;
     builder->bpe.n_vocabulary = n;
     builder->bpe.vocabulary = builder->vocabulary;
     for (uint32_t i = 0; i < spec->n_tokens; i++)
@@ -130,7 +124,7 @@ static void add_symbol(struct builder *builder, const struct gm_spec_token *toke
         return;
     }
     uint64_t key = gm_bpe_symbol_key(character, place);
-    size_t n = builder->bpe.n_symbols, at = gm_bpe_slot(gm_bpe_mix(key), n);
+    size_t n = builder->bpe.n_symbols, at = gm_hash_place(gm_bpe_mix(key), n);
     while (builder->symbols[at] != GM_BPE_EMPTY)
         at = at + 1 == n ? 0 : at + 1;
     builder->symbols[at] = key << GM_BPE_ID_BITS | token->id;
@@ -211,89 +205,124 @@ static enum gm_status build_fallback(struct builder *builder, struct gm_err *err
     return GM_OK;
 }
 
-/* BPE: as listed. The results are left out where each is its own rank. */
+static enum gm_status build_pairs(struct gm_bpe_build *build, struct builder *builder,
+                                  const uint64_t *items, size_t n_items, struct gm_err *err)
+{
+    struct gm_pair_table *pairs = &builder->bpe.pairs;
+    enum gm_status status = gm_pair_table_build(items, n_items, &build->pairs, &build->pilots,
+                                                &builder->head->multiplier);
+    if (status == GM_INPUT)
+        return gm_err_set(err, GM_INPUT, "model.merges: pairs that were chosen to collide");
+    pairs->slots = (void *)build->pairs.data;
+    pairs->n_slots = build->pairs.n_bytes / sizeof(uint64_t);
+    pairs->pilots = (void *)build->pilots.data;
+    pairs->n_pilots = build->pilots.n_bytes / sizeof(uint16_t);
+    pairs->multiplier = builder->head->multiplier;
+    return status;
+}
+
+/* BPE: as listed; a later line wins over an earlier one with the same pair, as in the reference. */
 static enum gm_status build_merges(struct gm_bpe_build *build, struct builder *builder,
                                    struct gm_err *err)
 {
     const struct gm_spec *spec = builder->spec;
-    size_t n = 2 * (size_t)spec->n_merges + 2;
+    struct gm_buf items;
 
-    if (spec->n_merges > GM_BPE_MAX_RANK)
+    if (spec->n_merges > GM_PAIR_MAX_RANK)
         return gm_err_set(err, GM_INPUT, "model.merges: %u merges, more than %u", spec->n_merges,
-                          GM_BPE_MAX_RANK);
-    builder->pairs = new_array(&build->pairs, n, sizeof(uint64_t), 0xFF);
+                          GM_PAIR_MAX_RANK);
+    uint64_t *item = new_array(&items, spec->n_merges, sizeof(uint64_t), 0);
     uint32_t *merged = new_array(&build->merged, (size_t)spec->n_merges + 1, sizeof(uint32_t), 0);
-    if (!builder->pairs || !merged)
-        return GM_NOMEM;
-    builder->bpe.n_pairs = n;
-    builder->bpe.pairs = builder->pairs;
-    builder->bpe.merged = merged;
-    for (uint32_t i = 0; i < spec->n_merges; i++) {
+    enum gm_status status = item && merged ? GM_OK : GM_NOMEM;
+    for (uint32_t i = 0; i < spec->n_merges && status == GM_OK; i++) {
         const struct gm_spec_merge *merge = &spec->merges[i];
         if (merge->left >= spec->n_ids || merge->right >= spec->n_ids ||
             merge->merged >= spec->n_ids)
-            return gm_err_set(err, GM_INPUT, "model.merges[%u]: an id above the vocabulary's", i);
-        add_pair(builder, merge->left, merge->right, i);
+            status = gm_err_set(err, GM_INPUT, "model.merges[%u]: an id above the vocabulary's", i);
+        item[i] = gm_pair_key(merge->left, merge->right) << GM_PAIR_RANK_BITS | i;
         merged[i] = merge->merged;
     }
-    return GM_OK;
+    builder->bpe.merged = merged;
+    if (status == GM_OK)
+        status = build_pairs(build, builder, item, spec->n_merges, err);
+    gm_buf_free(&items);
+    return status;
 }
 
-/* RANKS: every way to cut a token into two tokens. Called twice: to count, then to fill. */
-static size_t each_cut(struct builder *builder, bool fill)
+/* RANKS: every way to cut a token into two tokens. */
+static void add_cuts(const struct builder *builder, const struct gm_spec_token *token,
+                     struct gm_buf *items)
 {
-    const struct gm_spec *spec = builder->spec;
-    size_t n_pairs = 0;
+    const uint8_t *bytes = gm_spec_bytes(builder->spec, token->text);
 
-    for (uint32_t i = 0; i < spec->n_tokens; i++) {
-        const struct gm_spec_token *token = &spec->tokens[i];
-        const uint8_t *bytes = gm_spec_bytes(spec, token->text);
-        for (size_t cut = 1; is_usable(token) && cut < token->text.n_bytes; cut++) {
-            uint32_t left = gm_bpe_whole(&builder->bpe, bytes, cut);
-            if (left == GM_NO_TOKEN)
-                continue;
-            uint32_t right = gm_bpe_whole(&builder->bpe, bytes + cut, token->text.n_bytes - cut);
-            if (right == GM_NO_TOKEN)
-                continue;
-            n_pairs++;
-            if (fill)
-                add_pair(builder, left, right, token->id);
-        }
+    for (size_t cut = 1; cut < token->text.n_bytes; cut++) {
+        uint32_t left = gm_bpe_whole(&builder->bpe, bytes, cut);
+        if (left == GM_NO_TOKEN)
+            continue;
+        uint32_t right = gm_bpe_whole(&builder->bpe, bytes + cut, token->text.n_bytes - cut);
+        if (right == GM_NO_TOKEN)
+            continue;
+        uint64_t item = gm_pair_key(left, right) << GM_PAIR_RANK_BITS | token->id;
+        gm_buf_append(items, &item, sizeof item);
     }
-    return n_pairs;
 }
 
 static enum gm_status build_ranks(struct gm_bpe_build *build, struct builder *builder,
                                   struct gm_err *err)
 {
+    const struct gm_spec *spec = builder->spec;
+    struct gm_buf items = GM_BUF_INIT;
+
     for (unsigned byte = 0; byte < 256; byte++)
         if (builder->head->symbols[0][byte] == GM_NO_TOKEN)
             return gm_err_set(err, GM_INPUT, "no token for the single byte 0x%02X", byte);
-    builder->bpe.n_pairs = 2 * each_cut(builder, false) + 2;
-    builder->pairs = new_array(&build->pairs, builder->bpe.n_pairs, sizeof(uint64_t), 0xFF);
-    if (!builder->pairs)
+    for (uint32_t i = 0; i < spec->n_tokens; i++)
+        if (is_usable(&spec->tokens[i]))
+            add_cuts(builder, &spec->tokens[i], &items);
+    enum gm_status status = items.failed ? GM_NOMEM
+                                         : build_pairs(build, builder, (void *)items.data,
+                                                       items.n_bytes / sizeof(uint64_t), err);
+    gm_buf_free(&items);
+    return status;
+}
+
+/* Ranks of all pairs of bytes, for the symbols that stand inside of a word. */
+static enum gm_status build_grid(struct gm_bpe_build *build, struct builder *builder)
+{
+    const uint32_t *symbols = builder->head->symbols[0];
+
+    if (!(builder->head->flags & GM_BPE_BYTE_SYMBOLS) || builder->head->place_mask)
+        return GM_OK;
+    uint32_t *grid = new_array(&build->grid, 65536, sizeof(uint32_t), 0xFF);
+    if (!grid)
         return GM_NOMEM;
-    builder->bpe.pairs = builder->pairs;
-    each_cut(builder, true);
+    for (unsigned left = 0; left < 256; left++)
+        for (unsigned right = 0; right < 256; right++)
+            if (symbols[left] != GM_NO_TOKEN && symbols[right] != GM_NO_TOKEN)
+                grid[left << 8 | right] =
+                    gm_pair_rank(&builder->bpe.pairs, symbols[left], symbols[right]);
+    builder->bpe.grid = grid;
     return GM_OK;
 }
 
-/* The token comes out of merges alone, so that it may stand in a word cache for pieces and units.
- */
+/* The token comes out of merges alone, so that it may stand in a word cache for pieces and units. */
 static bool is_seed(const struct gm_bpe *bpe, const struct gm_spec_token *token)
 {
     uint32_t ids[GM_BPE_SCAN_MAX];
     uint64_t n_unknown = 0;
+
     if (!is_usable(token) || token->text.n_bytes > GM_BPE_SCAN_MAX)
         return false;
-    size_t n =
-        gm_bpe_symbols(bpe, bpe->pool + token->text.offset, token->text.n_bytes, ids, &n_unknown);
-    return n_unknown == 0 && gm_bpe_merge_scan(bpe, ids, n) == 1 && ids[0] == token->id;
+    size_t n = gm_bpe_merge_word(bpe, bpe->pool + token->text.offset, token->text.n_bytes, ids,
+                                 &n_unknown);
+    return n_unknown == 0 && n == 1 && ids[0] == token->id;
 }
 
-static enum gm_status build_seeds(struct gm_bpe_build *build, const struct gm_bpe *bpe)
+static enum gm_status build_seeds(struct gm_bpe_build *build, struct builder *builder)
 {
+    const struct gm_bpe *bpe = &builder->bpe;
     uint64_t *seeds = new_array(&build->seeds, bpe->n_tokens / 64 + 1, sizeof(uint64_t), 0);
+
     if (!seeds)
         return GM_NOMEM;
     for (size_t i = 0; i < bpe->n_tokens; i++)
@@ -340,7 +369,9 @@ static enum gm_status build_tables(struct gm_bpe_build *build, const struct gm_s
     status = spec->model == GM_MODEL_RANKS ? build_ranks(build, &builder, err)
                                            : build_merges(build, &builder, err);
     if (status == GM_OK)
-        status = build_seeds(build, &builder.bpe);
+        status = build_grid(build, &builder);
+    if (status == GM_OK)
+        status = build_seeds(build, &builder);
     if (status != GM_OK)
         return status;
     builder.head->cut_bits = cut_bits_for(spec);

@@ -19,13 +19,13 @@ uint64_t gm_bpe_hash(const uint8_t *bytes, size_t n_bytes)
     for (size_t i = 0; i < n_bytes; i++)
         word |= (uint64_t)bytes[i] << 8 * i;
     hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-    return hash ^ hash << 32;
+    return hash ^ hash >> 32;
 }
 
 uint32_t gm_bpe_symbol(const struct gm_bpe *bpe, uint32_t character, unsigned place)
 {
     uint64_t key = gm_bpe_symbol_key(character, place);
-    size_t at = gm_bpe_slot(gm_bpe_mix(key), bpe->n_symbols);
+    size_t at = gm_hash_place(gm_bpe_mix(key), bpe->n_symbols);
 
     for (;;) {
         uint64_t slot = bpe->symbols[at];
@@ -46,14 +46,21 @@ uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_b
 
 uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
 {
-    size_t at = gm_bpe_slot(gm_bpe_hash(bytes, n_bytes), bpe->n_vocabulary);
+    const struct gm_bpe_head *head = bpe->head;
+    if (n_bytes > 15 && (n_bytes > head->max_token_bytes ||
+                         !(head->long_tokens[gm_bpe_long_bit(bytes) / 64] >>
+                               gm_bpe_long_bit(bytes) % 64 &
+                           1)))
+        return 0;
+    uint64_t hash = gm_bpe_hash(bytes, n_bytes);
+    size_t at = gm_hash_place(hash, bpe->n_vocabulary);
 
     for (;;) {
-        uint32_t index = bpe->vocabulary[at];
+        uint32_t slot = bpe->vocabulary[at], index = gm_bpe_untagged(slot);
         if (index == 0)
             return 0;
         const struct gm_spec_token *token = &bpe->tokens[index - 1];
-        if (token->text.n_bytes == n_bytes &&
+        if (slot == gm_bpe_tagged(index, hash) && token->text.n_bytes == n_bytes &&
             !memcmp(bpe->pool + token->text.offset, bytes, n_bytes))
             return index;
         if (++at == bpe->n_vocabulary)
@@ -138,31 +145,81 @@ size_t gm_bpe_symbols(const struct gm_bpe *bpe, const uint8_t *word, size_t n_by
     return n;
 }
 
-size_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n)
-{
-    uint32_t ranks[GM_BPE_SCAN_MAX];
+/* A short word in work. Symbols keep their places; a set of bits tells which are left. A candidate
+ * is rank << 6 | place, so that the least is the next merge, leftmost of equals. On both sides
+ * stands a symbol that merges with nothing: no end needs a branch. */
+#define NO_SYMBOL    (GM_BPE_MAX_ID + 1)
+#define NO_CANDIDATE ((uint32_t)(GM_BPE_NO_RANK << 6)) /* from here on */
+struct scan {
+    uint32_t symbols[GM_BPE_SCAN_MAX + 2]; /* from 1 on */
+    uint32_t candidates[GM_BPE_SCAN_MAX + 2];
+};
 
-    for (size_t i = 0; i + 1 < n; i++)
-        ranks[i] = gm_bpe_rank(bpe, ids[i], ids[i + 1]);
-    while (n > 1) {
-        size_t at = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            if (ranks[i] < ranks[at])
-                at = i;
-        if (ranks[at] == GM_BPE_NO_RANK)
-            break;
-        ids[at] = gm_bpe_merged(bpe, ranks[at]);
-        n--;
-        for (size_t i = at + 1; i < n; i++)
-            ids[i] = ids[i + 1];
-        for (size_t i = at; i + 1 < n; i++)
-            ranks[i] = ranks[i + 1];
-        if (at + 1 < n)
-            ranks[at] = gm_bpe_rank(bpe, ids[at], ids[at + 1]);
-        if (at > 0)
-            ranks[at - 1] = gm_bpe_rank(bpe, ids[at - 1], ids[at]);
+static inline void set_candidate(const struct gm_bpe *bpe, struct scan *scan, unsigned at,
+                                 unsigned next)
+{
+    uint32_t rank = gm_pair_rank(&bpe->pairs, scan->symbols[at], scan->symbols[next]);
+    scan->candidates[at] = rank << 6 | (at & 63);
+}
+
+static inline uint32_t least_candidate(const struct scan *scan, size_t n)
+{
+    uint32_t even = UINT32_MAX, odd = UINT32_MAX;
+    for (size_t i = 1; i < n; i += 2) {
+        uint32_t first = scan->candidates[i], second = scan->candidates[i + 1];
+        even = first < even ? first : even;
+        odd = second < odd ? second : odd;
     }
-    return n;
+    return even < odd ? even : odd;
+}
+
+/* Places are 1..n, n <= 62; candidates of 1..n are set. */
+static size_t scan_merge(const struct gm_bpe *bpe, struct scan *scan, size_t n, uint32_t *ids)
+{
+    uint64_t left = ((uint64_t)4 << n) - 1; /* with both neighbours */
+
+    scan->symbols[0] = scan->symbols[n + 1] = NO_SYMBOL;
+    scan->candidates[n] = scan->candidates[n + 1] = UINT32_MAX;
+    for (uint32_t least; (least = least_candidate(scan, n)) < NO_CANDIDATE;) {
+        unsigned at = least & 63;
+        uint64_t above = left & ~(uint64_t)1 << at;
+        unsigned gone = (unsigned)__builtin_ctzll(above);
+        above &= above - 1;
+        left ^= (uint64_t)1 << gone;
+        unsigned next = (unsigned)__builtin_ctzll(above);
+        unsigned before = 63 - (unsigned)__builtin_clzll(left & (((uint64_t)1 << at) - 1));
+        scan->symbols[at] = gm_bpe_merged(bpe, least >> 6);
+        scan->candidates[gone] = UINT32_MAX;
+        set_candidate(bpe, scan, before, at);
+        set_candidate(bpe, scan, at, next);
+    }
+    size_t n_ids = 0;
+    for (size_t i = 1; i <= n; i++) {
+        ids[n_ids] = scan->symbols[i];
+        n_ids += left >> i & 1;
+    }
+    return n_ids;
+}
+
+size_t gm_bpe_merge_word(const struct gm_bpe *bpe, const uint8_t *word, size_t n_bytes,
+                         uint32_t *ids, uint64_t *n_unknown)
+{
+    struct scan scan;
+    size_t n = n_bytes;
+
+    if (bpe->grid) {
+        for (size_t i = 0; i < n_bytes; i++)
+            scan.symbols[i + 1] = bpe->head->symbols[0][word[i]];
+        for (size_t i = 0; i + 1 < n_bytes; i++)
+            scan.candidates[i + 1] =
+                bpe->grid[(size_t)word[i] << 8 | word[i + 1]] << 6 | (uint32_t)(i + 1);
+        return scan_merge(bpe, &scan, n, ids);
+    }
+    n = gm_bpe_symbols(bpe, word, n_bytes, ids, n_unknown);
+    memcpy(scan.symbols + 1, ids, n * sizeof *ids);
+    for (unsigned i = 1; i < n; i++)
+        set_candidate(bpe, &scan, i, i + 1);
+    return scan_merge(bpe, &scan, n, ids);
 }
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
@@ -244,11 +301,11 @@ static void merge_at(const struct gm_bpe *bpe, struct chain *chain, uint32_t at)
     chain->ranks[at] = GM_BPE_NO_RANK;
     if (behind < chain->n) {
         chain->previous[behind] = at;
-        chain->ranks[at] = gm_bpe_rank(bpe, chain->ids[at], chain->ids[behind]);
+        chain->ranks[at] = gm_pair_rank(&bpe->pairs, chain->ids[at], chain->ids[behind]);
         heap_push(&chain->heap, chain->ranks[at], at);
     }
     if (before < chain->n) {
-        chain->ranks[before] = gm_bpe_rank(bpe, chain->ids[before], chain->ids[at]);
+        chain->ranks[before] = gm_pair_rank(&bpe->pairs, chain->ids[before], chain->ids[at]);
         heap_push(&chain->heap, chain->ranks[before], before);
     }
 }
@@ -267,7 +324,7 @@ size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratc
     for (uint32_t i = 0; i < n; i++) {
         chain.previous[i] = i - 1; /* behind the end for the first */
         chain.next[i] = i + 1;
-        chain.ranks[i] = i + 1 < n ? gm_bpe_rank(bpe, ids[i], ids[i + 1]) : GM_BPE_NO_RANK;
+        chain.ranks[i] = i + 1 < n ? gm_pair_rank(&bpe->pairs, ids[i], ids[i + 1]) : GM_BPE_NO_RANK;
         heap_push(&chain.heap, chain.ranks[i], i);
     }
     while (chain.heap.n > 0) {

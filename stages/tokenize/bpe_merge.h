@@ -17,10 +17,11 @@ void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch);
 size_t gm_bpe_symbols(const struct gm_bpe *bpe, const uint8_t *word, size_t n_bytes, uint32_t *ids,
                       uint64_t *n_unknown);
 
-/* Merges the n ids in place; returns how many are left. */
-#define GM_BPE_SCAN_MAX 64
-size_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n); /* n <= SCAN_MAX */
-/* Any n, n log n. SIZE_MAX: no memory. */
+/* The ids of a word of at most GM_BPE_SCAN_MAX bytes; at most n_bytes of them. */
+#define GM_BPE_SCAN_MAX 61
+size_t gm_bpe_merge_word(const struct gm_bpe *bpe, const uint8_t *word, size_t n_bytes,
+                         uint32_t *ids, uint64_t *n_unknown);
+/* Merges the n ids in place; returns how many are left. Any n, n log n. SIZE_MAX: no memory. */
 size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
                          size_t n);
 

@@ -2,10 +2,10 @@
  * bpe*.c and image*.c.
  *
  *      symbols     the id of a single byte or character, in its four places in a word
- *      pairs       (left, right) -> rank, open addressing, at most half full:
- *                  slot = left 21 bits | right 21 bits | rank 22 bits
+ *      pairs       (left, right) -> rank (pair_table.h): slots and pilots
+ *      grid        (byte, byte) -> rank of the pair of their symbols; only for byte symbols
  *      merged      rank -> id of the result; left out where the rank is the id (RANKS)
- *      vocabulary  bytes -> token, where a whole piece may be one (RANKS, IGNORE_MERGES)
+ *      vocabulary  bytes -> token: whole pieces (RANKS, IGNORE_MERGES), and words that need no merges
  *      seeds       one bit a token: its bytes encode to itself, as a piece and by merges alone
  *      cuts        bpe_cut.h
  *
@@ -14,15 +14,18 @@
 #define GM_TOKENIZE_BPE_TABLES_H
 
 #include "tokenize/bpe.h"
+#include "tokenize/pair_table.h"
 #include "tokenize/spec.h"
 #include <stdbool.h>
+#include <string.h>
 
-#define GM_BPE_ID_BITS   21
-#define GM_BPE_RANK_BITS 22
-#define GM_BPE_MAX_ID    ((1u << GM_BPE_ID_BITS) - 2) /* so that no slot looks empty */
-#define GM_BPE_MAX_RANK  ((1u << GM_BPE_RANK_BITS) - 1)
-#define GM_BPE_EMPTY     UINT64_MAX
-#define GM_BPE_NO_RANK   UINT32_MAX
+#define GM_BPE_ID_BITS  GM_PAIR_ID_BITS
+#define GM_BPE_MAX_ID   ((1u << GM_BPE_ID_BITS) - 2) /* so that no slot looks empty */
+#define GM_BPE_EMPTY    UINT64_MAX
+#define GM_BPE_NO_RANK  GM_PAIR_NO_RANK
+#define GM_BPE_TAG_BITS 11 /* of a hash, above an index of a token */
+
+#define GM_BPE_LONG_BITS 16384u
 
 /* Where a character stands in its word decides about prefix and suffix. */
 enum gm_bpe_place {
@@ -49,54 +52,38 @@ struct gm_bpe_head {
     /* Ids of the bytes, or of the characters below 256; GM_NO_TOKEN: none. */
     uint32_t symbols[GM_BPE_PLACES][256];
     uint32_t byte_ids[256]; /* <0x00> .. <0xFF> */
+    uint64_t multiplier;    /* of the pair table */
+    /* A bit by the first eight bytes of each token of 16 and more: what long pieces may be one. */
+    uint64_t long_tokens[GM_BPE_LONG_BITS / 64];
 };
 
 struct gm_bpe {
     const struct gm_bpe_head *head;
-    const uint64_t *pairs;
+    struct gm_pair_table pairs;
     const uint32_t *merged; /* NULL: the rank is the id */
     const uint64_t *symbols;
-    const uint32_t *vocabulary; /* index of the token, plus 1; 0: empty */
+    const uint32_t *vocabulary; /* index of the token, plus 1, and a tag; 0: empty */
     const uint64_t *seeds;
     const uint64_t *cuts; /* NULL: long pieces are not cut */
-    size_t n_pairs, n_merged, n_symbols, n_vocabulary;
+    const uint32_t *grid; /* NULL: none */
+    size_t n_merged, n_symbols, n_vocabulary;
     const struct gm_spec_token *tokens;
     const uint8_t *pool;
     size_t n_tokens;
 };
 
-/* A place in a table of n slots from a hash whose upper bits are good. */
-static inline size_t gm_bpe_slot(uint64_t hash, size_t n)
+/* bytes: at least 8 */
+static inline unsigned gm_bpe_long_bit(const uint8_t *bytes)
 {
-    return (size_t)(((hash >> 32) * (uint64_t)n) >> 32);
-}
-
-static inline uint64_t gm_bpe_pair_key(uint32_t left, uint32_t right)
-{
-    return (uint64_t)left << GM_BPE_ID_BITS | right;
+    uint64_t first;
+    memcpy(&first, bytes, sizeof first);
+    return (unsigned)(first * 0x9E3779B97F4A7C15u >> 50);
 }
 
 static inline uint64_t gm_bpe_mix(uint64_t key)
 {
     key *= 0x9E3779B97F4A7C15u;
     return key ^ key << 32;
-}
-
-/* GM_BPE_NO_RANK: the two do not merge. */
-static inline uint32_t gm_bpe_rank(const struct gm_bpe *bpe, uint32_t left, uint32_t right)
-{
-    uint64_t key = gm_bpe_pair_key(left, right);
-    size_t at = gm_bpe_slot(gm_bpe_mix(key), bpe->n_pairs);
-
-    for (;;) {
-        uint64_t slot = bpe->pairs[at];
-        if (slot >> GM_BPE_RANK_BITS == key)
-            return slot & GM_BPE_MAX_RANK;
-        if (slot == GM_BPE_EMPTY)
-            return GM_BPE_NO_RANK;
-        if (++at == bpe->n_pairs)
-            at = 0;
-    }
 }
 
 static inline uint32_t gm_bpe_merged(const struct gm_bpe *bpe, uint32_t rank)
@@ -111,10 +98,19 @@ static inline uint64_t gm_bpe_symbol_key(uint32_t character, unsigned place)
 }
 /* Id of a character from 256 on; GM_NO_TOKEN: none. */
 uint32_t gm_bpe_symbol(const struct gm_bpe *bpe, uint32_t character, unsigned place);
-/* Id of the token with these bytes; GM_NO_TOKEN: none. Only with GM_BPE_WHOLE_PIECES. */
+/* Id of the token with these bytes; GM_NO_TOKEN: none. */
 uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
 /* The same, as its place in tokens plus 1; 0: none. */
 uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
+/* slot of vocabulary: index of the token plus 1, 21 bits | 11 bits of the hash */
+static inline uint32_t gm_bpe_tagged(uint32_t index, uint64_t hash)
+{
+    return (uint32_t)hash << GM_BPE_ID_BITS | index;
+}
+static inline uint32_t gm_bpe_untagged(uint32_t slot)
+{
+    return slot & ((1u << GM_BPE_ID_BITS) - 1);
+}
 /* The hash behind vocabulary. */
 uint64_t gm_bpe_hash(const uint8_t *bytes, size_t n_bytes);
 

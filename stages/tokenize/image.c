@@ -109,6 +109,8 @@ enum gm_status gm_image_build(const struct gm_spec *spec, enum gm_scheme scheme,
     if (status == GM_OK) {
         put_buf(&sources[GM_SECTION_BPE], &build.head);
         put_buf(&sources[GM_SECTION_PAIRS], &build.pairs);
+        put_buf(&sources[GM_SECTION_PILOTS], &build.pilots);
+        put_buf(&sources[GM_SECTION_GRID], &build.grid);
         put_buf(&sources[GM_SECTION_MERGED], &build.merged);
         put_buf(&sources[GM_SECTION_SYMBOLS], &build.symbols);
         put_buf(&sources[GM_SECTION_VOCABULARY], &build.vocabulary);

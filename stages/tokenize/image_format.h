@@ -27,6 +27,8 @@
     X(POOL, 1)                                                                                     \
     X(BPE, sizeof(struct gm_bpe_head))                                                             \
     X(PAIRS, sizeof(uint64_t))                                                                     \
+    X(PILOTS, sizeof(uint16_t))                                                                    \
+    X(GRID, sizeof(uint32_t))                                                                      \
     X(MERGED, sizeof(uint32_t))                                                                    \
     X(SYMBOLS, sizeof(uint64_t))                                                                   \
     X(VOCABULARY, sizeof(uint32_t))                                                                \

@@ -165,39 +165,51 @@ static const char *check_head(const struct gm_bpe *bpe, uint32_t n_ids)
         !are_ids_or_none(head->symbols[0], GM_BPE_PLACES * 256, n_ids) ||
         !are_ids_or_none(head->byte_ids, 256, n_ids) || !are_ids_or_none(&head->unk_id, 1, n_ids))
         return "merge tables that do not belong to the vocabulary";
-    if (!(head->flags & GM_BPE_WHOLE_PIECES) != !bpe->n_vocabulary)
-        return "no table of tokens";
     return NULL;
 }
 
-/* The last bits of each slot that is used are below a limit, and one slot is empty. */
-static bool is_table(const uint64_t *slots, size_t n, unsigned n_bits, uint64_t limit)
+/* The greatest of the last bits of the slots that are not empty, plus 1; 0: there are none. */
+static uint64_t limit_of(const uint64_t *slots, size_t n, unsigned n_bits, size_t *n_empty)
 {
-    uint64_t greatest = 0, n_empty = 0, mask = ((uint64_t)1 << n_bits) - 1;
+    uint64_t limit = 0, mask = ((uint64_t)1 << n_bits) - 1;
     for (size_t i = 0; i < n; i++) {
         bool is_empty = slots[i] == GM_BPE_EMPTY;
-        uint64_t value = is_empty ? 0 : slots[i] & mask;
-        n_empty += is_empty;
-        greatest = value > greatest ? value : greatest;
+        uint64_t value = is_empty ? 0 : (slots[i] & mask) + 1;
+        *n_empty += is_empty;
+        limit = value > limit ? value : limit;
     }
-    return n_empty > 0 && (n_empty == n || greatest < limit);
+    return limit;
+}
+
+static bool are_pairs(const struct gm_bpe *bpe, uint64_t n_ranks)
+{
+    size_t n_empty = 0;
+    const struct gm_pair_table *pairs = &bpe->pairs;
+    if (pairs->n_slots == 0 || pairs->n_pilots == 0 ||
+        limit_of(pairs->slots, pairs->n_slots, GM_PAIR_RANK_BITS, &n_empty) > n_ranks)
+        return false;
+    for (size_t i = 0; bpe->grid && i < 65536; i++)
+        if (bpe->grid[i] != GM_BPE_NO_RANK && bpe->grid[i] >= n_ranks)
+            return false;
+    return true;
 }
 
 static const char *check_tables(const struct gm_bpe *bpe, uint32_t n_ids)
 {
-    size_t n_zero = 0;
+    size_t n_zero = 0, n_empty = 0;
     uint32_t greatest = 0;
 
-    if (!is_table(bpe->pairs, bpe->n_pairs, GM_BPE_RANK_BITS,
-                  bpe->merged ? bpe->n_merged : n_ids) ||
-        !is_table(bpe->symbols, bpe->n_symbols, GM_BPE_ID_BITS, n_ids) ||
+    if (!are_pairs(bpe, bpe->merged ? bpe->n_merged : n_ids) ||
         (bpe->merged && !are_ids(bpe->merged, bpe->n_merged, n_ids)))
         return "merge tables that contradict themselves";
+    if (limit_of(bpe->symbols, bpe->n_symbols, GM_BPE_ID_BITS, &n_empty) > n_ids || n_empty == 0)
+        return "symbols that contradict themselves";
     for (size_t i = 0; i < bpe->n_vocabulary; i++) {
+        uint32_t index = gm_bpe_untagged(bpe->vocabulary[i]);
         n_zero += bpe->vocabulary[i] == 0;
-        greatest = bpe->vocabulary[i] > greatest ? bpe->vocabulary[i] : greatest;
+        greatest = index > greatest ? index : greatest;
     }
-    if (bpe->n_vocabulary > 0 && (n_zero == 0 || greatest > bpe->n_tokens))
+    if (n_zero == 0 || greatest > bpe->n_tokens)
         return "a table of tokens that contradicts itself";
     return NULL;
 }
@@ -212,8 +224,12 @@ static const char *view_bpe(struct gm_image *image)
         return "no merge tables";
     image->has_bpe = true;
     bpe->head = section(image, GM_SECTION_BPE);
-    bpe->pairs = section(image, GM_SECTION_PAIRS);
-    bpe->n_pairs = count(image, GM_SECTION_PAIRS);
+    bpe->pairs.slots = section(image, GM_SECTION_PAIRS);
+    bpe->pairs.n_slots = count(image, GM_SECTION_PAIRS);
+    bpe->pairs.pilots = section(image, GM_SECTION_PILOTS);
+    bpe->pairs.n_pilots = count(image, GM_SECTION_PILOTS);
+    bpe->pairs.multiplier = bpe->head->multiplier;
+    bpe->grid = count(image, GM_SECTION_GRID) ? section(image, GM_SECTION_GRID) : NULL;
     bpe->n_merged = count(image, GM_SECTION_MERGED);
     bpe->merged = bpe->n_merged ? section(image, GM_SECTION_MERGED) : NULL;
     bpe->symbols = section(image, GM_SECTION_SYMBOLS);

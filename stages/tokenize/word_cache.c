@@ -8,7 +8,7 @@
 
 #define HUGE_BYTES ((size_t)2 << 20)
 
-bool gm_word_cache_init(struct gm_word_cache *cache, const struct gm_bpe *bpe, size_t max_bytes)
+bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes)
 {
     size_t words_bytes = sizeof(struct gm_word_bucket), index_bytes, records_bytes;
     unsigned words_bits = 0;
@@ -39,7 +39,6 @@ bool gm_word_cache_init(struct gm_word_cache *cache, const struct gm_bpe *bpe, s
     cache->index_shift = 64 - (words_bits - 2);
     cache->n_records = records_bytes / sizeof(uint32_t);
     cache->head = 2 * (uint64_t)cache->n_records;
-    (void)bpe;
     return true;
 }
 
@@ -78,14 +77,29 @@ static const uint32_t *record_at(const struct gm_word_cache *cache, uint64_t pla
     return cache->records + (place & (cache->n_records - 1));
 }
 
+static struct gm_word_bucket *neighbour(const struct gm_word_cache *cache,
+                                        const struct gm_word_bucket *bucket)
+{
+    return &cache->words[(size_t)(bucket - cache->words) ^ 1];
+}
+
+/* An empty entry of the bucket or its neighbour, else one of the bucket in turn. */
+static struct gm_word_entry *new_entry(struct gm_word_cache *cache, struct gm_word_bucket *bucket)
+{
+    struct gm_word_bucket *beside = neighbour(cache, bucket);
+    for (int i = 0; i < 2; i++)
+        if (bucket->entries[i].key[1] == 0)
+            return &bucket->entries[i];
+    for (int i = 0; i < 2; i++)
+        if (beside->entries[i].key[1] == 0)
+            return &beside->entries[i];
+    return &bucket->entries[cache->turn++ & 1];
+}
+
 void gm_word_cache_put(struct gm_word_cache *cache, const uint64_t key[2], const uint32_t *ids,
                        size_t n_ids)
 {
-    struct gm_word_bucket *bucket = gm_word_cache_bucket(cache, key[0], key[1]);
-    unsigned at = bucket->entries[0].key[1] == 0   ? 0
-                  : bucket->entries[1].key[1] == 0 ? 1
-                                                   : cache->turn++ & 1;
-    struct gm_word_entry *entry = &bucket->entries[at];
+    struct gm_word_entry *entry = new_entry(cache, gm_word_cache_bucket(cache, key[0], key[1]));
     uint64_t place;
 
     entry->key[0] = key[0];
@@ -98,17 +112,36 @@ void gm_word_cache_put(struct gm_word_cache *cache, const uint64_t key[2], const
     memcpy(entry->ids, &place, sizeof place);
 }
 
-size_t gm_word_cache_spilled(const struct gm_word_cache *cache, const struct gm_word_entry *entry,
-                             uint32_t *ids)
+static size_t copy_ids(const struct gm_word_cache *cache, const struct gm_word_entry *entry,
+                       uint32_t *ids)
 {
     size_t n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
+    const uint32_t *from = entry->ids;
     uint64_t place;
-    memcpy(&place, entry->ids, sizeof place);
-    const uint32_t *record = record_at(cache, place);
-    if (!record)
+
+    if (n_ids > GM_WORD_INLINE_IDS) {
+        memcpy(&place, entry->ids, sizeof place);
+        from = record_at(cache, place);
+    }
+    if (!from)
         return SIZE_MAX;
-    memcpy(ids, record, n_ids * sizeof *ids);
+    for (size_t i = 0; i < n_ids; i++)
+        ids[i] = from[i];
     return n_ids;
+}
+
+size_t gm_word_cache_get(const struct gm_word_cache *cache, const struct gm_word_bucket *bucket,
+                         const uint64_t key[2], uint32_t *ids)
+{
+    const struct gm_word_bucket *beside = neighbour(cache, bucket);
+
+    for (int i = 0; i < 2; i++)
+        if (gm_word_difference(&bucket->entries[i], key) == 0)
+            return copy_ids(cache, &bucket->entries[i], ids);
+    for (int i = 0; i < 2; i++)
+        if (gm_word_difference(&beside->entries[i], key) == 0)
+            return copy_ids(cache, &beside->entries[i], ids);
+    return SIZE_MAX;
 }
 
 /* A record of a long word: n_bytes | n_ids << 16, the bytes, the ids. */

@@ -1,7 +1,8 @@
 /* The cache of words: bounded memory in which most pieces are found by one probe. Private to
  * bpe*.c.
  *
- *      words     buckets of one cache line, two entries each:
+ *      words     buckets of one cache line, two entries each; what finds no room in its bucket
+ *                goes to the one beside it
  *                  key[0]              bytes 0..7 of the word, zero behind its end
  *                  key[1]  bits 0..55  bytes 8..14
  *                          bits 56..59 length, 1..15 (0: nothing)
@@ -10,8 +11,7 @@
  *      index     buckets of four (hash, place) for words of 16 bytes and more
  *      records   a ring of u32: key and ids. Places count up for ever, so that one that has been
  *                overwritten is known by its distance to the head
- *
- * Seeds are entered at the start: every token that encodes to itself. */
+ */
 #ifndef GM_TOKENIZE_WORD_CACHE_H
 #define GM_TOKENIZE_WORD_CACHE_H
 
@@ -53,14 +53,14 @@ struct gm_word_cache {
 };
 
 /* false: no memory. max_bytes 0: no cache, nothing is ever found or kept. */
-bool gm_word_cache_init(struct gm_word_cache *cache, const struct gm_bpe *bpe, size_t max_bytes);
+bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes);
 void gm_word_cache_fini(struct gm_word_cache *cache);
 
 static inline struct gm_word_bucket *gm_word_cache_bucket(const struct gm_word_cache *cache,
                                                           uint64_t low, uint64_t high)
 {
     uint64_t hash = low * 0x9E3779B97F4A7C15u + high * 0xD6E8FEB86659FD93u;
-    return &cache->words[(hash ^ hash << 29) >> cache->words_shift];
+    return &cache->words[hash >> cache->words_shift];
 }
 
 /* The key of a word, 1..15 bytes. */
@@ -68,9 +68,14 @@ void gm_word_key(const uint8_t *word, size_t n_bytes, uint64_t key[2]);
 /* Keeps a word and its at most 15 ids. */
 void gm_word_cache_put(struct gm_word_cache *cache, const uint64_t key[2], const uint32_t *ids,
                        size_t n_ids);
-/* Copies the ids of an entry with more than four; SIZE_MAX: they are gone. */
-size_t gm_word_cache_spilled(const struct gm_word_cache *cache, const struct gm_word_entry *entry,
-                             uint32_t *ids);
+/* 0: the entry is that of the key; the key's number of ids does not count. */
+static inline uint64_t gm_word_difference(const struct gm_word_entry *entry, const uint64_t key[2])
+{
+    return (entry->key[0] ^ key[0]) | (entry->key[1] ^ key[1]) << 4;
+}
+/* Looks in the bucket and in its neighbour and copies the ids; SIZE_MAX: not found. */
+size_t gm_word_cache_get(const struct gm_word_cache *cache, const struct gm_word_bucket *bucket,
+                         const uint64_t key[2], uint32_t *ids);
 
 /* The same for words of 16 bytes and more. hash: gm_bpe_hash. */
 size_t gm_word_cache_get_long(const struct gm_word_cache *cache, uint64_t hash, const uint8_t *word,

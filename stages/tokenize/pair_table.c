@@ -1,0 +1,164 @@
+/* Buckets are served by size, the largest first, while there is room: for each, pilots are tried
+ * from 0 on until all its pairs fall on free slots and not on each other. */
+#include "tokenize/pair_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PER_BUCKET  4u  /* pairs in a bucket, on the average */
+#define MAX_BUCKET  64u /* where one is fuller, the table is made with more buckets */
+#define FULL_FIFTHS 4u  /* how full the table is, in fifths */
+#define MAX_TRIES   12u
+
+struct search {
+    const uint64_t *items; /* in order of buckets */
+    const uint32_t *begins;
+    uint64_t *slots;
+    uint16_t *pilots;
+    size_t n_slots, n_buckets;
+    uint64_t multiplier;
+};
+
+static uint64_t hash_of(uint64_t item, uint64_t multiplier)
+{
+    return gm_pair_hash(item >> GM_PAIR_RANK_BITS, multiplier);
+}
+
+static uint64_t *slot_of(const struct search *search, uint64_t item, uint32_t pilot)
+{
+    uint64_t hash = hash_of(item, search->multiplier);
+    return &search->slots[gm_pair_slot(hash, pilot, search->n_slots)];
+}
+
+static bool fits(struct search *search, const uint64_t *items, size_t n, uint32_t pilot)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t *slot = slot_of(search, items[i], pilot);
+        if (*slot == GM_PAIR_EMPTY) {
+            *slot = items[i];
+            continue;
+        }
+        while (i-- > 0)
+            *slot_of(search, items[i], pilot) = GM_PAIR_EMPTY;
+        return false;
+    }
+    return true;
+}
+
+static bool place_bucket(struct search *search, size_t bucket)
+{
+    const uint64_t *items = search->items + search->begins[bucket];
+    size_t n = search->begins[bucket + 1] - search->begins[bucket];
+
+    for (uint32_t pilot = 0; pilot <= UINT16_MAX; pilot++)
+        if (fits(search, items, n, pilot)) {
+            search->pilots[bucket] = (uint16_t)pilot;
+            return true;
+        }
+    return false;
+}
+
+static bool place_all(struct search *search)
+{
+    for (size_t size = MAX_BUCKET; size > 0; size--)
+        for (size_t bucket = 0; bucket < search->n_buckets; bucket++)
+            if (search->begins[bucket + 1] - search->begins[bucket] == size &&
+                !place_bucket(search, bucket))
+                return false;
+    return true;
+}
+
+/* Counting sort by bucket. false: a bucket is too full. */
+static bool sort_items(const struct search *search, const uint64_t *items, size_t n,
+                       uint64_t *sorted, uint32_t *begins)
+{
+    size_t n_buckets = search->n_buckets;
+    bool is_fit = true;
+
+    memset(begins, 0, (n_buckets + 2) * sizeof *begins);
+    for (size_t i = 0; i < n; i++)
+        begins[gm_pair_bucket(hash_of(items[i], search->multiplier), n_buckets) + 2]++;
+    for (size_t i = 0; i < n_buckets; i++) {
+        is_fit &= begins[i + 2] <= MAX_BUCKET;
+        begins[i + 2] += begins[i + 1];
+    }
+    for (size_t i = 0; i < n; i++)
+        sorted[begins[gm_pair_bucket(hash_of(items[i], search->multiplier), n_buckets) + 1]++] =
+            items[i];
+    return is_fit;
+}
+
+/* Removes items with the same key, inside of each bucket; the higher rank stays. */
+static void drop_doubles(uint64_t *sorted, uint32_t *begins, size_t n_buckets)
+{
+    size_t n = 0;
+    for (size_t bucket = 0; bucket < n_buckets; bucket++) {
+        size_t begin = n;
+        for (size_t i = begins[bucket]; i < begins[bucket + 1]; i++) {
+            size_t at = begin;
+            while (at < n && sorted[at] >> GM_PAIR_RANK_BITS != sorted[i] >> GM_PAIR_RANK_BITS)
+                at++;
+            if (at == n)
+                sorted[n++] = sorted[i];
+            else if (sorted[i] > sorted[at])
+                sorted[at] = sorted[i];
+        }
+        begins[bucket] = (uint32_t)begin;
+    }
+    begins[n_buckets] = (uint32_t)n;
+}
+
+static bool new_buf(struct gm_buf *buf, size_t n_bytes, int fill)
+{
+    gm_buf_clear(buf);
+    if (!gm_buf_reserve(buf, n_bytes))
+        return false;
+    memset(buf->data, fill, n_bytes);
+    buf->n_bytes = n_bytes;
+    return true;
+}
+
+/* GM_AGAIN: no table with these buckets and this hash. */
+static enum gm_status try_build(struct search *search, const uint64_t *items, size_t n_items,
+                                struct gm_buf *slots, struct gm_buf *pilots)
+{
+    uint64_t *sorted = malloc((n_items + 1) * sizeof *sorted);
+    uint32_t *begins = malloc((search->n_buckets + 3) * sizeof *begins);
+    enum gm_status status = GM_NOMEM;
+
+    if (!sorted || !begins || !new_buf(slots, search->n_slots * sizeof(uint64_t), 0xFF) ||
+        !new_buf(pilots, search->n_buckets * sizeof(uint16_t), 0))
+        goto out;
+    search->items = sorted;
+    search->begins = begins;
+    search->slots = (void *)slots->data;
+    search->pilots = (void *)pilots->data;
+    status = GM_AGAIN;
+    if (sort_items(search, items, n_items, sorted, begins)) {
+        drop_doubles(sorted, begins, search->n_buckets);
+        status = place_all(search) ? GM_OK : GM_AGAIN;
+    }
+out:
+    free(sorted);
+    free(begins);
+    return status;
+}
+
+enum gm_status gm_pair_table_build(const uint64_t *items, size_t n_items, struct gm_buf *slots,
+                                   struct gm_buf *pilots, uint64_t *multiplier)
+{
+    struct search search = {.n_slots = n_items * (FULL_FIFTHS + 1) / FULL_FIFTHS + 1,
+                            .n_buckets = n_items / PER_BUCKET + 1,
+                            .multiplier = 0x9E3779B97F4A7C15u};
+    enum gm_status status = GM_AGAIN;
+
+    gm_buf_init(slots);
+    gm_buf_init(pilots);
+    for (unsigned i = 0; i < MAX_TRIES && status == GM_AGAIN; i++) {
+        status = try_build(&search, items, n_items, slots, pilots);
+        *multiplier = search.multiplier;
+        search.n_buckets += search.n_buckets / 4 + 1;
+        search.multiplier = (search.multiplier ^ search.multiplier >> 29) * 0xBF58476D1CE4E5B9u | 1;
+    }
+    return status == GM_AGAIN ? GM_INPUT : status;
+}
