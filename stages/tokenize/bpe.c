@@ -225,6 +225,12 @@ static size_t merge_units(struct gm_bpe_cache *cache, const uint8_t *piece, size
     return n_ids;
 }
 
+/* index: of a token, plus 1 */
+static bool is_seed(const struct gm_bpe *bpe, uint32_t index)
+{
+    return bpe->seeds[(index - 1) / 64] >> (index - 1) % 64 & 1;
+}
+
 /* Encodes without the cache. *is_keepable: it may stand in the cache. SIZE_MAX: no memory. */
 static size_t encode_word(struct gm_bpe_cache *cache, const uint8_t *word, size_t n_bytes,
                           enum unit_kind kind, uint32_t *ids, bool *is_keepable)
@@ -232,12 +238,12 @@ static size_t encode_word(struct gm_bpe_cache *cache, const uint8_t *word, size_
     const struct gm_bpe *bpe = cache->bpe;
     uint64_t n_unknown = cache->counters.n_unknown;
     uint32_t index = gm_bpe_whole_index(bpe, word, n_bytes);
-    bool is_seed = index > 0 && bpe->seeds[(index - 1) / 64] >> (index - 1) % 64 & 1;
+    bool is_reached = index > 0 && is_seed(bpe, index);
     bool is_whole = index > 0 && bpe->head->flags & GM_BPE_WHOLE_PIECES;
     size_t n_ids;
 
-    *is_keepable = cache->is_kept && (kind >= UNIT_LONG_PIECE || !is_whole || is_seed);
-    if (is_seed || (is_whole && (kind == UNIT_PIECE || kind == UNIT_LONG_PIECE))) {
+    *is_keepable = cache->is_kept && (kind >= UNIT_LONG_PIECE || !is_whole || is_reached);
+    if (is_reached || (is_whole && (kind == UNIT_PIECE || kind == UNIT_LONG_PIECE))) {
         ids[0] = bpe->tokens[index - 1].id;
         return 1;
     }
@@ -247,27 +253,93 @@ static size_t encode_word(struct gm_bpe_cache *cache, const uint8_t *word, size_
     return n_ids;
 }
 
+static void put_word(struct gm_bpe_cache *cache, const struct unit *unit, const uint32_t *ids,
+                     size_t n_ids)
+{
+    uint64_t key[2] = {unit->key[0], unit->key[1] << 4 >> 4};
+    cache->counters.n_misses++;
+    gm_word_cache_put(&cache->words, key, ids, n_ids);
+}
+
 static size_t miss(struct gm_bpe_cache *cache, const struct unit *unit, const uint8_t *word,
                    uint32_t *ids)
 {
     enum unit_kind kind = (enum unit_kind)(unit->key[1] >> GM_WORD_COUNT_SHIFT);
-    uint64_t key[2] = {unit->key[0], unit->key[1] << 4 >> 4};
     bool is_keepable;
 
-    cache->counters.n_misses++;
     size_t n_ids = encode_word(cache, word, unit_n_bytes(unit), kind, ids, &is_keepable);
-    if (n_ids == SIZE_MAX || !is_keepable)
+    if (is_keepable && kind < UNIT_LONG_PIECE && n_ids != SIZE_MAX) {
+        put_word(cache, unit, ids, n_ids);
         return n_ids;
-    if (kind < UNIT_LONG_PIECE)
-        gm_word_cache_put(&cache->words, key, ids, n_ids);
-    else if (unit_n_bytes(unit) <= GM_RECORD_MAX_BYTES)
-        gm_word_cache_put_long(&cache->words, key[0], word, unit_n_bytes(unit), ids, n_ids);
+    }
+    cache->counters.n_misses++;
+    if (is_keepable && n_ids != SIZE_MAX && unit_n_bytes(unit) <= GM_RECORD_MAX_BYTES)
+        gm_word_cache_put_long(&cache->words, unit->key[0], word, unit_n_bytes(unit), ids, n_ids);
     return n_ids;
 }
 
-/* All that is not an entry with up to four ids. */
-static __attribute__((noinline)) size_t
-emit_rare(struct gm_bpe_cache *cache, const struct unit *unit, const uint8_t *text, uint32_t *ids)
+/* Words of a window that are not in the cache. */
+struct missing {
+    struct gm_bpe_word words[GM_BPE_MERGE_WORDS];
+    const struct unit *units[GM_BPE_MERGE_WORDS];
+    size_t n;
+};
+
+static bool is_missing(const struct gm_bpe_cache *cache, const struct missing *missing,
+                       const struct unit *unit)
+{
+    uint32_t ids[GM_BPE_WORD_BYTES];
+
+    if (unit->key[1] >> GM_WORD_COUNT_SHIFT >= UNIT_LONG_PIECE)
+        return false;
+    for (unsigned i = 0; i < 2; i++)
+        if (gm_word_difference(&unit->bucket->entries[i], unit->key) == 0)
+            return false;
+    for (size_t i = 0; i < missing->n; i++)
+        if (missing->units[i]->key[0] == unit->key[0] && missing->units[i]->key[1] == unit->key[1])
+            return false;
+    return gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids) == SIZE_MAX;
+}
+
+/* Enters missing words into the cache, those of [unit, end) that come first, as many as are merged
+ * at a time. What may not be kept stays missing. */
+static void enter_missing(struct gm_bpe_cache *cache, const struct unit *unit,
+                          const struct unit *end, const uint8_t *text)
+{
+    const struct gm_bpe *bpe = cache->bpe;
+    struct missing missing;
+
+    missing.n = 0;
+    for (; unit < end && missing.n < GM_BPE_MERGE_WORDS; unit++) {
+        if (!is_missing(cache, &missing, unit))
+            continue;
+        missing.units[missing.n] = unit;
+        missing.words[missing.n].bytes = text + unit_start(unit);
+        missing.words[missing.n].n_bytes = unit_n_bytes(unit);
+        missing.n++;
+        gm_bpe_prefetch_whole(bpe, text + unit_start(unit), unit_n_bytes(unit));
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < missing.n; i++) {
+        const struct gm_bpe_word *word = &missing.words[i];
+        uint32_t index = gm_bpe_whole_index(bpe, word->bytes, word->n_bytes);
+        if (index == 0) {
+            missing.words[n] = *word;
+            missing.units[n++] = missing.units[i];
+        } else if (is_seed(bpe, index)) {
+            put_word(cache, missing.units[i], &bpe->tokens[index - 1].id, 1);
+        }
+    }
+    gm_bpe_merge_words(bpe, missing.words, n);
+    for (size_t i = 0; i < n; i++)
+        if (missing.words[i].n_unknown == 0)
+            put_word(cache, missing.units[i], missing.words[i].ids, missing.words[i].n_ids);
+}
+
+/* All that is not an entry with up to four ids. end: of the window. */
+static __attribute__((noinline)) size_t emit_rare(struct gm_bpe_cache *cache,
+                                                  const struct unit *unit, const struct unit *end,
+                                                  const uint8_t *text, uint32_t *ids)
 {
     enum unit_kind kind = (enum unit_kind)(unit->key[1] >> GM_WORD_COUNT_SHIFT);
     const uint8_t *word = text + unit_start(unit);
@@ -277,10 +349,15 @@ emit_rare(struct gm_bpe_cache *cache, const struct unit *unit, const uint8_t *te
         ids[0] = unit_start(unit);
         return 1;
     }
-    if (kind >= UNIT_LONG_PIECE)
+    if (kind >= UNIT_LONG_PIECE) {
         n_ids = gm_word_cache_get_long(&cache->words, unit->key[0], word, unit_n_bytes(unit), ids);
-    else
+        return n_ids == SIZE_MAX ? miss(cache, unit, word, ids) : n_ids;
+    }
+    n_ids = gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids);
+    if (n_ids == SIZE_MAX && cache->is_kept) {
+        enter_missing(cache, unit, end, text);
         n_ids = gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids);
+    }
     return n_ids == SIZE_MAX ? miss(cache, unit, word, ids) : n_ids;
 }
 
@@ -298,7 +375,7 @@ static size_t emit(struct gm_bpe_cache *cache, unsigned n_units, const uint8_t *
         size_t n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
         bool is_rare = ((first != 0) & (second != 0)) | (n_ids > GM_WORD_INLINE_IDS) | (at > limit);
         if (__builtin_expect(is_rare, 0)) {
-            n_ids = emit_rare(cache, unit, text, at);
+            n_ids = emit_rare(cache, unit, cache->units + n_units, text, at);
             if (n_ids == SIZE_MAX)
                 return SIZE_MAX;
         } else {

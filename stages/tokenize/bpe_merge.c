@@ -44,6 +44,12 @@ uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_b
     return index == 0 ? GM_NO_TOKEN : bpe->tokens[index - 1].id;
 }
 
+void gm_bpe_prefetch_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
+{
+    __builtin_prefetch(
+        &bpe->vocabulary[gm_hash_place(gm_bpe_hash(bytes, n_bytes), bpe->n_vocabulary)]);
+}
+
 uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
 {
     const struct gm_bpe_head *head = bpe->head;
@@ -151,8 +157,10 @@ size_t gm_bpe_symbols(const struct gm_bpe *bpe, const uint8_t *word, size_t n_by
 #define NO_SYMBOL    (GM_BPE_MAX_ID + 1)
 #define NO_CANDIDATE ((uint32_t)(GM_BPE_NO_RANK << 6)) /* from here on */
 struct scan {
-    uint32_t symbols[GM_BPE_SCAN_MAX + 2]; /* from 1 on */
-    uint32_t candidates[GM_BPE_SCAN_MAX + 2];
+    uint64_t left; /* places, with those of both neighbours */
+    uint32_t n;    /* places are 1..n */
+    uint32_t symbols[GM_BPE_SCAN_MAX + 3];
+    uint32_t candidates[GM_BPE_SCAN_MAX + 3];
 };
 
 static inline void set_candidate(const struct gm_bpe *bpe, struct scan *scan, unsigned at,
@@ -162,10 +170,31 @@ static inline void set_candidate(const struct gm_bpe *bpe, struct scan *scan, un
     scan->candidates[at] = rank << 6 | (at & 63);
 }
 
-static inline uint32_t least_candidate(const struct scan *scan, size_t n)
+static void scan_begin(const struct gm_bpe *bpe, struct scan *scan, const uint8_t *word,
+                       size_t n_bytes, uint64_t *n_unknown)
+{
+    size_t n = n_bytes;
+    if (bpe->grid) {
+        for (size_t i = 0; i < n_bytes; i++)
+            scan->symbols[i + 1] = bpe->head->symbols[0][word[i]];
+        for (size_t i = 0; i + 1 < n_bytes; i++)
+            scan->candidates[i + 1] =
+                bpe->grid[(size_t)word[i] << 8 | word[i + 1]] << 6 | (uint32_t)(i + 1);
+    } else {
+        n = gm_bpe_symbols(bpe, word, n_bytes, scan->symbols + 1, n_unknown);
+        for (unsigned i = 1; i < n; i++)
+            set_candidate(bpe, scan, i, i + 1);
+    }
+    scan->n = (uint32_t)n;
+    scan->left = ((uint64_t)4 << n) - 1;
+    scan->symbols[0] = scan->symbols[n + 1] = NO_SYMBOL;
+    scan->candidates[n] = scan->candidates[n + 1] = UINT32_MAX;
+}
+
+static inline uint32_t least_candidate(const struct scan *scan)
 {
     uint32_t even = UINT32_MAX, odd = UINT32_MAX;
-    for (size_t i = 1; i < n; i += 2) {
+    for (size_t i = 1; i < scan->n; i += 2) {
         uint32_t first = scan->candidates[i], second = scan->candidates[i + 1];
         even = first < even ? first : even;
         odd = second < odd ? second : odd;
@@ -173,30 +202,32 @@ static inline uint32_t least_candidate(const struct scan *scan, size_t n)
     return even < odd ? even : odd;
 }
 
-/* Places are 1..n, n <= 62; candidates of 1..n are set. */
-static size_t scan_merge(const struct gm_bpe *bpe, struct scan *scan, size_t n, uint32_t *ids)
+/* One merge; false: there is none. */
+static inline bool scan_step(const struct gm_bpe *bpe, struct scan *scan)
 {
-    uint64_t left = ((uint64_t)4 << n) - 1; /* with both neighbours */
+    uint32_t least = least_candidate(scan);
+    if (least >= NO_CANDIDATE)
+        return false;
+    unsigned at = least & 63;
+    uint64_t above = scan->left & ~(uint64_t)1 << at;
+    unsigned gone = (unsigned)__builtin_ctzll(above);
+    above &= above - 1;
+    scan->left ^= (uint64_t)1 << gone;
+    unsigned next = (unsigned)__builtin_ctzll(above);
+    unsigned before = 63 - (unsigned)__builtin_clzll(scan->left & (((uint64_t)1 << at) - 1));
+    scan->symbols[at] = gm_bpe_merged(bpe, least >> 6);
+    scan->candidates[gone] = UINT32_MAX;
+    set_candidate(bpe, scan, before, at);
+    set_candidate(bpe, scan, at, next);
+    return true;
+}
 
-    scan->symbols[0] = scan->symbols[n + 1] = NO_SYMBOL;
-    scan->candidates[n] = scan->candidates[n + 1] = UINT32_MAX;
-    for (uint32_t least; (least = least_candidate(scan, n)) < NO_CANDIDATE;) {
-        unsigned at = least & 63;
-        uint64_t above = left & ~(uint64_t)1 << at;
-        unsigned gone = (unsigned)__builtin_ctzll(above);
-        above &= above - 1;
-        left ^= (uint64_t)1 << gone;
-        unsigned next = (unsigned)__builtin_ctzll(above);
-        unsigned before = 63 - (unsigned)__builtin_clzll(left & (((uint64_t)1 << at) - 1));
-        scan->symbols[at] = gm_bpe_merged(bpe, least >> 6);
-        scan->candidates[gone] = UINT32_MAX;
-        set_candidate(bpe, scan, before, at);
-        set_candidate(bpe, scan, at, next);
-    }
+static size_t scan_end(const struct scan *scan, uint32_t *ids)
+{
     size_t n_ids = 0;
-    for (size_t i = 1; i <= n; i++) {
+    for (size_t i = 1; i <= scan->n; i++) {
         ids[n_ids] = scan->symbols[i];
-        n_ids += left >> i & 1;
+        n_ids += scan->left >> i & 1;
     }
     return n_ids;
 }
@@ -205,21 +236,33 @@ size_t gm_bpe_merge_word(const struct gm_bpe *bpe, const uint8_t *word, size_t n
                          uint32_t *ids, uint64_t *n_unknown)
 {
     struct scan scan;
-    size_t n = n_bytes;
 
-    if (bpe->grid) {
-        for (size_t i = 0; i < n_bytes; i++)
-            scan.symbols[i + 1] = bpe->head->symbols[0][word[i]];
-        for (size_t i = 0; i + 1 < n_bytes; i++)
-            scan.candidates[i + 1] =
-                bpe->grid[(size_t)word[i] << 8 | word[i + 1]] << 6 | (uint32_t)(i + 1);
-        return scan_merge(bpe, &scan, n, ids);
+    scan_begin(bpe, &scan, word, n_bytes, n_unknown);
+    while (scan_step(bpe, &scan))
+        ;
+    return scan_end(&scan, ids);
+}
+
+void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, size_t n)
+{
+    struct scan scans[GM_BPE_MERGE_WORDS];
+    unsigned at_work[GM_BPE_MERGE_WORDS], n_at_work = (unsigned)n;
+
+    for (unsigned i = 0; i < n; i++) {
+        at_work[i] = i;
+        words[i].n_unknown = 0;
+        scan_begin(bpe, &scans[i], words[i].bytes, words[i].n_bytes, &words[i].n_unknown);
     }
-    n = gm_bpe_symbols(bpe, word, n_bytes, ids, n_unknown);
-    memcpy(scan.symbols + 1, ids, n * sizeof *ids);
-    for (unsigned i = 1; i < n; i++)
-        set_candidate(bpe, &scan, i, i + 1);
-    return scan_merge(bpe, &scan, n, ids);
+    while (n_at_work > 0) {
+        unsigned n_left = 0;
+        for (unsigned i = 0; i < n_at_work; i++) {
+            at_work[n_left] = at_work[i];
+            n_left += scan_step(bpe, &scans[at_work[i]]);
+        }
+        n_at_work = n_left;
+    }
+    for (unsigned i = 0; i < n; i++)
+        words[i].n_ids = scan_end(&scans[i], words[i].ids);
 }
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate

@@ -21,6 +21,20 @@ size_t gm_bpe_symbols(const struct gm_bpe *bpe, const uint8_t *word, size_t n_by
 #define GM_BPE_SCAN_MAX 61
 size_t gm_bpe_merge_word(const struct gm_bpe *bpe, const uint8_t *word, size_t n_bytes,
                          uint32_t *ids, uint64_t *n_unknown);
+
+/* The same for several words at a time: a merge of each in turn, so that the processor waits for
+ * the tables on behalf of all of them. */
+#define GM_BPE_MERGE_WORDS 8u
+#define GM_BPE_WORD_BYTES  16u
+struct gm_bpe_word {
+    const uint8_t *bytes;
+    size_t n_bytes; /* up to GM_BPE_WORD_BYTES */
+    size_t n_ids;
+    uint64_t n_unknown;
+    uint32_t ids[GM_BPE_WORD_BYTES];
+};
+void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, size_t n);
+
 /* Merges the n ids in place; returns how many are left. Any n, n log n. SIZE_MAX: no memory. */
 size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
                          size_t n);

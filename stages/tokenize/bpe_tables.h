@@ -102,6 +102,8 @@ uint32_t gm_bpe_symbol(const struct gm_bpe *bpe, uint32_t character, unsigned pl
 uint32_t gm_bpe_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
 /* The same, as its place in tokens plus 1; 0: none. */
 uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
+/* Has its slot brought to the cache. */
+void gm_bpe_prefetch_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes);
 /* slot of vocabulary: index of the token plus 1, 21 bits | 11 bits of the hash */
 static inline uint32_t gm_bpe_tagged(uint32_t index, uint64_t hash)
 {
