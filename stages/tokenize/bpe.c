@@ -285,11 +285,8 @@ struct missing {
     size_t n;
 };
 
-static bool is_missing(const struct gm_bpe_cache *cache, const struct missing *missing,
-                       const struct unit *unit)
+static bool is_missing(const struct missing *missing, const struct unit *unit)
 {
-    uint32_t ids[GM_BPE_WORD_BYTES];
-
     if (unit->key[1] >> GM_WORD_COUNT_SHIFT >= UNIT_LONG_PIECE)
         return false;
     for (unsigned i = 0; i < 2; i++)
@@ -298,42 +295,50 @@ static bool is_missing(const struct gm_bpe_cache *cache, const struct missing *m
     for (size_t i = 0; i < missing->n; i++)
         if (missing->units[i]->key[0] == unit->key[0] && missing->units[i]->key[1] == unit->key[1])
             return false;
-    return gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids) == SIZE_MAX;
+    return true;
 }
 
-/* Enters missing words into the cache, those of [unit, end) that come first, as many as are merged
- * at a time. What may not be kept stays missing. */
-static void enter_missing(struct gm_bpe_cache *cache, const struct unit *unit,
-                          const struct unit *end, const uint8_t *text)
+/* Those of [unit, end) that come first, as many as are merged at a time. */
+static void find_missing(const struct gm_bpe_cache *cache, struct missing *missing,
+                         const struct unit *unit, const struct unit *end, const uint8_t *text)
+{
+    missing->n = 0;
+    for (; unit < end && missing->n < GM_BPE_MERGE_WORDS; unit++) {
+        struct gm_bpe_word *word = &missing->words[missing->n];
+        if (!is_missing(missing, unit))
+            continue;
+        missing->units[missing->n++] = unit;
+        word->bytes = text + unit_start(unit);
+        word->n_bytes = unit_n_bytes(unit);
+        gm_bpe_prefetch_whole(cache->bpe, word->bytes, word->n_bytes);
+        gm_word_cache_prefetch(&cache->words, unit->bucket);
+    }
+}
+
+/* Enters words that are missing into the cache. What may not be kept stays missing. */
+static void enter_missing(struct gm_bpe_cache *cache, struct missing *missing)
 {
     const struct gm_bpe *bpe = cache->bpe;
-    struct missing missing;
-
-    missing.n = 0;
-    for (; unit < end && missing.n < GM_BPE_MERGE_WORDS; unit++) {
-        if (!is_missing(cache, &missing, unit))
-            continue;
-        missing.units[missing.n] = unit;
-        missing.words[missing.n].bytes = text + unit_start(unit);
-        missing.words[missing.n].n_bytes = unit_n_bytes(unit);
-        missing.n++;
-        gm_bpe_prefetch_whole(bpe, text + unit_start(unit), unit_n_bytes(unit));
-    }
+    uint32_t ids[GM_BPE_WORD_BYTES];
     size_t n = 0;
-    for (size_t i = 0; i < missing.n; i++) {
-        const struct gm_bpe_word *word = &missing.words[i];
-        uint32_t index = gm_bpe_whole_index(bpe, word->bytes, word->n_bytes);
+
+    for (size_t i = 0; i < missing->n; i++) {
+        const struct unit *unit = missing->units[i];
+        struct gm_bpe_word word = missing->words[i];
+        if (gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids) != SIZE_MAX)
+            continue;
+        uint32_t index = gm_bpe_whole_index(bpe, word.bytes, word.n_bytes);
         if (index == 0) {
-            missing.words[n] = *word;
-            missing.units[n++] = missing.units[i];
+            missing->words[n] = word;
+            missing->units[n++] = unit;
         } else if (is_seed(bpe, index)) {
-            put_word(cache, missing.units[i], &bpe->tokens[index - 1].id, 1);
+            put_word(cache, unit, &bpe->tokens[index - 1].id, 1);
         }
     }
-    gm_bpe_merge_words(bpe, missing.words, n);
+    gm_bpe_merge_words(bpe, missing->words, n);
     for (size_t i = 0; i < n; i++)
-        if (missing.words[i].n_unknown == 0)
-            put_word(cache, missing.units[i], missing.words[i].ids, missing.words[i].n_ids);
+        if (missing->words[i].n_unknown == 0)
+            put_word(cache, missing->units[i], missing->words[i].ids, missing->words[i].n_ids);
 }
 
 /* All that is not an entry with up to four ids. end: of the window. */
@@ -355,7 +360,9 @@ static __attribute__((noinline)) size_t emit_rare(struct gm_bpe_cache *cache,
     }
     n_ids = gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids);
     if (n_ids == SIZE_MAX && cache->is_kept) {
-        enter_missing(cache, unit, end, text);
+        struct missing missing;
+        find_missing(cache, &missing, unit, end, text);
+        enter_missing(cache, &missing);
         n_ids = gm_word_cache_get(&cache->words, unit->bucket, unit->key, ids);
     }
     return n_ids == SIZE_MAX ? miss(cache, unit, word, ids) : n_ids;

@@ -161,6 +161,11 @@ struct scan {
     uint32_t n;    /* places are 1..n */
     uint32_t symbols[GM_BPE_SCAN_MAX + 3];
     uint32_t candidates[GM_BPE_SCAN_MAX + 3];
+    struct {
+        const uint64_t *slot; /* where the pair must be */
+        uint64_t key;
+        unsigned at;
+    } awaited[2]; /* candidates to be set */
 };
 
 static inline void set_candidate(const struct gm_bpe *bpe, struct scan *scan, unsigned at,
@@ -168,6 +173,15 @@ static inline void set_candidate(const struct gm_bpe *bpe, struct scan *scan, un
 {
     uint32_t rank = gm_pair_rank(&bpe->pairs, scan->symbols[at], scan->symbols[next]);
     scan->candidates[at] = rank << 6 | (at & 63);
+}
+
+static inline void await_candidate(const struct gm_bpe *bpe, struct scan *scan, unsigned i,
+                                   unsigned at, unsigned next)
+{
+    scan->awaited[i].key = gm_pair_key(scan->symbols[at], scan->symbols[next]);
+    scan->awaited[i].slot = gm_pair_at(&bpe->pairs, scan->awaited[i].key);
+    scan->awaited[i].at = at;
+    __builtin_prefetch(scan->awaited[i].slot);
 }
 
 static void scan_begin(const struct gm_bpe *bpe, struct scan *scan, const uint8_t *word,
@@ -189,6 +203,8 @@ static void scan_begin(const struct gm_bpe *bpe, struct scan *scan, const uint8_
     scan->left = ((uint64_t)4 << n) - 1;
     scan->symbols[0] = scan->symbols[n + 1] = NO_SYMBOL;
     scan->candidates[n] = scan->candidates[n + 1] = UINT32_MAX;
+    await_candidate(bpe, scan, 0, 0, 0);
+    await_candidate(bpe, scan, 1, 0, 0);
 }
 
 static inline uint32_t least_candidate(const struct scan *scan)
@@ -202,9 +218,19 @@ static inline uint32_t least_candidate(const struct scan *scan)
     return even < odd ? even : odd;
 }
 
-/* One merge; false: there is none. */
+static inline void take_candidate(struct scan *scan, unsigned i)
+{
+    uint64_t slot = *scan->awaited[i].slot;
+    uint32_t rank = slot >> GM_PAIR_RANK_BITS == scan->awaited[i].key ? slot & GM_PAIR_MAX_RANK
+                                                                      : GM_PAIR_NO_RANK;
+    scan->candidates[scan->awaited[i].at] = rank << 6 | (scan->awaited[i].at & 63);
+}
+
+/* One merge; false: there is none. What it needs from memory was asked for by the step before. */
 static inline bool scan_step(const struct gm_bpe *bpe, struct scan *scan)
 {
+    take_candidate(scan, 0);
+    take_candidate(scan, 1);
     uint32_t least = least_candidate(scan);
     if (least >= NO_CANDIDATE)
         return false;
@@ -217,8 +243,8 @@ static inline bool scan_step(const struct gm_bpe *bpe, struct scan *scan)
     unsigned before = 63 - (unsigned)__builtin_clzll(scan->left & (((uint64_t)1 << at) - 1));
     scan->symbols[at] = gm_bpe_merged(bpe, least >> 6);
     scan->candidates[gone] = UINT32_MAX;
-    set_candidate(bpe, scan, before, at);
-    set_candidate(bpe, scan, at, next);
+    await_candidate(bpe, scan, 0, before, at);
+    await_candidate(bpe, scan, 1, at, next);
     return true;
 }
 

@@ -54,13 +54,19 @@ static inline size_t gm_pair_slot(uint64_t hash, uint32_t pilot, size_t n_slots)
     return gm_hash_place((hash ^ pilot * 0xA0761D6478BD642Fu) * 0xD6E8FEB86659FD93u, n_slots);
 }
 
+/* The one slot in which this pair can be. */
+static inline const uint64_t *gm_pair_at(const struct gm_pair_table *table, uint64_t key)
+{
+    uint64_t hash = gm_pair_hash(key, table->multiplier);
+    uint32_t pilot = table->pilots[gm_pair_bucket(hash, table->n_pilots)];
+    return &table->slots[gm_pair_slot(hash, pilot, table->n_slots)];
+}
+
 /* GM_PAIR_NO_RANK: the two do not merge. */
 static inline uint32_t gm_pair_rank(const struct gm_pair_table *table, uint32_t left,
                                     uint32_t right)
 {
-    uint64_t key = gm_pair_key(left, right), hash = gm_pair_hash(key, table->multiplier);
-    uint32_t pilot = table->pilots[gm_pair_bucket(hash, table->n_pilots)];
-    uint64_t slot = table->slots[gm_pair_slot(hash, pilot, table->n_slots)];
+    uint64_t key = gm_pair_key(left, right), slot = *gm_pair_at(table, key);
     return slot >> GM_PAIR_RANK_BITS == key ? slot & GM_PAIR_MAX_RANK : GM_PAIR_NO_RANK;
 }
 

@@ -83,6 +83,11 @@ static struct gm_word_bucket *neighbour(const struct gm_word_cache *cache,
     return &cache->words[(size_t)(bucket - cache->words) ^ 1];
 }
 
+void gm_word_cache_prefetch(const struct gm_word_cache *cache, const struct gm_word_bucket *bucket)
+{
+    __builtin_prefetch(neighbour(cache, bucket));
+}
+
 /* An empty entry of the bucket or its neighbour, else one of the bucket in turn. */
 static struct gm_word_entry *new_entry(struct gm_word_cache *cache, struct gm_word_bucket *bucket)
 {

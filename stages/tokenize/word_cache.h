@@ -73,6 +73,8 @@ static inline uint64_t gm_word_difference(const struct gm_word_entry *entry, con
 {
     return (entry->key[0] ^ key[0]) | (entry->key[1] ^ key[1]) << 4;
 }
+/* Has the neighbour of the bucket brought to the processor. */
+void gm_word_cache_prefetch(const struct gm_word_cache *cache, const struct gm_word_bucket *bucket);
 /* Looks in the bucket and in its neighbour and copies the ids; SIZE_MAX: not found. */
 size_t gm_word_cache_get(const struct gm_word_cache *cache, const struct gm_word_bucket *bucket,
                          const uint64_t key[2], uint32_t *ids);
