@@ -160,8 +160,11 @@ static __attribute__((noinline)) unsigned fill_rare(struct gm_bpe_cache *cache, 
 static unsigned fill(struct gm_bpe_cache *cache, struct work *work)
 {
     static const uint64_t masks[16][2] = {
-#define LOW(n)  {(((uint64_t)1 << 8 * (n)) - 1), 0}
-#define HIGH(n) {UINT64_MAX, (((uint64_t)1 << 8 * ((n) - 8)) - 1)}
+#define LOW(n) {(((uint64_t)1 << 8 * (n)) - 1), 0}
+#define HIGH(n)                                                                                    \
+    {                                                                                              \
+        UINT64_MAX, (((uint64_t)1 << 8 * ((n)-8)) - 1)                                             \
+    }
         LOW(0),  LOW(1),  LOW(2),   LOW(3),   LOW(4),   LOW(5),   LOW(6),   LOW(7),
         HIGH(8), HIGH(9), HIGH(10), HIGH(11), HIGH(12), HIGH(13), HIGH(14), HIGH(15)};
 #undef LOW
@@ -377,7 +380,7 @@ static size_t emit(struct gm_bpe_cache *cache, unsigned n_units, const uint8_t *
     for (const struct unit *unit = cache->units; unit < cache->units + n_units; unit++) {
         const struct gm_word_entry *entries = unit->bucket->entries;
         uint64_t first = gm_word_difference(&entries[0], unit->key),
- second = gm_word_difference(&entries[1], unit->key);
+                 second = gm_word_difference(&entries[1], unit->key);
         const struct gm_word_entry *entry = entries + ((first | -first) >> 63);
         size_t n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
         bool is_rare = ((first != 0) & (second != 0)) | (n_ids > GM_WORD_INLINE_IDS) | (at > limit);

@@ -62,8 +62,8 @@ static void add_whole(struct builder *builder, uint32_t index)
         at = at + 1 == n ? 0 : at + 1;
     builder->vocabulary[at] = gm_bpe_tagged(index + 1, hash);
     if (token->text.n_bytes > 15)
-        builder->head->long_tokens[gm_bpe_long_bit(bytes) / 64] |=
-            (uint64_t)1 << gm_bpe_long_bit(bytes) % 64;
+        builder->head->long_tokens[gm_bpe_long_bit(bytes) / 64] |= (uint64_t)1
+                                                                   << gm_bpe_long_bit(bytes) % 64;
     if (token->text.n_bytes > builder->head->max_token_bytes)
         builder->head->max_token_bytes = token->text.n_bytes;
 }
@@ -305,7 +305,8 @@ static enum gm_status build_grid(struct gm_bpe_build *build, struct builder *bui
     return GM_OK;
 }
 
-/* The token comes out of merges alone, so that it may stand in a word cache for pieces and units. */
+/* The token comes out of merges alone, so that it may stand in a word cache for pieces and units.
+ */
 static bool is_seed(const struct gm_bpe *bpe, const struct gm_spec_token *token)
 {
     uint32_t ids[GM_BPE_SCAN_MAX];

@@ -6,7 +6,8 @@
 #include "tokenize/bpe_tables.h"
 
 struct gm_bpe_build {
-    struct gm_buf head, pairs, pilots, grid, merged, symbols, vocabulary, seeds, cuts; /* sections */
+    struct gm_buf head, pairs, pilots, grid, merged, symbols, vocabulary, seeds,
+        cuts; /* sections */
 };
 void gm_bpe_build_init(struct gm_bpe_build *build);
 void gm_bpe_build_free(struct gm_bpe_build *build);

@@ -53,10 +53,9 @@ void gm_bpe_prefetch_whole(const struct gm_bpe *bpe, const uint8_t *bytes, size_
 uint32_t gm_bpe_whole_index(const struct gm_bpe *bpe, const uint8_t *bytes, size_t n_bytes)
 {
     const struct gm_bpe_head *head = bpe->head;
-    if (n_bytes > 15 && (n_bytes > head->max_token_bytes ||
-                         !(head->long_tokens[gm_bpe_long_bit(bytes) / 64] >>
-                               gm_bpe_long_bit(bytes) % 64 &
-                           1)))
+    if (n_bytes > 15 &&
+        (n_bytes > head->max_token_bytes ||
+         !(head->long_tokens[gm_bpe_long_bit(bytes) / 64] >> gm_bpe_long_bit(bytes) % 64 & 1)))
         return 0;
     uint64_t hash = gm_bpe_hash(bytes, n_bytes);
     size_t at = gm_hash_place(hash, bpe->n_vocabulary);
@@ -227,7 +226,8 @@ static inline void take_candidate(struct scan *scan, unsigned i)
 }
 
 /* One merge; false: there is none. What it needs from memory was asked for by the step before. */
-static inline bool scan_step(const struct gm_bpe *bpe, struct scan *scan)
+static inline __attribute__((always_inline)) bool scan_step(const struct gm_bpe *bpe,
+                                                            struct scan *scan)
 {
     take_candidate(scan, 0);
     take_candidate(scan, 1);

@@ -5,8 +5,8 @@
  *      pairs       (left, right) -> rank (pair_table.h): slots and pilots
  *      grid        (byte, byte) -> rank of the pair of their symbols; only for byte symbols
  *      merged      rank -> id of the result; left out where the rank is the id (RANKS)
- *      vocabulary  bytes -> token: whole pieces (RANKS, IGNORE_MERGES), and words that need no merges
- *      seeds       one bit a token: its bytes encode to itself, as a piece and by merges alone
+ *      vocabulary  bytes -> token: whole pieces (RANKS, IGNORE_MERGES), and words that need no
+ * merges seeds       one bit a token: its bytes encode to itself, as a piece and by merges alone
  *      cuts        bpe_cut.h
  *
  * Ids and ranks in a hostile image may be wrong but not out of range: image_open.c checks that. */
@@ -19,11 +19,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define GM_BPE_ID_BITS  GM_PAIR_ID_BITS
-#define GM_BPE_MAX_ID   ((1u << GM_BPE_ID_BITS) - 2) /* so that no slot looks empty */
-#define GM_BPE_EMPTY    UINT64_MAX
-#define GM_BPE_NO_RANK  GM_PAIR_NO_RANK
-#define GM_BPE_TAG_BITS 11 /* of a hash, above an index of a token */
+#define GM_BPE_ID_BITS   GM_PAIR_ID_BITS
+#define GM_BPE_MAX_ID    ((1u << GM_BPE_ID_BITS) - 2) /* so that no slot looks empty */
+#define GM_BPE_EMPTY     UINT64_MAX
+#define GM_BPE_NO_RANK   GM_PAIR_NO_RANK
+#define GM_BPE_TAG_BITS  11 /* of a hash, above an index of a token */
 
 #define GM_BPE_LONG_BITS 16384u
 

@@ -6,22 +6,25 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_BYTES ((size_t)2 << 20)
+#define HUGE_BYTES        ((size_t)2 << 20)
+#define MIN_RECORDS_BYTES ((size_t)4096)
 
+/* A quarter for records, a sixteenth for the index, the rest for words. */
 bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes)
 {
-    size_t words_bytes = sizeof(struct gm_word_bucket), index_bytes, records_bytes;
-    unsigned words_bits = 0;
+    size_t records_bytes = MIN_RECORDS_BYTES, index_bytes, words_bytes;
 
     memset(cache, 0, sizeof *cache);
-    while (2 * words_bytes <= max_bytes / 2) {
-        words_bytes *= 2;
-        words_bits++;
-    }
-    words_bits = words_bits < 2 ? 2 : words_bits;
-    words_bytes = sizeof(struct gm_word_bucket) << words_bits;
-    index_bytes = words_bytes / 4;
-    records_bytes = words_bytes / 2;
+    while (2 * records_bytes <= max_bytes / 4)
+        records_bytes *= 2;
+    max_bytes = max_bytes < 4 * records_bytes ? 4 * records_bytes : max_bytes;
+    cache->n_records = records_bytes / sizeof(uint32_t);
+    cache->n_index = max_bytes / 16 / sizeof(struct gm_index_bucket);
+    index_bytes = cache->n_index * sizeof(struct gm_index_bucket);
+    cache->n_words =
+        (max_bytes - records_bytes - index_bytes) / sizeof(struct gm_word_bucket) & ~(size_t)1;
+    words_bytes = cache->n_words * sizeof(struct gm_word_bucket);
+    cache->head = 2 * (uint64_t)cache->n_records;
     cache->n_bytes = words_bytes + index_bytes + records_bytes + HUGE_BYTES;
     cache->memory =
         mmap(NULL, cache->n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -35,10 +38,6 @@ bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes)
     cache->words = (void *)at;
     cache->index = (void *)(at + words_bytes);
     cache->records = (void *)(at + words_bytes + index_bytes);
-    cache->words_shift = 64 - words_bits;
-    cache->index_shift = 64 - (words_bits - 2);
-    cache->n_records = records_bytes / sizeof(uint32_t);
-    cache->head = 2 * (uint64_t)cache->n_records;
     return true;
 }
 

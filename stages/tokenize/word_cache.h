@@ -44,10 +44,10 @@ struct gm_word_cache {
     struct gm_word_bucket *words;
     struct gm_index_bucket *index;
     uint32_t *records;
-    unsigned words_shift, index_shift; /* bucket = hash >> shift */
-    size_t n_records;                  /* of u32, a power of two; 0: there is no cache */
-    uint64_t head;                     /* place of the next record */
-    unsigned turn;                     /* which entry is replaced next */
+    size_t n_words, n_index; /* buckets; the first is even */
+    size_t n_records;        /* of u32, a power of two */
+    uint64_t head;           /* place of the next record */
+    unsigned turn;           /* which entry is replaced next */
     void *memory;
     size_t n_bytes;
 };
@@ -60,7 +60,7 @@ static inline struct gm_word_bucket *gm_word_cache_bucket(const struct gm_word_c
                                                           uint64_t low, uint64_t high)
 {
     uint64_t hash = low * 0x9E3779B97F4A7C15u + high * 0xD6E8FEB86659FD93u;
-    return &cache->words[hash >> cache->words_shift];
+    return &cache->words[gm_hash_place(hash, cache->n_words)];
 }
 
 /* The key of a word, 1..15 bytes. */
@@ -88,7 +88,7 @@ void gm_word_cache_put_long(struct gm_word_cache *cache, uint64_t hash, const ui
 static inline struct gm_index_bucket *gm_word_cache_index(const struct gm_word_cache *cache,
                                                           uint64_t hash)
 {
-    return &cache->index[hash >> cache->index_shift];
+    return &cache->index[gm_hash_place(hash, cache->n_index)];
 }
 
 #endif
