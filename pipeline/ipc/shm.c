@@ -1,8 +1,9 @@
 /* Shared memory on sealed memfds. The seals on size mean that no process can shrink the file under
  * somebody's mapping, which would be a SIGBUS there. Memory is taken with fallocate before it is
- * populated: fallocate fails with an errno where a store would be a signal. But the kernel does not
- * refuse what the machine does not have: it takes pages until it has to kill processes, of anybody.
- * Hence the look at what is available before anything is taken.
+ * used: fallocate fails with an errno where a store would be a signal. It is not mapped in advance:
+ * a mapping of ours is of no use to a child, which has page tables of its own. But the kernel does
+ * not refuse what the machine does not have: it takes pages until it has to kill processes, of
+ * anybody. Hence the look at what is available before anything is taken.
  *
  * gm_shm_make_readonly guards against wild stores, not against a process that calls mprotect. */
 #include "ipc/shm.h"
@@ -85,32 +86,15 @@ static int allocate(int fd, int mode, size_t offset, size_t n_bytes)
     return rc;
 }
 
-static enum gm_status populate(struct gm_shm *shm, size_t n_bytes, struct gm_err *err)
-{
-    enum gm_status status;
-    if (n_bytes == 0)
-        return GM_OK;
-    if ((status = gm_shm_commit(shm, 0, n_bytes, err)) != GM_OK)
-        return status;
-    if (madvise(shm->data, n_bytes, MADV_POPULATE_WRITE) == 0)
-        return GM_OK;
-    if (errno != EINVAL)
-        return no_memory("populate", n_bytes, err);
-    /* A kernel before 5.14. The memory is taken already, so touching it cannot fail. */
-    for (size_t i = 0; i < n_bytes; i += page_bytes())
-        *(volatile uint8_t *)(shm->data + i) = 0;
-    return GM_OK;
-}
-
-enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_bytes,
+enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t commit_bytes,
                              struct gm_shm *shm, struct gm_err *err)
 {
     struct gm_shm made = GM_SHM_INIT;
     enum gm_status status;
-    GM_ASSERT(n_bytes > 0 && populate_bytes <= n_bytes);
+    GM_ASSERT(n_bytes > 0 && commit_bytes <= n_bytes);
     if (!round_to_pages(n_bytes, &made.n_bytes) || made.n_bytes > INT64_MAX)
         return gm_err_set(err, GM_NOMEM, "shared memory %s: %zu bytes are too many", name, n_bytes);
-    if ((status = check_available(populate_bytes, err)) != GM_OK)
+    if ((status = check_available(commit_bytes, err)) != GM_OK)
         goto fail; /* before there is a file that could grow */
     made.fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (made.fd < 0) {
@@ -131,8 +115,8 @@ enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_b
         goto fail;
     }
     made.data = data;
-    round_to_pages(populate_bytes, &populate_bytes);
-    if ((status = populate(&made, populate_bytes, err)) != GM_OK)
+    round_to_pages(commit_bytes, &commit_bytes);
+    if ((status = gm_shm_commit(&made, 0, commit_bytes, err)) != GM_OK)
         goto fail;
     *shm = made;
     return GM_OK;

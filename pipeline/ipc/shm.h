@@ -1,5 +1,5 @@
 /* Shared memory: sealed memfds, mapped in the supervisor before the fork and inherited. Pages are
- * populated or fallocated before use, so that a shortage is an error message and not a SIGBUS. */
+ * fallocated before use, so that a shortage is an error message and not a SIGBUS. */
 #ifndef GM_IPC_SHM_H
 #define GM_IPC_SHM_H
 
@@ -17,10 +17,9 @@ struct gm_shm {
         -1, NULL, 0                                                                                \
     }
 
-/* name shows in /proc/PID/maps. The first populate_bytes are populated (MADV_POPULATE_WRITE), the
- * rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message
+/* name shows in /proc/PID/maps. The first commit_bytes are taken at once, the rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message
  * if that is more than the machine has left. Supervisor only. */
-enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t populate_bytes,
+enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t commit_bytes,
                              struct gm_shm *shm, struct gm_err *err);
 void gm_shm_destroy(struct gm_shm *shm); /* unmaps and closes; NULL or empty allowed */
 

@@ -269,7 +269,7 @@ void gm_kill_all(struct gm_engine *engine);
 enum gm_event_kind { GM_EVENT_SIGNAL, GM_EVENT_BELL, GM_EVENT_DEATH, GM_EVENT_CONTROL };
 #define GM_EVENT_FETCH  0xfffffff0u
 #define GM_EVENT_WRITER 0xfffffff1u
-void gm_engine_free_processes(struct gm_engine *engine);
+void gm_engine_free_shared(struct gm_engine *engine);
 
 /* ---- messages.c ---- */
 /* Takes everything that children have put into their rings; *any tells whether there was something.
@@ -284,8 +284,9 @@ bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char 
 /* ---- supervisor.c ---- */
 /* Runs until done, drained, failed, or until a restart is needed (engine->restart). The caller has
  * set plan, progress, feed_setup (snapshot, folders, start), writer_setup (output), resume and
- * resume_row; everything else is made and taken down here. GM_STOPPED after a drain or a second
- * signal. */
+ * resume_row; everything else is made and taken down here, but for the shared memory: unmapping it
+ * takes a while, and gm_engine_free_shared may be called when that keeps nobody waiting. GM_STOPPED
+ * after a drain or a second signal. */
 enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err);
 
 #endif

@@ -55,16 +55,22 @@ void gm_indexer_start(struct gm_indexer *indexer, const char *folder, uint32_t g
     indexer->done_fd = ends[1];
 }
 
+void gm_indexer_complete(struct gm_indexer *indexer)
+{
+    const char byte = 1;
+    if (indexer->done_fd < 0 || indexer->told)
+        return;
+    setpriority(PRIO_PROCESS, (id_t)indexer->step.child.pid, 0);
+    indexer->told = write(indexer->done_fd, &byte, 1) == 1;
+}
+
 enum gm_status gm_indexer_finish(struct gm_indexer *indexer, struct gm_err *err)
 {
     struct gm_err first = {0};
-    const char byte = 1;
     enum gm_status status = GM_INTERNAL;
-    if (indexer->done_fd >= 0) {
-        setpriority(PRIO_PROCESS, (id_t)indexer->step.child.pid, 0);
-        if (write(indexer->done_fd, &byte, 1) == 1)
-            status = gm_step_wait(&indexer->step, &first);
-    }
+    gm_indexer_complete(indexer);
+    if (indexer->told)
+        status = gm_step_wait(&indexer->step, &first);
     gm_indexer_drop(indexer);
     if (status == GM_OK || status == GM_STOPPED) {
         *err = first;
@@ -80,6 +86,7 @@ void gm_indexer_drop(struct gm_indexer *indexer)
     bool was_there = indexer->step.child.pid != 0;
     gm_step_drop(&indexer->step);
     gm_close(&indexer->done_fd);
+    indexer->told = false;
     if (was_there)
         gm_index_sweep(indexer->folder);
 }

@@ -22,11 +22,11 @@
 
 enum level { ROOMY, NORMAL, TIGHT, N_LEVELS };
 
-#define BLOCKS_PER_WORKER 6
-#define FETCH_BLOCKS_MIN  8
-#define FETCH_BLOCKS_MAX  256
-#define LARGE_MAX         (512 * MB) /* more would only be mapped, never used */
-#define WORKERS_MAX       256
+#define UNPACK_BLOCKS    6
+#define FETCH_BLOCKS_MIN 8
+#define FETCH_BLOCKS_MAX 256
+#define LARGE_MAX        (512 * MB) /* more would only be mapped, never used */
+#define WORKERS_MAX      256
 
 /* A decoded picture of 25 million pixels takes 100 MB with its gray copy; xz and 7z need their
  * dictionary, 64 MB at most in usual archives. What one worker gets at most decides which records
@@ -44,12 +44,15 @@ static const struct {
     {"files", {8 * MB, 8 * MB, 8 * MB}, 16 * MB, 4},
 };
 
+/* worker_blocks: what a worker can finish while the writer waits for a disk to sync; with six of
+ * them all workers stood still in each commit. */
 static const struct {
     uint64_t fixed, fetch_heap, writer, large_min;
+    uint32_t worker_blocks;
 } process_table[N_LEVELS] = {
-    [ROOMY] = {10 * MB, 48 * MB, 16 * MB, 32 * MB},
-    [NORMAL] = {10 * MB, 40 * MB, 16 * MB, 32 * MB},
-    [TIGHT] = {8 * MB, 20 * MB, 8 * MB, 8 * MB},
+    [ROOMY] = {10 * MB, 48 * MB, 16 * MB, 32 * MB, 24},
+    [NORMAL] = {10 * MB, 40 * MB, 16 * MB, 32 * MB, 12},
+    [TIGHT] = {8 * MB, 20 * MB, 8 * MB, 8 * MB, 6},
 };
 
 static const uint64_t block_classes[] = {GM_BLOCK_MAX_BYTES, 16 * MB, 4 * MB, 1 * MB};
@@ -130,8 +133,8 @@ static uint64_t lay_out(const struct gm_plan *plan, uint32_t n, enum level level
                                       .fixed = process_table[level].fixed,
                                       .fetch_heap = process_table[level].fetch_heap,
                                       .writer = process_table[level].writer,
-                                      .worker_blocks = BLOCKS_PER_WORKER,
-                                      .unpack_blocks = BLOCKS_PER_WORKER};
+                                      .worker_blocks = process_table[level].worker_blocks,
+                                      .unpack_blocks = UNPACK_BLOCKS};
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         const struct gm_plan_route *route = &plan->routes[i];
         uint32_t n_route = workers_of(route, n);

@@ -1,6 +1,6 @@
 /* Blocks of one arena: the supervisor's private allocator over one process's shared memory.
  *
- *      [ 256 KB | 256 KB | ... populated at start ][ large area: sparse, taken in classes of 1, 4,
+ *      [ 256 KB | 256 KB | ... taken at start ][ large area: sparse, taken in classes of 1, 4,
  * 16, 64 MB ]
  *
  * Small blocks are recycled last-in first-out, so that their pages stay warm. Large blocks take

@@ -38,6 +38,7 @@ struct run {
     struct gm_output_config output;
     struct gm_output_state state; /* as of the last look */
     struct gm_indexer indexer;
+    struct gm_engine *engine; /* the last one, for its memory */
     bool has_previous;
     uint8_t previous_sha256[GM_SHA256_BYTES];
 };
@@ -226,9 +227,18 @@ static void set_up(struct run *run, struct gm_engine *engine)
 
 enum outcome { OVER, AGAIN, AGAIN_EXTERNAL };
 
+static void free_engine(struct run *run)
+{
+    if (run->engine)
+        gm_engine_free_shared(run->engine);
+    free(run->engine);
+    run->engine = NULL;
+}
+
 static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm_err *err)
 {
-    struct gm_engine *engine = calloc(1, sizeof *engine);
+    free_engine(run);
+    struct gm_engine *engine = run->engine = calloc(1, sizeof *engine);
     if (!engine)
         return gm_err_set(err, GM_NOMEM, "no memory for the engine");
     enum gm_status status = load_gate(run, engine, err);
@@ -247,7 +257,6 @@ static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm
     if (run->plan->job.sandbox == GM_SANDBOX_ON && engine->sandbox == GM_SANDBOX_STATE_SECCOMP)
         gm_log(GM_LOG_INFO, "this kernel has no Landlock: children are held by seccomp alone");
     gm_gate_free(&engine->gate);
-    free(engine);
     return status;
 }
 
@@ -419,6 +428,9 @@ static enum gm_status finish(struct run *run, struct gm_err *err)
     if (status == GM_OK || status == GM_END)
         gm_folder_remove_spool(&run->folder);
     if (status == GM_OK)
+        gm_indexer_complete(&run->indexer);
+    free_engine(run); /* while the index is completed */
+    if (status == GM_OK)
         status = update_index(run, err);
     check_memory(run);
     if (status == GM_OK && run->summary->n_failed > run->plan->job.max_failed)
@@ -431,6 +443,7 @@ static enum gm_status finish(struct run *run, struct gm_err *err)
 static void close_run(struct run *run)
 {
     struct rusage usage;
+    free_engine(run);
     gm_indexer_drop(&run->indexer);
     getrusage(RUSAGE_SELF, &usage);
     run->summary->cpu_ms += (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +

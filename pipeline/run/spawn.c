@@ -223,9 +223,9 @@ enum gm_status gm_spawn_all(struct gm_engine *engine, struct gm_err *err)
     engine->writer_setup.link = &engine->writer_link;
     engine->writer_setup.arenas = engine->arenas;
     engine->writer_setup.n_arenas = engine->n_arenas;
-    status = spawn_writer(engine, err);
+    status = spawn_fetch(engine, err); /* its first answers take longest */
     if (status == GM_OK)
-        status = spawn_fetch(engine, err);
+        status = spawn_writer(engine, err);
     for (uint32_t i = 0; i < engine->n_slots && status == GM_OK; i++)
         status = gm_spawn_slot(engine, &engine->slots[i], err);
     return status;
@@ -277,7 +277,7 @@ void gm_stop_all(struct gm_engine *engine)
     reap_all(engine, gm_now_ms() + STOP_WAIT_MS);
 }
 
-void gm_engine_free_processes(struct gm_engine *engine)
+void gm_engine_free_shared(struct gm_engine *engine)
 {
     for (uint32_t i = 0; i < engine->n_slots; i++)
         gm_link_close(&engine->slots[i].link);

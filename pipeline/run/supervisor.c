@@ -323,7 +323,6 @@ enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err)
     else
         gm_kill_all(engine);
     gm_units_fini(engine);
-    gm_engine_free_processes(engine);
     for (uint32_t i = 0; i < engine->n_received; i++)
         gm_close(&engine->received[i].fd);
     close_signals(engine);

@@ -101,7 +101,7 @@ void fake_engine_close(struct fake_engine *fake)
     }
     for (uint32_t i = 0; i < engine->n_received; i++)
         gm_close(&engine->received[i].fd);
-    gm_engine_free_processes(engine);
+    gm_engine_free_shared(engine);
     gm_gate_free(&engine->gate);
     gm_close(&engine->epoll_fd);
     free(engine);

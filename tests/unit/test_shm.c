@@ -31,7 +31,7 @@ static struct gm_obituary run_in_child(int (*main)(void *), struct gm_shm *shm)
     return obituary;
 }
 
-static void only_the_populated_part_takes_memory(void **state)
+static void only_the_committed_part_takes_memory(void **state)
 {
     (void)state;
     struct gm_shm shm = GM_SHM_INIT;
@@ -171,7 +171,7 @@ static void children_share_restrict_and_drop_the_mapping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_the_populated_part_takes_memory),
+        cmocka_unit_test(only_the_committed_part_takes_memory),
         cmocka_unit_test(sizes_are_rounded_up_to_pages),
         cmocka_unit_test(commit_takes_memory_and_decommit_gives_it_back),
         cmocka_unit_test(size_is_sealed),
