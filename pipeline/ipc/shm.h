@@ -17,8 +17,9 @@ struct gm_shm {
         -1, NULL, 0                                                                                \
     }
 
-/* name shows in /proc/PID/maps. The first commit_bytes are taken at once, the rest stays sparse until gm_shm_commit. GM_NOMEM with the size in the message
- * if that is more than the machine has left. Supervisor only. */
+/* name shows in /proc/PID/maps. The first commit_bytes are taken at once, the rest stays sparse
+ * until gm_shm_commit. GM_NOMEM with the size in the message if that is more than the machine has
+ * left. Supervisor only. */
 enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t commit_bytes,
                              struct gm_shm *shm, struct gm_err *err);
 void gm_shm_destroy(struct gm_shm *shm); /* unmaps and closes; NULL or empty allowed */
