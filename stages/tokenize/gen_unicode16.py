@@ -117,6 +117,8 @@ def blocks(column):
 # enum gm_split_class of split_class.h: by category, moved where DeepSeek's CJK set is.
 CJK_OFFSET = {"OTHER": "CJK_OTHER", "PUNCT": "CJK_PUNCT", "CASELESS": "CJK", "MARK": "CJK_MARK"}
 CLASSES = "OTHER PUNCT UPPER LOWER CASELESS MARK NUMBER SPACE CJK CJK_PUNCT CJK_MARK CJK_OTHER".split()
+# enum gm_split_flags of split_class.h for each class.
+FLAGS = [0, 64, 1, 2, 4, 8, 16, 32, 4 | 128, 64 | 128, 8 | 128, 128]
 N_FLAT = 0x20000  # GM_SPLIT_N_FLAT: planes 0 and 1
 
 
@@ -167,6 +169,7 @@ def main():
         words = [sum(classes[at + i] << 4 * i for i in range(8)) for at in range(0, N_FLAT, 8)]
         out.write(notice % "split_class.h")
         out.write('#include "tokenize/split_class.h"\n\n/* clang-format off */\n')
+        out.write(table("const uint8_t gm_split_ascii[128]", [FLAGS[each] for each in classes[:128]]))
         out.write(table("const uint32_t gm_split_classes[GM_SPLIT_N_FLAT / 8]", map(hex, words)))
         out.write("/* clang-format on */\n")
     with open(os.path.join(target, "unicode16_table.c"), "w", encoding="utf-8") as out:

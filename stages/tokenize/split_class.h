@@ -28,6 +28,26 @@ enum gm_split_class {
     GM_CLASS_COUNT
 };
 
+/* The same as a set of bits, for vectors of bytes: no bit is OTHER. */
+enum gm_split_flags {
+    GM_FLAG_UPPER = 1,
+    GM_FLAG_LOWER = 2,
+    GM_FLAG_CASELESS = 4,
+    GM_FLAG_LETTERS = 7,
+    GM_FLAG_MARK = 8,
+    GM_FLAG_NUMBER = 16,
+    GM_FLAG_SPACE = 32,
+    GM_FLAG_PUNCT = 64,
+    GM_FLAG_CJK = 128 /* beside the class */
+};
+/* Of each class, in its order. */
+#define GM_SPLIT_FLAGS                                                                             \
+    0, GM_FLAG_PUNCT, GM_FLAG_UPPER, GM_FLAG_LOWER, GM_FLAG_CASELESS, GM_FLAG_MARK,                \
+        GM_FLAG_NUMBER, GM_FLAG_SPACE, GM_FLAG_CASELESS | GM_FLAG_CJK,                             \
+        GM_FLAG_PUNCT | GM_FLAG_CJK, GM_FLAG_MARK | GM_FLAG_CJK, GM_FLAG_CJK
+/* Of the ASCII characters. */
+extern const uint8_t gm_split_ascii[128];
+
 #define GM_SPLIT_N_FLAT 0x20000u
 /* Code point c: bits 4 * (c % 8) and up of word c / 8. */
 extern const uint32_t gm_split_classes[GM_SPLIT_N_FLAT / 8];

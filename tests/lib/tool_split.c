@@ -3,7 +3,8 @@
  *      tool_split SCHEME TIER <records >ends
  *
  * A record is a text's length (uint32_t) and its bytes; the answer the number of pieces and their
- * ends (uint32_t each). TIER: scalar, avx2, avx512 or best. */
+ * ends (uint32_t each). TIER: scalar, avx2 or avx512; the best one
+ * if the processor has not got it. */
 #include "tokenize/split.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static enum gm_split_tier tier_named(const char *name)
 {
     static const char *const names[] = {"scalar", "avx2", "avx512"};
     for (unsigned i = 0; i < GM_TIER_COUNT; i++)
-        if (strcmp(name, names[i]) == 0)
+        if (strcmp(name, names[i]) == 0 && i <= gm_split_best_tier())
             return (enum gm_split_tier)i;
     return gm_split_best_tier();
 }
