@@ -41,6 +41,8 @@ void gm_image_free(struct gm_image *image); /* NULL allowed; the memory is the c
 /* The spec as stored: its arrays and pool point into the image; not to be freed. merges is NULL:
  * they are in the tables (n_merges is kept). */
 const struct gm_spec *gm_image_spec(const struct gm_image *image);
+/* SHA-256 of the tokenizer file that it was made from. */
+const uint8_t *gm_image_source_digest(const struct gm_image *image);
 enum gm_scheme gm_image_scheme(const struct gm_image *image);
 /* NULL if the model is neither BPE nor RANKS. */
 const struct gm_bpe *gm_image_bpe(const struct gm_image *image);

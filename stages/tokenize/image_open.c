@@ -289,6 +289,11 @@ const struct gm_spec *gm_image_spec(const struct gm_image *image)
     return &image->spec;
 }
 
+const uint8_t *gm_image_source_digest(const struct gm_image *image)
+{
+    return image->header->source_digest;
+}
+
 enum gm_scheme gm_image_scheme(const struct gm_image *image)
 {
     return (enum gm_scheme)image->header->scheme;

@@ -24,6 +24,9 @@ struct gm_load_opts {
     struct gm_buf *notes; /* gets a line for each thing in the file that has no effect here; NULL */
 };
 
+/* The full name of the .tiktoken encoding that the options mean; NULL: none. */
+const char *gm_load_encoding(const struct gm_load_opts *opts);
+
 /* Fills an initialised spec from the bytes of a file that is not an image. GM_INPUT: malformed or
  * not supported, as "pre_tokenizer.pretokenizers[1].behavior: \"Merged\" is not ...". GM_LIMIT:
  * larger than GM_LOAD_MAX_BYTES. GM_CONFIG: the scheme is not known. On failure the spec is empty.

@@ -89,21 +89,33 @@ static const struct encoding encodings[] = {
 };
 #define N_ENCODINGS (sizeof encodings / sizeof *encodings)
 
-static enum gm_status find_encoding(struct gm_loader *loader, const struct gm_load_opts *opts,
-                                    const struct encoding **found)
+static bool is_meant(const struct gm_load_opts *opts, const struct encoding *encoding)
 {
+    if (opts->scheme)
+        return strcmp(opts->scheme, encoding->name) == 0 ||
+               strcmp(opts->scheme, encoding->short_name) == 0;
     const char *name = opts->name ? opts->name : "";
     const char *slash = strrchr(name, '/');
-    name = slash ? slash + 1 : name;
+    return strncmp(slash ? slash + 1 : name, encoding->name, strlen(encoding->name)) == 0;
+}
+
+static const struct encoding *find_encoding(const struct gm_load_opts *opts)
+{
     for (size_t i = 0; i < N_ENCODINGS; i++) {
-        const struct encoding *encoding = &encodings[i];
-        *found = encoding;
-        if (opts->scheme && (strcmp(opts->scheme, encoding->name) == 0 ||
-                             strcmp(opts->scheme, encoding->short_name) == 0))
-            return GM_OK;
-        if (!opts->scheme && strncmp(name, encoding->name, strlen(encoding->name)) == 0)
-            return GM_OK;
+        if (is_meant(opts, &encodings[i]))
+            return &encodings[i];
     }
+    return NULL;
+}
+
+const char *gm_load_encoding(const struct gm_load_opts *opts)
+{
+    const struct encoding *encoding = find_encoding(opts);
+    return encoding ? encoding->name : NULL;
+}
+
+static enum gm_status refuse_encoding(struct gm_loader *loader, const struct gm_load_opts *opts)
+{
     if (opts->scheme)
         return gm_err_set(loader->err, GM_CONFIG,
                           "encoding \"%s\" is not known: gpt2, r50k_base, p50k_base, p50k_edit, "
@@ -255,12 +267,12 @@ static enum gm_status add_rules(struct gm_loader *loader, const struct encoding 
 enum gm_status gm_load_tiktoken(struct gm_loader *loader, const void *data, size_t n_bytes,
                                 const struct gm_load_opts *opts)
 {
-    const struct encoding *encoding;
+    const struct encoding *encoding = find_encoding(opts);
+    if (!encoding)
+        return refuse_encoding(loader, opts);
     loader->spec->model = GM_MODEL_RANKS;
     loader->spec->flags = GM_SPEC_BYTE_LEVEL | GM_SPEC_IGNORE_MERGES;
-    enum gm_status status = find_encoding(loader, opts, &encoding);
-    if (status == GM_OK)
-        status = read_lines(loader, data, n_bytes);
+    enum gm_status status = read_lines(loader, data, n_bytes);
     if (status == GM_OK)
         status = check_tokens(loader);
     if (status == GM_OK)

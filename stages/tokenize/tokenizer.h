@@ -24,13 +24,15 @@ struct gm_encoder;   /* opaque */
 enum gm_invalid_utf8 {
     GM_INVALID_ERROR,   /* GM_INPUT with the offset */
     GM_INVALID_REPLACE, /* U+FFFD for each maximal subpart (Unicode 3.9, as Python and Rust do) */
-    GM_INVALID_BYTES    /* byte-level vocabularies only: the bytes are encoded as they are */
+    GM_INVALID_BYTES /* byte-level vocabularies only: a run of bytes that are not UTF-8 is a piece
+                        of its own, and what is on its sides is encoded as texts of their own */
 };
 
 struct gm_tokenizer_opts {
     const char *image_path; /* compiled image to use and, if stale or absent, to write; NULL: build
                                in memory */
-    const char *scheme;     /* .tiktoken only: "cl100k", "gpt2", "o200k" ...; NULL: by file name */
+    const char *scheme;     /* .tiktoken only: "cl100k_base", "gpt2", "o200k_harmony" ...; NULL: by
+                               file name */
 };
 
 /* Opens a tokenizer.json, a .tiktoken file or a compiled image, told from its first bytes.
@@ -50,10 +52,11 @@ enum gm_encode_flags {
     GM_ENCODE_SPECIAL_TOKENS = 1, /* put the post-processor's tokens around the text */
     GM_ENCODE_ORDINARY = 2        /* added tokens in the text are text */
 };
+#define GM_ENCODER_NO_CACHE SIZE_MAX
 struct gm_encoder_opts {
     unsigned flags; /* enum gm_encode_flags */
     enum gm_invalid_utf8 invalid_utf8;
-    size_t cache_bytes;      /* 0: 32 MB */
+    size_t cache_bytes;      /* of words; 0: 32 MB; GM_ENCODER_NO_CACHE; no effect on ids */
     enum gm_split_tier tier; /* GM_TIER_COUNT: the best one */
 };
 

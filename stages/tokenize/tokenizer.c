@@ -1,0 +1,143 @@
+/* Opening a tokenizer: the image, and what is computed from it once for all encoders. */
+#include "tokenize/tokenizer_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The reference asks whether a piece comes from the beginning of the document after the normalizer
+ * has run; where that may have dropped the first characters, ours cannot tell. */
+static enum gm_status check_first(const struct gm_spec *spec, struct gm_err *err)
+{
+    bool first = false;
+    for (uint32_t i = 0; i < spec->n_pretokenizers; i++)
+        first = first || (spec->pretokenizers[i].kind == GM_OP_PRE_METASPACE &&
+                          spec->pretokenizers[i].value == GM_PREPEND_FIRST);
+    for (uint32_t i = 0; first && i < spec->n_normalizers; i++) {
+        const struct gm_op *op = &spec->normalizers[i];
+        bool drops = op->kind == GM_OP_NMT || op->kind == GM_OP_STRIP_ACCENTS ||
+                     op->kind == GM_OP_PRECOMPILED || op->kind == GM_OP_BERT_NORMALIZER ||
+                     (op->kind == GM_OP_STRIP && (op->flags & GM_OP_LEFT)) ||
+                     (op->kind == GM_OP_REPLACE && op->b.n_bytes == 0);
+        if (drops)
+            return gm_err_set(err, GM_INPUT,
+                              "pre_tokenizer: Metaspace with prepend_scheme \"first\" behind a "
+                              "normalizer that removes characters is not supported");
+    }
+    return GM_OK;
+}
+
+/* ByteLevel's add_prefix_space is for each piece that reaches it: ahead of a split rule that is
+ * the whole segment, but not behind other steps. */
+static void find_scheme(struct gm_tokenizer *tokenizer)
+{
+    const struct gm_spec *spec = tokenizer->spec;
+    tokenizer->scheme = gm_image_scheme(tokenizer->image);
+    for (uint32_t i = 0; i < spec->n_pretokenizers; i++) {
+        if (!(spec->pretokenizers[i].flags & GM_OP_ADD_PREFIX_SPACE))
+            continue;
+        tokenizer->prefix_space = true;
+        if (spec->n_pretokenizers > 1)
+            tokenizer->scheme = GM_SCHEME_NONE;
+    }
+    if (tokenizer->scheme == GM_SCHEME_BERT || !tokenizer->bpe)
+        tokenizer->scheme = GM_SCHEME_NONE;
+}
+
+static enum gm_status open_parts(struct gm_tokenizer *tokenizer, struct gm_err *err)
+{
+    const struct gm_spec *spec = tokenizer->spec;
+    enum gm_status status = check_first(spec, err);
+    if (status == GM_OK)
+        status = gm_normalizer_new(&tokenizer->normalizer, spec, err);
+    if (status == GM_OK && tokenizer->scheme == GM_SCHEME_NONE)
+        status = gm_pretokenizer_new(&tokenizer->pretokenizer, spec, err);
+    if (status == GM_OK && !tokenizer->bpe)
+        status = gm_words_new(&tokenizer->words, spec, err);
+    if (status == GM_OK)
+        status = gm_added_new(&tokenizer->added, spec, tokenizer->normalizer, err);
+    if (status == GM_OK)
+        status = gm_decoder_new(&tokenizer->decoder, spec, tokenizer->added, err);
+    return status;
+}
+
+enum gm_status gm_tokenizer_open(struct gm_tokenizer **out, const char *path,
+                                 const struct gm_tokenizer_opts *opts, struct gm_err *err)
+{
+    static const struct gm_tokenizer_opts defaults;
+    *out = NULL;
+    struct gm_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer)
+        return gm_err_set(err, GM_NOMEM, "no memory for a tokenizer");
+    enum gm_status status =
+        gm_mapping_open(&tokenizer->mapping, &tokenizer->image, path, opts ? opts : &defaults, err);
+    if (status == GM_OK) {
+        tokenizer->spec = gm_image_spec(tokenizer->image);
+        tokenizer->bpe = gm_image_bpe(tokenizer->image);
+        find_scheme(tokenizer);
+        status = open_parts(tokenizer, err);
+        if (status != GM_OK)
+            gm_err_add(err, "%s", path);
+    }
+    if (status != GM_OK) {
+        gm_tokenizer_free(tokenizer);
+        return status;
+    }
+    *out = tokenizer;
+    return GM_OK;
+}
+
+void gm_tokenizer_free(struct gm_tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    gm_decoder_free(tokenizer->decoder);
+    gm_added_free(tokenizer->added);
+    gm_words_free(tokenizer->words);
+    gm_pretokenizer_free(tokenizer->pretokenizer);
+    gm_normalizer_free(tokenizer->normalizer);
+    gm_image_free(tokenizer->image);
+    gm_mapping_close(&tokenizer->mapping);
+    free(tokenizer);
+}
+
+const struct gm_spec *gm_tokenizer_spec(const struct gm_tokenizer *tokenizer)
+{
+    return tokenizer->spec;
+}
+
+enum gm_scheme gm_tokenizer_scheme(const struct gm_tokenizer *tokenizer)
+{
+    return gm_image_scheme(tokenizer->image);
+}
+
+const uint8_t *gm_tokenizer_digest(const struct gm_tokenizer *tokenizer)
+{
+    return gm_image_source_digest(tokenizer->image);
+}
+
+static bool is_text(const struct gm_spec *spec, struct gm_spec_text text, const void *wanted,
+                    size_t n_bytes)
+{
+    return text.n_bytes == n_bytes && memcmp(gm_spec_bytes(spec, text), wanted, n_bytes) == 0;
+}
+
+uint32_t gm_tokenizer_id(const struct gm_tokenizer *tokenizer, const void *text, size_t n_bytes)
+{
+    const struct gm_spec *spec = tokenizer->spec;
+    uint32_t unreachable = GM_NO_TOKEN;
+    if (n_bytes == 0)
+        return GM_NO_TOKEN;
+    for (uint32_t i = 0; i < spec->n_added; i++) {
+        if (is_text(spec, spec->added[i].content, text, n_bytes))
+            return spec->added[i].id;
+    }
+    for (uint32_t i = 0; i < spec->n_tokens; i++) {
+        const struct gm_spec_token *token = &spec->tokens[i];
+        if (!is_text(spec, token->text, text, n_bytes))
+            continue;
+        if (!(token->flags & GM_SPEC_TOKEN_UNREACHABLE))
+            return token->id;
+        unreachable = token->id;
+    }
+    return unreachable;
+}

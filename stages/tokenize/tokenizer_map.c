@@ -1,0 +1,191 @@
+/* Where the image comes from. A stored image is named by the digest of the file that it was made
+ * from; one that does not fit or is damaged is made again. Images are mapped, never read: all
+ * workers share one copy. */
+#include "tokenize/tokenizer_parts.h"
+
+#include "base/fs.h"
+#include "tokenize/load.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define MAX_IMAGE_BYTES ((size_t)1 << 32)
+
+void gm_mapping_close(struct gm_mapping *mapping)
+{
+    if (mapping->data)
+        munmap(mapping->data, mapping->n_bytes);
+    *mapping = (struct gm_mapping){NULL, 0};
+}
+
+/* Maps the whole file read-only. */
+static enum gm_status map_file(struct gm_mapping *mapping, const char *path, struct gm_err *err)
+{
+    int fd;
+    struct stat info;
+    enum gm_status status = gm_open_at(AT_FDCWD, path, O_RDONLY, &fd, err);
+    if (status != GM_OK)
+        return status;
+    if (fstat(fd, &info) != 0) {
+        status = gm_err_sys(err, GM_IO, errno, "%s", path);
+    } else if (!S_ISREG(info.st_mode) || info.st_size <= 0 ||
+               (uint64_t)info.st_size > MAX_IMAGE_BYTES) {
+        status = gm_err_set(err, GM_INPUT, "%s: not a tokenizer image", path);
+    } else {
+        mapping->n_bytes = (size_t)info.st_size;
+        mapping->data = mmap(NULL, mapping->n_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+        if (mapping->data == MAP_FAILED) {
+            *mapping = (struct gm_mapping){NULL, 0};
+            status = gm_err_sys(err, GM_SYSTEM, errno, "unable to map %s", path);
+        }
+    }
+    gm_close(&fd);
+    return status;
+}
+
+/* Copies the bytes into memory that forked children share. Large pages are asked for before the
+ * memory is touched: later it has no effect. */
+static enum gm_status map_bytes(struct gm_mapping *mapping, const struct gm_buf *bytes,
+                                struct gm_err *err)
+{
+    void *data =
+        mmap(NULL, bytes->n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return gm_err_sys(err, GM_NOMEM, errno, "no memory for a tokenizer image");
+    madvise(data, bytes->n_bytes, MADV_HUGEPAGE);
+    memcpy(data, bytes->data, bytes->n_bytes);
+    mprotect(data, bytes->n_bytes, PROT_READ);
+    *mapping = (struct gm_mapping){data, bytes->n_bytes};
+    return GM_OK;
+}
+
+static enum gm_status open_mapped(struct gm_mapping *mapping, struct gm_image **image,
+                                  const uint8_t *digest, struct gm_err *err)
+{
+    enum gm_status status = gm_image_open(image, mapping->data, mapping->n_bytes, digest, err);
+    if (status != GM_OK)
+        gm_mapping_close(mapping);
+    return status;
+}
+
+static enum gm_status open_image_file(struct gm_mapping *mapping, struct gm_image **image,
+                                      const char *path, const uint8_t *digest, struct gm_err *err)
+{
+    enum gm_status status = map_file(mapping, path, err);
+    if (status != GM_OK)
+        return status;
+    status = open_mapped(mapping, image, digest, err);
+    return status == GM_OK ? GM_OK : gm_err_add(err, "%s", path);
+}
+
+/* What the image is made from: the file, and for rank files the encoding's name as well, without
+ * which the file does not say what it means. */
+static enum gm_status digest_source(const struct gm_buf *file, const char *path,
+                                    const struct gm_tokenizer_opts *opts, uint8_t *digest)
+{
+    gm_sha256(file->data, file->n_bytes, digest);
+    if (gm_load_kind(file->data, file->n_bytes) != GM_LOAD_TIKTOKEN)
+        return GM_OK;
+    struct gm_load_opts load_opts = {.name = path, .scheme = opts->scheme};
+    const char *encoding = gm_load_encoding(&load_opts);
+    struct gm_buf both = GM_BUF_INIT;
+    gm_buf_append(&both, digest, GM_SHA256_BYTES);
+    gm_buf_text(&both, encoding ? encoding : "");
+    if (!both.failed)
+        gm_sha256(both.data, both.n_bytes, digest);
+    enum gm_status status = both.failed ? GM_NOMEM : GM_OK;
+    gm_buf_free(&both);
+    return status;
+}
+
+/* Fails where opening the tokenizer would fail, before an image is stored. */
+static enum gm_status check_steps(const struct gm_spec *spec, struct gm_err *err)
+{
+    struct gm_normalizer *normalizer = NULL;
+    struct gm_pretokenizer *pretokenizer = NULL;
+    struct gm_added *added = NULL;
+    enum gm_status status = gm_normalizer_new(&normalizer, spec, err);
+    if (status == GM_OK && gm_scheme_recognise(spec) == GM_SCHEME_NONE)
+        status = gm_pretokenizer_new(&pretokenizer, spec, err);
+    if (status == GM_OK)
+        status = gm_added_new(&added, spec, normalizer, err);
+    gm_added_free(added);
+    gm_pretokenizer_free(pretokenizer);
+    gm_normalizer_free(normalizer);
+    return status;
+}
+
+static enum gm_status build(const struct gm_buf *file, const char *path,
+                            const struct gm_tokenizer_opts *opts, const uint8_t *digest,
+                            struct gm_buf *bytes, struct gm_err *err)
+{
+    struct gm_spec spec;
+    struct gm_load_opts load_opts = {.name = path, .scheme = opts->scheme};
+    gm_spec_init(&spec);
+    enum gm_status status = gm_spec_load(&spec, file->data, file->n_bytes, &load_opts, err);
+    if (status == GM_OK)
+        status = check_steps(&spec, err);
+    if (status == GM_OK)
+        status = gm_image_build(&spec, gm_scheme_recognise(&spec), digest, bytes, err);
+    gm_spec_free(&spec);
+    return status == GM_OK ? GM_OK : gm_err_add(err, "%s", path);
+}
+
+static enum gm_status build_and_map(struct gm_mapping *mapping, struct gm_image **image,
+                                    const char *path, const struct gm_tokenizer_opts *opts,
+                                    struct gm_err *err)
+{
+    struct gm_buf file = GM_BUF_INIT, bytes = GM_BUF_INIT;
+    uint8_t digest[GM_SHA256_BYTES];
+    enum gm_status status = gm_read_file(AT_FDCWD, path, GM_LOAD_MAX_BYTES, &file, err);
+    if (status == GM_OK && digest_source(&file, path, opts, digest) != GM_OK)
+        status = gm_err_set(err, GM_NOMEM, "no memory to open %s", path);
+    if (status == GM_OK && opts->image_path &&
+        open_image_file(mapping, image, opts->image_path, digest, NULL) == GM_OK)
+        goto out;
+    if (status == GM_OK)
+        status = build(&file, path, opts, digest, &bytes, err);
+    if (status == GM_OK && opts->image_path) {
+        status = gm_write_file_durable(AT_FDCWD, opts->image_path, bytes.data, bytes.n_bytes, err);
+        if (status == GM_OK)
+            status = open_image_file(mapping, image, opts->image_path, digest, err);
+    } else if (status == GM_OK) {
+        status = map_bytes(mapping, &bytes, err);
+        if (status == GM_OK)
+            status = open_mapped(mapping, image, digest, err);
+    }
+out:
+    gm_buf_free(&bytes);
+    gm_buf_free(&file);
+    return status;
+}
+
+/* Enough of the file to tell what it is. */
+static enum gm_status read_kind(const char *path, enum gm_load_kind *kind, struct gm_err *err)
+{
+    int fd;
+    char head[16];
+    size_t n_read;
+    enum gm_status status = gm_open_at(AT_FDCWD, path, O_RDONLY, &fd, err);
+    if (status != GM_OK)
+        return status;
+    status = gm_read_full(fd, head, sizeof head, &n_read, err);
+    gm_close(&fd);
+    if (status == GM_OK)
+        *kind = gm_load_kind(head, n_read);
+    return status == GM_OK ? GM_OK : gm_err_add(err, "%s", path);
+}
+
+enum gm_status gm_mapping_open(struct gm_mapping *mapping, struct gm_image **image,
+                               const char *path, const struct gm_tokenizer_opts *opts,
+                               struct gm_err *err)
+{
+    enum gm_load_kind kind = GM_LOAD_UNKNOWN;
+    enum gm_status status = read_kind(path, &kind, err);
+    if (status != GM_OK)
+        return status;
+    return kind == GM_LOAD_IMAGE ? open_image_file(mapping, image, path, NULL, err)
+                                 : build_and_map(mapping, image, path, opts, err);
+}
