@@ -14,8 +14,14 @@
 
 #define GM_LOAD_MAX_BYTES (256u << 20)
 
-enum gm_load_kind { GM_LOAD_JSON, GM_LOAD_TIKTOKEN, GM_LOAD_IMAGE, GM_LOAD_UNKNOWN };
-/* What a file is, by its first bytes. */
+enum gm_load_kind {
+    GM_LOAD_NOTHING, /* an empty file */
+    GM_LOAD_JSON,
+    GM_LOAD_TIKTOKEN,
+    GM_LOAD_IMAGE,
+    GM_LOAD_UNKNOWN
+};
+/* What a file is, by its first bytes; the caller tells that it is empty. */
 enum gm_load_kind gm_load_kind(const void *data, size_t n_bytes);
 
 struct gm_load_opts {
@@ -24,6 +30,8 @@ struct gm_load_opts {
     struct gm_buf *notes; /* gets a line for each thing in the file that has no effect here; NULL */
 };
 
+/* "NFC", "Split": a step's type in the file; NULL: no such kind. */
+const char *gm_op_name(uint16_t kind);
 /* The full name of the .tiktoken encoding that the options mean; NULL: none. */
 const char *gm_load_encoding(const struct gm_load_opts *opts);
 

@@ -7,6 +7,19 @@
 
 #define MAX_OPS 256
 
+const char *gm_op_name(uint16_t kind)
+{
+    const struct gm_op_reader *const tables[] = {gm_normalizer_readers(), gm_pretokenizer_readers(),
+                                                 gm_decoder_readers()};
+    for (size_t i = 0; i < 3; i++) {
+        for (const struct gm_op_reader *reader = tables[i]; reader->name; reader++) {
+            if (reader->kind == kind)
+                return reader->name;
+        }
+    }
+    return NULL;
+}
+
 struct section {
     const char *key;     /* in the file */
     const char *members; /* of its Sequence */

@@ -133,6 +133,35 @@ static enum gm_status build(const struct gm_buf *file, const char *path,
     return status == GM_OK ? GM_OK : gm_err_add(err, "%s", path);
 }
 
+/* Enough of the file to tell what it is. */
+static enum gm_status read_kind(const char *path, enum gm_load_kind *kind, struct gm_err *err)
+{
+    int fd;
+    char head[16];
+    size_t n_read;
+    enum gm_status status = gm_open_at(AT_FDCWD, path, O_RDONLY, &fd, err);
+    if (status != GM_OK)
+        return status;
+    status = gm_read_full(fd, head, sizeof head, &n_read, err);
+    gm_close(&fd);
+    if (status != GM_OK)
+        return gm_err_add(err, "%s", path);
+    *kind = n_read > 0 ? gm_load_kind(head, n_read) : GM_LOAD_NOTHING;
+    return GM_OK;
+}
+
+/* An image may be written over: it can be made again. Anything else is somebody's file. */
+static enum gm_status store(const char *path, const struct gm_buf *bytes, struct gm_err *err)
+{
+    enum gm_load_kind kind = GM_LOAD_NOTHING;
+    enum gm_status status = read_kind(path, &kind, err);
+    if (status != GM_OK && status != GM_MISSING)
+        return status;
+    if (kind != GM_LOAD_NOTHING && kind != GM_LOAD_IMAGE)
+        return gm_err_set(err, GM_CONFIG, "%s exists and is not a tokenizer image", path);
+    return gm_write_file_durable(AT_FDCWD, path, bytes->data, bytes->n_bytes, err);
+}
+
 static enum gm_status build_and_map(struct gm_mapping *mapping, struct gm_image **image,
                                     const char *path, const struct gm_tokenizer_opts *opts,
                                     struct gm_err *err)
@@ -148,7 +177,7 @@ static enum gm_status build_and_map(struct gm_mapping *mapping, struct gm_image 
     if (status == GM_OK)
         status = build(&file, path, opts, digest, &bytes, err);
     if (status == GM_OK && opts->image_path) {
-        status = gm_write_file_durable(AT_FDCWD, opts->image_path, bytes.data, bytes.n_bytes, err);
+        status = store(opts->image_path, &bytes, err);
         if (status == GM_OK)
             status = open_image_file(mapping, image, opts->image_path, digest, err);
     } else if (status == GM_OK) {
@@ -160,22 +189,6 @@ out:
     gm_buf_free(&bytes);
     gm_buf_free(&file);
     return status;
-}
-
-/* Enough of the file to tell what it is. */
-static enum gm_status read_kind(const char *path, enum gm_load_kind *kind, struct gm_err *err)
-{
-    int fd;
-    char head[16];
-    size_t n_read;
-    enum gm_status status = gm_open_at(AT_FDCWD, path, O_RDONLY, &fd, err);
-    if (status != GM_OK)
-        return status;
-    status = gm_read_full(fd, head, sizeof head, &n_read, err);
-    gm_close(&fd);
-    if (status == GM_OK)
-        *kind = gm_load_kind(head, n_read);
-    return status == GM_OK ? GM_OK : gm_err_add(err, "%s", path);
 }
 
 enum gm_status gm_mapping_open(struct gm_mapping *mapping, struct gm_image **image,
