@@ -39,7 +39,7 @@ below() {
     contract) echo base contract ;;
     ipc) echo base contract ipc ;;
     run) echo base contract ipc run stages ;;
-    cli) echo base contract ipc run cli stages ;;
+    cli) echo base contract ipc run cli stages stages/tokenize ;;
     stages/*) echo base contract "$1" stages stages/json ;;
     stages) echo base contract stages ;;
     esac

@@ -252,6 +252,9 @@ static bool find_token(struct gm_added_walk *walk)
         }
         if (token->flags & GM_ADDED_RSTRIP)
             end = skip_space(walk->text, end, walk->n_bytes);
+        /* All of it was white space that an earlier token has taken: the reference drops it. */
+        if (start >= end)
+            continue;
         walk->token = (struct gm_added_part){start, end, token->id};
         return true;
     }

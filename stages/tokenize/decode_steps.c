@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "tokenize/byte_alphabet.h"
+#include "tokenize/regex.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 struct gm_decode_steps {
     const struct gm_spec *spec;
+    struct gm_regex **regexes; /* by place of the decoder; NULL: it has none */
 };
 
 struct text {
@@ -74,6 +76,7 @@ static void append(struct gm_buf *out, struct text text)
 struct run {
     const struct gm_spec *spec;
     const struct gm_op *op;
+    const struct gm_regex *regex;
     const struct gm_strings *in;
     struct gm_strings *out;
 };
@@ -174,8 +177,39 @@ static void decode_byte_level(const struct run *run)
     gm_buf_free(&bytes);
 }
 
+static void append_matches_replaced(struct gm_buf *out, const struct run *run, struct text text,
+                                    struct gm_regex_text *work)
+{
+    size_t done = 0, start, end;
+    if (!gm_regex_begin(work, run->regex, text.data, text.n_bytes)) {
+        out->failed = true;
+        return;
+    }
+    while (text.n_bytes > 0 && gm_regex_next(work, &start, &end)) {
+        gm_buf_append(out, text.data + done, start - done);
+        append(out, op_text(run, run->op->b));
+        done = end;
+    }
+    gm_buf_append(out, text.data + done, text.n_bytes - done);
+}
+
+static void decode_regex(const struct run *run)
+{
+    struct gm_regex_text work;
+    gm_regex_text_init(&work);
+    for (size_t i = 0; i < count(run->in); i++) {
+        append_matches_replaced(&run->out->bytes, run, text_at(run->in, i), &work);
+        gm_strings_end(run->out);
+    }
+    gm_regex_text_free(&work);
+}
+
 static void decode_replace(const struct run *run)
 {
+    if (run->regex) {
+        decode_regex(run);
+        return;
+    }
     for (size_t i = 0; i < count(run->in); i++) {
         append_replaced(&run->out->bytes, text_at(run->in, i), op_text(run, run->op->a),
                         op_text(run, run->op->b));
@@ -356,27 +390,47 @@ static void (*const decoders[])(const struct run *) = {
     [GM_OP_DECODE_CTC] = decode_ctc,
 };
 
+static enum gm_status make_regex(struct gm_decode_steps *steps, uint32_t i, struct gm_err *err)
+{
+    const struct gm_op *op = &steps->spec->decoders[i];
+    if (op->kind >= sizeof decoders / sizeof *decoders || !decoders[op->kind])
+        return gm_err_set(err, GM_INPUT, "decoder %u: kind %u is not known", i, op->kind);
+    if (!(op->flags & GM_OP_REGEX))
+        return GM_OK;
+    enum gm_status status = gm_regex_new(&steps->regexes[i], gm_spec_bytes(steps->spec, op->a),
+                                         op->a.n_bytes, GM_REGEX_ONIGURUMA, err);
+    return status == GM_OK ? GM_OK : gm_err_add(err, "decoder %u: pattern", i);
+}
+
 enum gm_status gm_decode_steps_new(struct gm_decode_steps **out, const struct gm_spec *spec,
                                    struct gm_err *err)
 {
     *out = NULL;
-    for (uint32_t i = 0; i < spec->n_decoders; i++) {
-        const struct gm_op *op = &spec->decoders[i];
-        if (op->kind >= sizeof decoders / sizeof *decoders || !decoders[op->kind])
-            return gm_err_set(err, GM_INPUT, "decoder %u: kind %u is not known", i, op->kind);
-        if (op->flags & GM_OP_REGEX)
-            return gm_err_set(err, GM_INPUT, "decoder %u: Replace by Regex is not supported", i);
-    }
     struct gm_decode_steps *steps = calloc(1, sizeof *steps);
     if (!steps)
         return gm_err_set(err, GM_NOMEM, "no memory for a decoder");
     steps->spec = spec;
+    steps->regexes = calloc(spec->n_decoders + 1, sizeof(struct gm_regex *));
+    enum gm_status status = steps->regexes ? GM_OK : GM_NOMEM;
+    if (status != GM_OK)
+        gm_err_set(err, status, "no memory for a decoder");
+    for (uint32_t i = 0; status == GM_OK && i < spec->n_decoders; i++)
+        status = make_regex(steps, i, err);
+    if (status != GM_OK) {
+        gm_decode_steps_free(steps);
+        return status;
+    }
     *out = steps;
     return GM_OK;
 }
 
 void gm_decode_steps_free(struct gm_decode_steps *steps)
 {
+    if (!steps)
+        return;
+    for (uint32_t i = 0; steps->regexes && i < steps->spec->n_decoders; i++)
+        gm_regex_free(steps->regexes[i]);
+    free(steps->regexes);
     free(steps);
 }
 
@@ -390,7 +444,7 @@ enum gm_status gm_decode_steps_run(const struct gm_decode_steps *steps, struct g
         const struct gm_op *op = &steps->spec->decoders[i];
         bool failed = in->bytes.failed;
         clear(out);
-        struct run run = {steps->spec, op, in, out};
+        struct run run = {steps->spec, op, steps->regexes[i], in, out};
         decoders[op->kind](&run);
         out->bytes.failed = out->bytes.failed || failed;
         struct gm_strings *swap = in;

@@ -154,9 +154,9 @@ static enum gm_status read_kind(const char *path, enum gm_load_kind *kind, struc
 static enum gm_status store(const char *path, const struct gm_buf *bytes, struct gm_err *err)
 {
     enum gm_load_kind kind = GM_LOAD_NOTHING;
-    enum gm_status status = read_kind(path, &kind, err);
+    enum gm_status status = read_kind(path, &kind, NULL);
     if (status != GM_OK && status != GM_MISSING)
-        return status;
+        return gm_err_set(err, status, "unable to read %s", path);
     if (kind != GM_LOAD_NOTHING && kind != GM_LOAD_IMAGE)
         return gm_err_set(err, GM_CONFIG, "%s exists and is not a tokenizer image", path);
     return gm_write_file_durable(AT_FDCWD, path, bytes->data, bytes->n_bytes, err);
