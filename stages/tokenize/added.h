@@ -22,7 +22,8 @@ enum gm_added_set { GM_ADDED_RAW, GM_ADDED_NORMAL, GM_ADDED_SETS };
 struct gm_added; /* opaque */
 
 /* The spec must outlive it; the normalizer is used here only. GM_INPUT: two tokens are the same
- * after normalisation, or nothing is left of one (the reference refuses them, too). */
+ * after normalisation (the reference takes one by chance), or nothing is left of one (it does not
+ * end then). */
 enum gm_status gm_added_new(struct gm_added **added, const struct gm_spec *spec,
                             const struct gm_normalizer *normalizer, struct gm_err *err);
 void gm_added_free(struct gm_added *added); /* NULL allowed */
