@@ -2,6 +2,7 @@
 #include "reason.h"
 
 #include "base/assert.h"
+#include <string.h>
 
 static const struct {
     const char *code;
@@ -31,4 +32,12 @@ const char *gm_reason_advice(enum gm_reason reason)
 {
     GM_ASSERT((unsigned)reason < GM_REASON_COUNT);
     return reasons[reason].advice;
+}
+
+enum gm_reason gm_reason_find(const char *code)
+{
+    for (unsigned i = 1; i < GM_REASON_COUNT; i++)
+        if (strcmp(reasons[i].code, code) == 0)
+            return (enum gm_reason)i;
+    return GM_REASON_NONE;
 }

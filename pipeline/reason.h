@@ -77,5 +77,7 @@ _Static_assert(GM_REASON_COUNT <= 64, "counters in gm_out_header and the journal
 const char *gm_reason_code(enum gm_reason reason);
 enum gm_outcome gm_reason_outcome(enum gm_reason reason);
 const char *gm_reason_advice(enum gm_reason reason);
+/* The reason with this code; NONE if there is none. */
+enum gm_reason gm_reason_find(const char *code);
 
 #endif

@@ -82,6 +82,8 @@ static void print_generation(struct gm_buf *out, const struct gm_runfolder *fold
         print_count(out, "items", generation->manifest.n_items);
         if (generation->manifest.n_unchanged > 0)
             print_count(out, "unchanged", generation->manifest.n_unchanged);
+        if (generation->manifest.n_failing > 0)
+            print_count(out, "still fail", generation->manifest.n_failing);
         if (generation->manifest.n_removed > 0)
             print_count(out, "removed", generation->manifest.n_removed);
     } else {

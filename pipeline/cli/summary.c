@@ -60,6 +60,9 @@ static void print_items(const struct gm_run_summary *summary, struct gm_buf *tex
     gm_buf_printf(text, "  %-10s %12s", "items", gm_format_count(summary->n_items, n));
     if (summary->n_unchanged > 0)
         gm_buf_printf(text, ", %s unchanged", gm_format_count(summary->n_unchanged, n));
+    if (summary->n_failing > 0)
+        gm_buf_printf(text, ", %s still fail%s", gm_format_count(summary->n_failing, n),
+                      summary->n_failing == 1 ? "s" : "");
     if (summary->n_removed > 0)
         gm_buf_printf(text, ", %s removed", gm_format_count(summary->n_removed, n));
     gm_buf_char(text, '\n');
@@ -169,6 +172,7 @@ void gm_summary_json(const struct gm_outcome_report *report, struct gm_buf *text
     json_flag(text, "resumed", summary->resumed);
     json_count(text, "items", summary->n_items);
     json_count(text, "items_unchanged", summary->n_unchanged);
+    json_count(text, "items_failing", summary->n_failing);
     json_count(text, "items_removed", summary->n_removed);
     json_count(text, "in", summary->n_in);
     json_count(text, "written", summary->n_written);

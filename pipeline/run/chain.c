@@ -314,11 +314,18 @@ static enum gm_status encode_or_reject(struct gm_worker *worker, bool hop1, stru
         reason = GM_REASON_LIMIT_RECORD_BYTES;
     if (reason == GM_REASON_NONE)
         return status;
+    size_t n_bytes = chain->out.bytes.n_bytes;
     for (uint32_t row = 0; row < chain->batch.n_rows; row++) {
         if (chain->batch.reasons[row] == GM_REASON_NONE)
             chain->rejected_by[row] = BY_SINK;
-        gm_batch_reject(&chain->batch, row, reason,
-                        "writing it out needs more memory than one worker has");
+        if (reason == GM_REASON_LIMIT_MEMORY)
+            gm_batch_reject(&chain->batch, row, reason,
+                            "writing it out needs more memory than one worker has");
+        else
+            gm_batch_reject(&chain->batch, row, reason,
+                            "what comes out of its block, %zu bytes, is more than %zu: raise "
+                            "max_record",
+                            n_bytes, worker->plan->memory.max_block_bytes);
     }
     return encode(worker, hop1, err);
 }

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/fs.h"
 #include "block.h"
+#include "run/item_line.h"
 #include "run/worker.h"
 #include "split.h"
 
@@ -243,15 +244,16 @@ enum gm_status gm_emit_data(struct gm_emit *emit, const void *data, size_t n_byt
 
 enum gm_status gm_emit_end(struct gm_emit *emit, struct gm_err *err)
 {
-    static const char *const unsupported = "no stage of this job handles %s";
-    char message[96];
+    char message[GM_NO_ROUTE_BYTES];
     (void)err;
     enum gm_reason reason = GM_REASON_NONE;
     if (route_of(emit->worker->plan, emit->row.media) < 0) {
         bool empty = emit->row.media == GM_MEDIA_EMPTY;
         reason = empty ? GM_REASON_MEDIA_EMPTY : GM_REASON_MEDIA_UNSUPPORTED;
-        snprintf(message, sizeof message, empty ? "the member has no bytes" : unsupported,
-                 gm_media_name(emit->row.media));
+        if (empty)
+            snprintf(message, sizeof message, "the member has no bytes");
+        else
+            gm_item_no_route(emit->row.media, message);
     }
     enum gm_status status =
         gm_block_row_end(&emit->builder, reason, reason == GM_REASON_NONE ? NULL : message);

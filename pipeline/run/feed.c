@@ -95,7 +95,7 @@ static char *copy_text(const char *text, bool *failed)
 /* Takes one item from the snapshot into its task. */
 static enum gm_status admit(struct gm_feed *feed, struct gm_item *item, struct gm_err *err)
 {
-    const uint8_t *previous;
+    struct gm_snapshot_previous previous = {0};
     uint64_t number = feed->next_item;
     bool failed = false;
     enum gm_status status = open_task(feed, number / GM_TASK_ITEMS, err);
@@ -115,13 +115,23 @@ static enum gm_status admit(struct gm_feed *feed, struct gm_item *item, struct g
     kept->meta = copy_text(item->meta_json, &failed);
     if (failed)
         return gm_err_set(err, GM_NOMEM, "no memory for an item");
-    if (previous) {
+    kept->previous_reason = previous.reason;
+    kept->previous_http = previous.http_status;
+    if (previous.sha256) {
         kept->has_previous = true;
-        memcpy(kept->previous_sha256, previous, GM_SHA256_BYTES);
+        memcpy(kept->previous_sha256, previous.sha256, GM_SHA256_BYTES);
     }
     feed->next_item++;
     task->n_items++;
     return GM_OK;
+}
+
+/* A failure that was there the last time, and is no other now. */
+static bool is_repeated(const struct gm_feed_item *item)
+{
+    return item->fetched.reason != GM_REASON_NONE &&
+           item->fetched.reason == item->previous_reason &&
+           item->fetched.http_status == item->previous_http;
 }
 
 /* A task that was begun goes on: nothing is cut before it is complete. */
@@ -154,6 +164,7 @@ enum gm_status gm_feed_next(struct gm_feed *feed, struct gm_item *item, struct g
             return GM_OK;
         }
         kept->fetched.reason = item->reason;
+        kept->repeated = is_repeated(kept);
         if (item->message)
             snprintf(kept->fetched.message, sizeof kept->fetched.message, "%s", item->message);
         complete_item(feed, task, kept);
@@ -204,6 +215,7 @@ enum gm_status gm_feed_done(struct gm_feed *feed, struct gm_fetched *fetched, st
     feed->n_files_asked -= !item->is_url;
     if (fetched->reason == GM_REASON_NONE && same_as_before(item))
         fetched->unchanged = true;
+    item->repeated = is_repeated(item);
     if (fetched->body && (fetched->reason != GM_REASON_NONE || fetched->unchanged)) {
         feed->body_bytes -= fetched->n_bytes;
         free(fetched->body);

@@ -63,6 +63,9 @@ struct gm_feed_item {
     uint64_t file_bytes; /* of a local file, while it counts in gm_feed.file_bytes */
     enum gm_feed_item_state state;
     bool has_previous;
+    bool repeated; /* did not come out, for the reason of the last generation: no news */
+    enum gm_reason previous_reason;
+    uint16_t previous_http;
     uint8_t previous_sha256[GM_SHA256_BYTES];
     int64_t file_mtime_ns;
 };

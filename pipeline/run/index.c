@@ -25,8 +25,9 @@ static enum gm_status failure(sqlite3 *db, const char *what, struct gm_err *err)
 
 enum gm_status gm_index_open(const char *folder, struct gm_index **index, struct gm_err *err)
 {
-    static const char sql[] = "SELECT status, bytes, mtime_ns, sha256, etag, last_modified "
-                              "FROM items WHERE locator = ?1";
+    static const char sql[] =
+        "SELECT status, bytes, mtime_ns, sha256, etag, last_modified, code, http "
+        "FROM items WHERE locator = ?1";
     struct gm_buf uri = GM_BUF_INIT;
     struct gm_index *opened = calloc(1, sizeof *opened);
     if (!opened)
@@ -111,6 +112,9 @@ enum gm_status gm_index_lookup(void *context, const struct gm_item *item,
     if (code != SQLITE_ROW)
         return failure(index->db, "look an item up", err);
     sqlite3_stmt *row = index->lookup;
+    const char *code_text = (const char *)sqlite3_column_text(row, 6);
+    previous->reason = code_text ? gm_reason_find(code_text) : GM_REASON_NONE;
+    previous->http_status = (uint16_t)sqlite3_column_int(row, 7);
     if (!text_is(row, 0, "ok") && !text_is(row, 0, "unchanged") && !text_is(row, 0, "rejected"))
         return GM_OK;
     previous->known = true;

@@ -35,7 +35,8 @@ struct gm_index; /* opaque: open for reading, remembers what was asked for */
 enum gm_status gm_index_open(const char *folder, struct gm_index **index, struct gm_err *err);
 void gm_index_close(struct gm_index *index); /* NULL allowed */
 /* A gm_previous_lookup with context = struct gm_index. A file with the same size and time is
- * unchanged; for a URL it gives the validators. What failed last time is never unchanged. */
+ * unchanged; for a URL it gives the validators. What failed last time is never unchanged, but
+ * it is told how. */
 enum gm_status gm_index_lookup(void *index, const struct gm_item *item,
                                struct gm_previous *previous, struct gm_err *err);
 /* After the listing: every item of the index that was not asked for, as a line {"source": ...} in

@@ -4,6 +4,8 @@
 
 #include "base/fs.h"
 #include "version.h"
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +122,28 @@ enum gm_status gm_manifest_add_quarantine(struct gm_manifest *manifest, const ch
     return GM_OK;
 }
 
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+enum gm_status gm_manifest_list_quarantine(struct gm_manifest *manifest, int dir_fd,
+                                           struct gm_err *err)
+{
+    struct dirent **entries = NULL;
+    enum gm_status status = GM_OK;
+    int n = scandirat(dir_fd, "quarantine", &entries, NULL, by_name);
+    for (int i = 0; i < n; i++) {
+        char name[300];
+        snprintf(name, sizeof name, "quarantine/%s", entries[i]->d_name);
+        if (entries[i]->d_name[0] != '.' && status == GM_OK)
+            status = gm_manifest_add_quarantine(manifest, name, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
 enum gm_status gm_manifest_add_counter(struct gm_manifest *manifest, const char *name,
                                        uint64_t value, struct gm_err *err)
 {
@@ -177,6 +201,7 @@ static void put_counts(struct gm_buf *buf, const struct gm_manifest *manifest)
     gm_buf_text(buf, "  \"items\": {");
     put_number(buf, "total", manifest->n_items);
     put_number(buf, "unchanged", manifest->n_unchanged);
+    put_number(buf, "failing", manifest->n_failing);
     put_number(buf, "removed", manifest->n_removed);
     gm_buf_text(buf, "},\n  \"records\": {");
     put_number(buf, "in", manifest->n_in);

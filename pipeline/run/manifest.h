@@ -12,7 +12,7 @@
  *     "input_sha256": "...",           of the list of source items
  *     "order": "input",                records stand in the order of the input
  *     "sandbox": "...",                what the worker processes ran under
- *     "items": {"total": 40, "unchanged": 0, "removed": 0},
+ *     "items": {"total": 40, "unchanged": 0, "failing": 0, "removed": 0},
  *     "records": {"in": 50, "written": 45, "rejected": 2, "failed": 3},
  *     "reasons": {"fetch.http": 3, "text.empty": 2},      reason.h; those that occurred
  *     "counters": {"tokens.tokens": 12345},               of the sinks; left out if there are none
@@ -62,7 +62,7 @@ struct gm_manifest {
     uint8_t previous_sha256[GM_SHA256_BYTES];
     uint8_t config_sha256[GM_SHA256_BYTES];
     uint8_t input_sha256[GM_SHA256_BYTES];
-    uint64_t n_items, n_unchanged, n_removed;
+    uint64_t n_items, n_unchanged, n_failing, n_removed;
     uint64_t n_in, n_written, n_rejected, n_failed;
     uint64_t reasons[GM_REASON_SLOTS];
     struct gm_manifest_file *files;
@@ -82,6 +82,9 @@ char *gm_manifest_text(const char *text);
 enum gm_status gm_manifest_fill(struct gm_manifest *manifest, const struct gm_output *output,
                                 const struct gm_output_config *config, uint32_t hidden,
                                 struct gm_err *err);
+/* Every file of the folder's quarantine/, by name. */
+enum gm_status gm_manifest_list_quarantine(struct gm_manifest *manifest, int dir_fd,
+                                           struct gm_err *err);
 enum gm_status gm_manifest_add_quarantine(struct gm_manifest *manifest, const char *name,
                                           struct gm_err *err);
 

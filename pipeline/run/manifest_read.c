@@ -31,6 +31,7 @@ static const struct field top_fields[] = {
 static const struct field item_fields[] = {
     {"total", FIELD_U64, offsetof(struct gm_manifest, n_items)},
     {"unchanged", FIELD_U64, offsetof(struct gm_manifest, n_unchanged)},
+    {"failing", FIELD_U64, offsetof(struct gm_manifest, n_failing)},
     {"removed", FIELD_U64, offsetof(struct gm_manifest, n_removed)},
     {NULL, FIELD_TEXT, 0},
 };

@@ -13,6 +13,7 @@ struct gm_run_summary {
     bool resumed;
     uint64_t n_items;     /* source items */
     uint64_t n_unchanged; /* of them, as in the last generation */
+    uint64_t n_failing;   /* of them, that fail as they did in the last generation */
     uint64_t n_removed;   /* items of the last generation that are gone */
     uint64_t n_in, n_written, n_rejected, n_failed;
     uint64_t reasons[GM_REASON_SLOTS];

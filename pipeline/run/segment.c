@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "ipc/control.h"
 #include "run/feed.h"
+#include "run/item_line.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -20,12 +21,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINES_BYTES      (64u * 1024u) /* of a block, kept for the output part */
-#define TEXT_SHOWN_BYTES 8192u /* of a text in a line, escaped: seven of them fit the lines */
-#define ROW_SLACK_BYTES  256u  /* at least what a row takes in the tables */
-#define TIMES_BYTES      64u   /* wire_bytes, tries and seconds of a line, at most */
-#define WORST_BYTES      6u    /* of a byte in JSON */
-#define NO_ROUTE         (-1)
+#define LINES_BYTES     (64u * 1024u) /* of a block, kept for the output part */
+#define ROW_SLACK_BYTES 256u          /* at least what a row takes in the tables */
+#define NO_ROUTE        (-1)
 
 /* Rows [first, end) of the task and what becomes of them. */
 struct segment {
@@ -34,114 +32,9 @@ struct segment {
     size_t body_bytes; /* block capacity that the content needs */
 };
 
-static const char *status_of(const struct gm_fetched *fetched)
-{
-    if (fetched->reason != GM_REASON_NONE)
-        return gm_reason_outcome(fetched->reason) == GM_OUTCOME_REJECTED ? "rejected" : "failed";
-    return fetched->unchanged ? "unchanged" : "ok";
-}
-
 static struct gm_view view_of(const char *text)
 {
     return (struct gm_view){(const uint8_t *)text, text ? strlen(text) : 0};
-}
-
-static bool is_utf8(const char *text)
-{
-    size_t n_bytes = text ? strlen(text) : 0;
-    return n_bytes == 0 || gm_utf8_valid_prefix((const uint8_t *)text, n_bytes) == n_bytes;
-}
-
-/* Bytes of a byte in JSON, at most; three stand for one that is no UTF-8. */
-static size_t json_bytes(uint8_t byte, bool utf8)
-{
-    if (byte < 0x20 || byte == 0x7f)
-        return 6;
-    if (byte == '"' || byte == '\\')
-        return 2;
-    return byte < 0x80 || utf8 ? 1 : 3;
-}
-
-/* As much of the text as is not more than TEXT_SHOWN_BYTES when it is written as JSON. */
-static struct gm_view shown(const char *text)
-{
-    struct gm_view view = {(const uint8_t *)text, text ? strlen(text) : 0};
-    size_t cost = 0;
-    if (view.n_bytes <= TEXT_SHOWN_BYTES / WORST_BYTES)
-        return view;
-    bool utf8 = is_utf8(text);
-    view.n_bytes = 0;
-    while (text && text[view.n_bytes] != '\0') {
-        cost += json_bytes(view.data[view.n_bytes], utf8);
-        if (cost > TEXT_SHOWN_BYTES)
-            break;
-        view.n_bytes++;
-    }
-    while (text && view.n_bytes > 0 && (view.data[view.n_bytes] & 0xc0) == 0x80)
-        view.n_bytes--; /* not in the middle of a code point */
-    return view;
-}
-
-/* key: as it stands in the line, with its comma and colon. */
-static void add_text(struct gm_buf *line, const char *key, const char *text)
-{
-    struct gm_view view = shown(text);
-    gm_buf_text(line, key);
-    if (text)
-        gm_json_string(line, text, view.n_bytes);
-    else
-        gm_buf_text(line, "null");
-}
-
-static void add_number(struct gm_buf *line, const char *key, uint64_t value)
-{
-    gm_buf_text(line, key);
-    gm_json_u64(line, value);
-}
-
-/* What is measured, and may be different the next time; at most TIMES_BYTES without the keys. */
-static size_t add_times(struct gm_buf *line, const struct gm_fetched *fetched)
-{
-    static const char wire[] = ",\"wire_bytes\":", tries[] = ",\"tries\":",
-                      seconds[] = ",\"seconds\":";
-    size_t start = line->n_bytes;
-    add_number(line, wire, fetched->wire_bytes);
-    add_number(line, tries, fetched->n_tries);
-    add_number(line, seconds, fetched->elapsed_ms / 1000);
-    unsigned ms = (unsigned)(fetched->elapsed_ms % 1000);
-    const char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
-                             (char)('0' + ms % 10)};
-    gm_buf_append(line, fraction, sizeof fraction);
-    return line->n_bytes - start - (sizeof wire + sizeof tries + sizeof seconds - 3);
-}
-
-/* Appends one line of items.jsonl; docs/formats.md describes it. */
-static struct gm_feed_line item_line(struct gm_buf *lines, const struct gm_feed_item *item)
-{
-    const struct gm_fetched *fetched = &item->fetched;
-    char hex[GM_SHA256_HEX_BYTES];
-    size_t start = lines->n_bytes;
-    add_number(lines, "{\"item\":", fetched->number);
-    add_text(lines, ",\"source\":", item->locator);
-    add_text(lines, ",\"status\":", status_of(fetched));
-    add_text(lines, ",\"code\":", fetched->reason ? gm_reason_code(fetched->reason) : NULL);
-    add_text(lines, ",\"message\":", fetched->message[0] ? fetched->message : NULL);
-    add_number(lines, ",\"http\":", fetched->http_status);
-    add_number(lines, ",\"bytes\":", fetched->n_bytes);
-    size_t n_times = add_times(lines, fetched);
-    add_text(lines, ",\"media\":", gm_media_name(fetched->media));
-    add_text(lines,
-             ",\"sha256\":", fetched->has_sha256 ? gm_sha256_hex(fetched->sha256, hex) : NULL);
-    add_text(lines, ",\"final_url\":", fetched->final_url);
-    add_text(lines, ",\"etag\":", fetched->etag);
-    add_text(lines, ",\"last_modified\":", fetched->last_modified);
-    add_text(lines, ",\"content_type\":", fetched->content_type);
-    gm_buf_text(lines, ",\"mtime_ns\":");
-    gm_json_i64(lines, item->file_mtime_ns);
-    gm_buf_text(lines,
-                fetched->complete_unknown ? ",\"complete\":null}\n" : ",\"complete\":true}\n");
-    size_t n_bytes = lines->n_bytes - start;
-    return (struct gm_feed_line){start, n_bytes, n_bytes - n_times + TIMES_BYTES};
 }
 
 static void reject(struct gm_feed_item *item, enum gm_reason reason, const char *message)
@@ -153,7 +46,7 @@ static void reject(struct gm_feed_item *item, enum gm_reason reason, const char 
 /* Paths may hold any bytes; block columns are UTF-8. */
 static char *as_utf8(struct gm_buf *scratch, char *text)
 {
-    if (!text || is_utf8(text))
+    if (!text || gm_item_is_utf8(text))
         return text;
     size_t n_bytes = strlen(text);
     gm_buf_clear(scratch);
@@ -201,14 +94,13 @@ static size_t row_bytes(const struct gm_feed *feed, const struct gm_feed_item *i
 static int route_of(struct gm_feed *feed, struct gm_feed_item *item)
 {
     struct gm_fetched *fetched = &item->fetched;
-    char message[96];
+    char message[GM_NO_ROUTE_BYTES];
     if (fetched->reason != GM_REASON_NONE || fetched->unchanged)
         return NO_ROUTE;
     int route = feed->plan->route_of_media[fetched->media];
     if (route < 0) {
         bool empty = fetched->media == GM_MEDIA_EMPTY;
-        snprintf(message, sizeof message, "no stage of this job handles %s",
-                 gm_media_name(fetched->media));
+        gm_item_no_route(fetched->media, message);
         reject(item, empty ? GM_REASON_MEDIA_EMPTY : GM_REASON_MEDIA_UNSUPPORTED,
                empty ? "the file has no bytes" : message);
         return NO_ROUTE;
@@ -228,10 +120,10 @@ static size_t lines_bytes(const struct gm_feed *feed, const struct gm_feed_task 
 {
     const struct gm_feed_item *item = &task->items[row];
     size_t name_bytes = item->name ? strlen(item->name) : 0;
-    if (name_bytes > TEXT_SHOWN_BYTES / WORST_BYTES)
-        name_bytes = TEXT_SHOWN_BYTES;
+    if (name_bytes > GM_ITEM_SHOWN_BYTES / GM_ITEM_WORST_BYTES)
+        name_bytes = GM_ITEM_SHOWN_BYTES;
     else
-        name_bytes *= WORST_BYTES;
+        name_bytes *= GM_ITEM_WORST_BYTES;
     return 2 * (feed->line_of[row].most_bytes + sizeof ",\"name\":\"\"" + name_bytes);
 }
 
@@ -328,15 +220,15 @@ static enum gm_status encode_lines(struct gm_feed *feed, struct gm_feed_task *ta
         const struct gm_feed_item *item = &task->items[row];
         const struct gm_feed_line *line = &feed->line_of[row];
         if (item->lost_late)
-            item_line(&feed->items, item);
+            gm_item_line(&feed->items, item);
         else
             gm_buf_append(&feed->items, feed->lines.data + line->at, line->n_bytes);
-        if (item->fetched.reason == GM_REASON_NONE)
+        if (item->fetched.reason == GM_REASON_NONE || item->repeated)
             continue;
         struct gm_reject lost = {.item = item->fetched.number,
                                  .member = UINT64_MAX,
-                                 .source = shown(item->locator),
-                                 .name = shown(item->name),
+                                 .source = gm_item_text_shown(item->locator),
+                                 .name = gm_item_text_shown(item->name),
                                  .stage = "fetch",
                                  .reason = item->fetched.reason,
                                  .message = view_of(item->fetched.message)};
@@ -450,7 +342,7 @@ static void prepare_task(struct gm_feed *feed, struct gm_feed_task *task)
         item->locator = as_utf8(&feed->scratch, item->locator);
         item->name = as_utf8(&feed->scratch, item->name);
         route_of(feed, item);
-        feed->line_of[row] = item_line(&feed->lines, item);
+        feed->line_of[row] = gm_item_line(&feed->lines, item);
     }
 }
 

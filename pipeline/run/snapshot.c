@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAGIC        "GMSNAP1\n"
+#define MAGIC        "GMSNAP2\n"
 #define MAGIC_BYTES  8
 #define END_MARK     0x444e4547u /* "GEND": zeros alone also stand inside records */
 #define FLUSH_BYTES  (256u * 1024u)
@@ -21,6 +21,8 @@ struct record {
     uint32_t n_bytes; /* with this struct; 0 in the end record */
     uint8_t kind, flags;
     uint16_t reason;
+    uint16_t previous_reason, previous_http;
+    uint32_t reserved;
     uint64_t expected_bytes, file_bytes;
     int64_t file_mtime_ns;
     uint8_t expected_sha256[GM_SHA256_BYTES];
@@ -100,6 +102,8 @@ static void append_item(struct gm_lister_sink *sink, const struct gm_item *item,
                             .flags = (item->has_sha256 ? HAS_SHA256 : 0) |
                                      (previous->has_sha256 ? HAS_PREVIOUS : 0),
                             .reason = (uint16_t)item->reason,
+                            .previous_reason = (uint16_t)previous->reason,
+                            .previous_http = previous->http_status,
                             .expected_bytes = item->expected_bytes,
                             .file_bytes = item->file_bytes,
                             .file_mtime_ns = item->file_mtime_ns};
@@ -250,7 +254,7 @@ static bool read_strings(const uint8_t *data, size_t n_bytes, const char *string
 }
 
 enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *item,
-                                const uint8_t **previous_sha256, struct gm_err *err)
+                                struct gm_snapshot_previous *previous, struct gm_err *err)
 {
     const uint8_t *data;
     const char *strings[N_STRINGS];
@@ -259,7 +263,7 @@ enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *it
     if (status != GM_OK)
         return status;
     if (!read_strings(data, record.n_bytes, strings) || !strings[0] || record.kind > GM_ITEM_FILE ||
-        record.reason >= GM_REASON_COUNT)
+        record.reason >= GM_REASON_COUNT || record.previous_reason >= GM_REASON_COUNT)
         return gm_err_set(err, GM_INPUT, "the list of items is damaged at byte %llu",
                           (unsigned long long)snapshot->offset);
     *item = (struct gm_item){.number = snapshot->next_number,
@@ -276,9 +280,10 @@ enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *it
                              .etag = strings[4],
                              .last_modified = strings[5]};
     memcpy(item->expected_sha256, record.expected_sha256, GM_SHA256_BYTES);
-    if (previous_sha256)
-        *previous_sha256 =
-            record.flags & HAS_PREVIOUS ? data + offsetof(struct record, previous_sha256) : NULL;
+    if (previous)
+        *previous = (struct gm_snapshot_previous){
+            record.flags & HAS_PREVIOUS ? data + offsetof(struct record, previous_sha256) : NULL,
+            record.previous_reason, record.previous_http};
     snapshot->offset += record.n_bytes;
     snapshot->next_number++;
     return GM_OK;

@@ -2,7 +2,7 @@
  * written once by the lister process and is the input from then on: item numbers, resuming and the
  * ETA hang on it, and a list that changes during the run changes nothing.
  *
- *      header "GMSNAP1\n" | record | record | ... | end record: length 0, count, hash
+ *      header "GMSNAP2\n" | record | record | ... | end record: length 0, count, hash
  *
  * Records are length-prefixed, little-endian, and chained by XXH3-64, so that a torn file is told
  * from a whole one. Both ends stream; memory does not grow with the number of items. */
@@ -23,6 +23,8 @@ struct gm_previous {
     bool known;
     bool unchanged; /* need not be fetched: left out of the snapshot */
     bool has_sha256;
+    enum gm_reason reason; /* why it did not come out when it was fetched; NONE: it did */
+    uint16_t http_status;  /* of that time */
     uint8_t sha256[GM_SHA256_BYTES];
     char etag[512]; /* "" if none */
     char last_modified[64];
@@ -70,9 +72,15 @@ enum gm_status gm_snapshot_info(int fd, struct gm_snapshot_info *info, struct gm
 enum gm_status gm_snapshot_open(struct gm_snapshot *snapshot, int fd, uint64_t first,
                                 struct gm_err *err);
 void gm_snapshot_close(struct gm_snapshot *snapshot);
-/* The item's strings live until the next call. *previous_sha256 (NULL allowed as argument) gets a
- * pointer to the last generation's digest, or NULL. GM_END at the end. */
+/* What travels with an item of the last generation. */
+struct gm_snapshot_previous {
+    const uint8_t *sha256; /* NULL: not known */
+    enum gm_reason reason;
+    uint16_t http_status;
+};
+/* The item's strings and the digest live until the next call. previous may be NULL. GM_END at the
+ * end. */
 enum gm_status gm_snapshot_next(struct gm_snapshot *snapshot, struct gm_item *item,
-                                const uint8_t **previous_sha256, struct gm_err *err);
+                                struct gm_snapshot_previous *previous, struct gm_err *err);
 
 #endif

@@ -88,11 +88,62 @@ def not_modified(work):
     fault.adds_up(f"{out}/gen-00002", "one page changed")
 
 
+def still_missing(work):
+    """Pages that are gone are no news: no generation is made for them, and they are counted."""
+    base = fault.serve(f"{work}/gone")
+    fault.put(f"{work}/gone/here.txt", "This page stays.\n")
+    fault.put(f"{work}/gone.txt", f"{base}/here.txt\n{base}/one.txt\n{base}/two.txt\n")
+    job = fault.make_job(f"{work}/gone.yaml", [f"{work}/denied"], urls=f"{work}/gone.txt")
+    fault.put(f"{work}/denied/text.txt", "A file.\n")
+    out = f"{work}/gone-run"
+    summary = fault.run(job, out)
+    fault.check(summary.get("failed") == 2 and summary.get("items_failing") == 0,
+                f"missing pages: {summary}")
+    before = fault.digests(out)
+    summary = fault.run(job, out)
+    fault.check(summary.get("nothing_new") is True and summary.get("items_failing") == 2 and
+                summary.get("items_unchanged") == 2 and summary.get("generation") == 1,
+                f"still missing: {summary}")
+    fault.same(before, out, "still missing")
+    fault.put(f"{work}/gone/one.txt", "Here it is.\n")
+    summary = fault.run(job, out)
+    fault.check(summary.get("generation") == 2 and summary.get("written") == 1 and
+                summary.get("failed") == 0 and summary.get("items_failing") == 1,
+                f"one of them came: {summary}")
+    fault.adds_up(f"{out}/gen-00002", "one of them came")
+    rows = {row["source"].rsplit("/", 1)[1]: row["status"]
+            for row in fault.read_lines(f"{out}/gen-00002/items.jsonl")}
+    fault.check(rows.get("one.txt") == "ok" and rows.get("two.txt") == "failing" and
+                not fault.read_lines(f"{out}/gen-00002/rejects.jsonl"), f"its items: {rows}")
+    summary = fault.run(job, out)
+    fault.check(summary.get("nothing_new") is True and summary.get("items_failing") == 1,
+                f"after it came: {summary}")
+    os.unlink(f"{work}/gone/here.txt")
+    summary = fault.run(job, out)
+    fault.check(summary.get("generation") == 3 and summary.get("failed") == 1 and
+                summary.get("items_failing") == 1, f"another page is gone: {summary}")
+
+
+def too_many_failures(work):
+    """max_failed looks at what still fails, too."""
+    base = fault.serve(f"{work}/none")
+    fault.put(f"{work}/none.txt", f"{base}/a.txt\n{base}/b.txt\n")
+    job = fault.make_job(f"{work}/none.yaml", urls=f"{work}/none.txt")
+    out = f"{work}/none-run"
+    for _ in range(2):
+        fault.run(job, out, "--set", "max_failed=1", want=1)
+    summary = fault.run(job, out, "--set", "max_failed=2")
+    fault.check(summary.get("nothing_new") is True and summary.get("items_failing") == 2,
+                f"as many failures as are allowed: {summary}")
+
+
 def main():
     with fault.start() as work:
         generations(work)
         two_at_once(work)
         not_modified(work)
+        still_missing(work)
+        too_many_failures(work)
     fault.end()
 
 

@@ -302,6 +302,9 @@ static void output_over_every_block_rejects_its_rows(void **state)
     assert_int_equal(header.n_written, 0);
     assert_int_equal(header.reasons[GM_REASON_LIMIT_RECORD_BYTES], 2);
     assert_int_equal(header.reasons[GM_REASON_TEXT_EMPTY], 1);
+    struct gm_buf lines = fake_stream(&bench.fake, &bench.done, GM_STREAM_REJECTS);
+    assert_non_null(strstr(gm_buf_cstr(&lines), "raise max_record"));
+    gm_buf_free(&lines);
     finish(&bench);
 }
 

@@ -254,7 +254,7 @@ static void kinds_go_to_their_routes(void **state)
     for (uint32_t i = 0; i < 4; i++)
         assert_int_equal(emitted->rows[i].route, routes[i]);
     assert_int_equal(emitted->rows[4].reason, GM_REASON_MEDIA_UNSUPPORTED);
-    assert_string_equal(emitted->rows[4].message, "no stage of this job handles pdf");
+    assert_string_equal(emitted->rows[4].message, "it is pdf, and no stage of this job takes that");
     assert_int_equal(emitted->rows[5].reason, GM_REASON_MEDIA_EMPTY);
     assert_int_equal(emitted->rows[6].reason, GM_REASON_NONE);
     assert_int_equal(emitted->rows[7].reason, GM_REASON_MEDIA_UNSUPPORTED); /* not opened again */

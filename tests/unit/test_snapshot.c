@@ -82,7 +82,7 @@ static void every_field_comes_back(void **state)
     struct gm_snapshot snapshot;
     struct gm_snapshot_info info;
     struct gm_item item;
-    const uint8_t *previous;
+    struct gm_snapshot_previous previous;
     assert_int_equal(gm_snapshot_info(fd, &info, NULL), GM_OK);
     assert_int_equal(info.n_items, N_SAMPLES);
     assert_int_equal(info.n_removed, 7);
@@ -91,7 +91,8 @@ static void every_field_comes_back(void **state)
         assert_int_equal(gm_snapshot_next(&snapshot, &item, &previous, NULL), GM_OK);
         assert_int_equal(item.number, i);
         same_item(&item, &samples[i]);
-        assert_null(previous);
+        assert_null(previous.sha256);
+        assert_int_equal(previous.reason, GM_REASON_NONE);
         assert_null(item.etag);
         assert_null(item.last_modified);
     }
@@ -113,6 +114,9 @@ static enum gm_status know_some(void *context, const struct gm_item *item,
         memset(previous->sha256, 0xab, sizeof previous->sha256);
         memcpy(previous->etag, "\"e\"", 4);
         memcpy(previous->last_modified, "Mon", 4);
+    } else {
+        previous->reason = GM_REASON_FETCH_HTTP;
+        previous->http_status = 404;
     }
     return GM_OK;
 }
@@ -126,19 +130,21 @@ static void the_last_generation_travels_with_the_item(void **state)
     struct gm_snapshot snapshot;
     struct gm_snapshot_info info;
     struct gm_item item;
-    const uint8_t *previous;
+    struct gm_snapshot_previous previous;
     assert_int_equal(gm_snapshot_info(fd, &info, NULL), GM_OK);
     assert_int_equal(info.n_items, N_SAMPLES - 1);
     assert_int_equal(info.n_unchanged, 1);
     assert_int_equal(gm_snapshot_open(&snapshot, fd, 1, NULL), GM_OK);
     assert_int_equal(gm_snapshot_next(&snapshot, &item, &previous, NULL), GM_OK);
     memset(digest, 0xab, sizeof digest);
-    assert_non_null(previous);
-    assert_memory_equal(previous, digest, sizeof digest);
+    assert_non_null(previous.sha256);
+    assert_memory_equal(previous.sha256, digest, sizeof digest);
     assert_string_equal(item.etag, "\"e\"");
     assert_string_equal(item.last_modified, "Mon");
     assert_int_equal(gm_snapshot_next(&snapshot, &item, &previous, NULL), GM_OK);
-    assert_null(previous);
+    assert_null(previous.sha256);
+    assert_int_equal(previous.reason, GM_REASON_FETCH_HTTP);
+    assert_int_equal(previous.http_status, 404);
     assert_int_equal(gm_snapshot_next(&snapshot, &item, &previous, NULL), GM_END);
     gm_snapshot_close(&snapshot);
     gm_close(&fd);
