@@ -2,6 +2,7 @@
  * steps that it consists of. */
 #include "tokenize/normal.h"
 #include "tokenize/character.h"
+#include "tokenize/charsmap.h"
 #include "tokenize/normal_form.h"
 #include "tokenize/normal_map.h"
 #include "tokenize/regex.h"
@@ -21,6 +22,7 @@ struct step {
     const uint8_t *pattern, *content;
     size_t n_pattern_bytes, n_content_bytes;
     struct gm_regex *regex;
+    struct gm_charsmap charsmap;
 };
 
 struct gm_normalizer {
@@ -39,6 +41,12 @@ static bool run_map(const struct step *step, const uint8_t *text, size_t n_bytes
                     struct gm_buf *out)
 {
     return gm_normal_map(&step->map, text, n_bytes, out);
+}
+
+static bool run_charsmap(const struct step *step, const uint8_t *text, size_t n_bytes,
+                         struct gm_buf *out)
+{
+    return gm_charsmap_run(&step->charsmap, text, n_bytes, out);
 }
 
 static bool run_prepend(const struct step *step, const uint8_t *text, size_t n_bytes,
@@ -198,7 +206,9 @@ static enum gm_status add_op(struct gm_normalizer *normalizer, const struct gm_s
     case GM_OP_REPLACE:
         return add_replace(normalizer, spec, op, err);
     case GM_OP_PRECOMPILED:
-        return gm_err_set(err, GM_INPUT, "is not supported");
+        return gm_charsmap_init(&add_step(normalizer, run_charsmap)->charsmap,
+                                op->a.n_bytes ? gm_spec_bytes(spec, op->a) : NULL, op->a.n_bytes,
+                                err);
     case GM_OP_BERT_NORMALIZER:
         add_bert(normalizer, op->flags);
         return GM_OK;
