@@ -209,7 +209,7 @@ static size_t merge(struct gm_bpe_cache *cache, const uint8_t *word, size_t n_by
     if (n_bytes <= GM_BPE_SCAN_MAX)
         return gm_bpe_merge_word(cache->bpe, word, n_bytes, ids, &cache->counters.n_unknown);
     size_t n = gm_bpe_symbols(cache->bpe, word, n_bytes, ids, &cache->counters.n_unknown);
-    return gm_bpe_merge_heap(cache->bpe, &cache->scratch, ids, n);
+    return n == 0 ? 0 : gm_bpe_merge_long(cache->bpe, &cache->scratch, ids, n);
 }
 
 /* The same for a long piece, unit by unit. */

@@ -1,10 +1,7 @@
-/* Initial symbols and merges. Two methods with the same result: short words search the lowest rank
- * in an array again and again, which beats everything else while it fits a few cache lines; long
- * ones keep the candidates in a heap. */
+/* Look-ups, initial symbols, and merges of short words: the lowest rank is searched in an array
+ * again and again, which beats everything else while it fits a few cache lines. */
 #include "tokenize/bpe_merge.h"
 
-#include "base/num.h"
-#include <stdlib.h>
 #include <string.h>
 
 uint64_t gm_bpe_hash(const uint8_t *bytes, size_t n_bytes)
@@ -183,6 +180,17 @@ static inline void await_candidate(const struct gm_bpe *bpe, struct scan *scan, 
     __builtin_prefetch(scan->awaited[i].slot);
 }
 
+/* Symbols and candidates of the places 1..n are there. */
+static void scan_bound(const struct gm_bpe *bpe, struct scan *scan, size_t n)
+{
+    scan->n = (uint32_t)n;
+    scan->left = ((uint64_t)4 << n) - 1;
+    scan->symbols[0] = scan->symbols[n + 1] = NO_SYMBOL;
+    scan->candidates[n] = scan->candidates[n + 1] = UINT32_MAX;
+    await_candidate(bpe, scan, 0, 0, 0);
+    await_candidate(bpe, scan, 1, 0, 0);
+}
+
 static void scan_begin(const struct gm_bpe *bpe, struct scan *scan, const uint8_t *word,
                        size_t n_bytes, uint64_t *n_unknown)
 {
@@ -198,12 +206,7 @@ static void scan_begin(const struct gm_bpe *bpe, struct scan *scan, const uint8_
         for (unsigned i = 1; i < n; i++)
             set_candidate(bpe, scan, i, i + 1);
     }
-    scan->n = (uint32_t)n;
-    scan->left = ((uint64_t)4 << n) - 1;
-    scan->symbols[0] = scan->symbols[n + 1] = NO_SYMBOL;
-    scan->candidates[n] = scan->candidates[n + 1] = UINT32_MAX;
-    await_candidate(bpe, scan, 0, 0, 0);
-    await_candidate(bpe, scan, 1, 0, 0);
+    scan_bound(bpe, scan, n);
 }
 
 static inline uint32_t least_candidate(const struct scan *scan)
@@ -269,6 +272,20 @@ size_t gm_bpe_merge_word(const struct gm_bpe *bpe, const uint8_t *word, size_t n
     return scan_end(&scan, ids);
 }
 
+uint64_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n)
+{
+    struct scan scan;
+
+    memcpy(scan.symbols + 1, ids, n * sizeof *ids);
+    for (unsigned i = 1; i < n; i++)
+        set_candidate(bpe, &scan, i, i + 1);
+    scan_bound(bpe, &scan, n);
+    while (scan_step(bpe, &scan))
+        ;
+    memcpy(ids, scan.symbols + 1, n * sizeof *ids);
+    return (scan.left >> 1) & (((uint64_t)1 << n) - 1);
+}
+
 void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, size_t n)
 {
     struct scan scans[GM_BPE_MERGE_WORDS];
@@ -289,122 +306,4 @@ void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, siz
     }
     for (unsigned i = 0; i < n; i++)
         words[i].n_ids = scan_end(&scans[i], words[i].ids);
-}
-
-/* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
- * whose rank is no longer that of its place is out of date. */
-struct heap {
-    uint64_t *items;
-    size_t n;
-};
-
-static void heap_push(struct heap *heap, uint32_t rank, uint32_t place)
-{
-    uint64_t item = (uint64_t)rank << 32 | place;
-    size_t at = heap->n++;
-    if (rank == GM_BPE_NO_RANK) {
-        heap->n--;
-        return;
-    }
-    for (; at > 0 && heap->items[(at - 1) / 2] > item; at = (at - 1) / 2)
-        heap->items[at] = heap->items[(at - 1) / 2];
-    heap->items[at] = item;
-}
-
-static uint64_t heap_pop(struct heap *heap)
-{
-    uint64_t least = heap->items[0], item = heap->items[--heap->n];
-    size_t at = 0, child;
-    while ((child = 2 * at + 1) < heap->n) {
-        child += child + 1 < heap->n && heap->items[child + 1] < heap->items[child];
-        if (heap->items[child] >= item)
-            break;
-        heap->items[at] = heap->items[child];
-        at = child;
-    }
-    heap->items[at] = item;
-    return least;
-}
-
-/* A merge removes one symbol and adds at most two candidates. */
-static bool reserve(struct gm_bpe_scratch *scratch, size_t n)
-{
-    size_t heap_bytes, links_bytes;
-    if (n <= scratch->capacity)
-        return true;
-    gm_bpe_scratch_free(scratch);
-    if (!gm_mul_size(n, 3 * sizeof(uint64_t), &heap_bytes) ||
-        !gm_mul_size(n, 3 * sizeof(uint32_t), &links_bytes))
-        return false;
-    scratch->heap = malloc(heap_bytes);
-    scratch->links = malloc(links_bytes);
-    if (!scratch->heap || !scratch->links) {
-        gm_bpe_scratch_free(scratch);
-        return false;
-    }
-    scratch->capacity = n;
-    return true;
-}
-
-void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch)
-{
-    free(scratch->heap);
-    free(scratch->links);
-    memset(scratch, 0, sizeof *scratch);
-}
-
-struct chain {
-    uint32_t *ids, *previous, *next, *ranks;
-    struct heap heap;
-    uint32_t n;
-};
-
-static void merge_at(const struct gm_bpe *bpe, struct chain *chain, uint32_t at)
-{
-    uint32_t gone = chain->next[at], behind = chain->next[gone], before = chain->previous[at];
-
-    chain->ids[at] = gm_bpe_merged(bpe, chain->ranks[at]);
-    chain->ids[gone] = GM_NO_TOKEN;
-    chain->ranks[gone] = GM_BPE_NO_RANK;
-    chain->next[at] = behind;
-    chain->ranks[at] = GM_BPE_NO_RANK;
-    if (behind < chain->n) {
-        chain->previous[behind] = at;
-        chain->ranks[at] = gm_pair_rank(&bpe->pairs, chain->ids[at], chain->ids[behind]);
-        heap_push(&chain->heap, chain->ranks[at], at);
-    }
-    if (before < chain->n) {
-        chain->ranks[before] = gm_pair_rank(&bpe->pairs, chain->ids[before], chain->ids[at]);
-        heap_push(&chain->heap, chain->ranks[before], before);
-    }
-}
-
-size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
-                         size_t n)
-{
-    if (n >= UINT32_MAX || !reserve(scratch, n + 1))
-        return SIZE_MAX;
-    struct chain chain = {.ids = ids,
-                          .previous = scratch->links,
-                          .next = scratch->links + n,
-                          .ranks = scratch->links + 2 * n,
-                          .heap = {scratch->heap, 0},
-                          .n = (uint32_t)n};
-    for (uint32_t i = 0; i < n; i++) {
-        chain.previous[i] = i - 1; /* behind the end for the first */
-        chain.next[i] = i + 1;
-        chain.ranks[i] = i + 1 < n ? gm_pair_rank(&bpe->pairs, ids[i], ids[i + 1]) : GM_BPE_NO_RANK;
-        heap_push(&chain.heap, chain.ranks[i], i);
-    }
-    while (chain.heap.n > 0) {
-        uint64_t item = heap_pop(&chain.heap);
-        uint32_t at = (uint32_t)item;
-        if (chain.ranks[at] == item >> 32)
-            merge_at(bpe, &chain, at);
-    }
-    size_t n_left = 0;
-    for (size_t i = 0; i < n; i++)
-        if (ids[i] != GM_NO_TOKEN)
-            ids[n_left++] = ids[i];
-    return n_left;
 }

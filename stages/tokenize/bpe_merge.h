@@ -8,8 +8,11 @@
 /* Memory for long words, kept from word to word. Zero it before the first use. */
 struct gm_bpe_scratch {
     uint64_t *heap;
-    uint32_t *links; /* previous, next and rank of each symbol */
-    size_t capacity; /* symbols */
+    uint32_t *links;   /* previous, next and rank of each symbol of a window */
+    uint32_t *windows; /* two */
+    size_t capacity;   /* symbols in a window */
+    uint32_t *symbols;
+    size_t n_symbols;
 };
 void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch);
 
@@ -35,8 +38,11 @@ struct gm_bpe_word {
 };
 void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, size_t n);
 
-/* Merges the n ids in place; returns how many are left. Any n, n log n. SIZE_MAX: no memory. */
-size_t gm_bpe_merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+/* Merges n symbols in place, n <= GM_BPE_SCAN_MAX. Returns a bit for each place that is left. */
+uint64_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n);
+/* Merges n > 0 symbols in place and closes the gaps; returns how many are left. SIZE_MAX: no
+ * memory. */
+size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
                          size_t n);
 
 #endif

@@ -1,0 +1,304 @@
+/* Merges of long words. A heap holds the candidates of a window; windows are put together where
+ * they agree, which makes it linear:
+ *
+ *      window 1   | t1 | t2 | t3 | t4 | t5 |x|
+ *      window 2                  | u1  | t5 | u3 | ...      starts at a token of window 1
+ *
+ * If two neighbouring tokens are what their symbols alone merge to, for all neighbours in a row,
+ * then the row is what all the symbols merge to: the first merge across one of the boundaries would
+ * happen to the two tokens alone, too, because until then nothing outside of them has an influence.
+ * All neighbours inside of a window are such. So a token that both windows have at the same place
+ * (t5) joins them: what is in front is taken from the first, what is behind from the second.
+ *
+ * Windows that do not agree are made again, larger; at the worst, one is as large as the word. */
+#include "tokenize/bpe_merge.h"
+
+#include "base/num.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_WINDOW ((size_t)GM_BPE_SCAN_MAX)
+
+/* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
+ * whose rank is no longer that of its place is out of date. */
+struct heap {
+    uint64_t *items;
+    size_t n;
+};
+
+static void heap_push(struct heap *heap, uint32_t rank, uint32_t place)
+{
+    uint64_t item = (uint64_t)rank << 32 | place;
+    size_t at = heap->n++;
+    if (rank == GM_BPE_NO_RANK) {
+        heap->n--;
+        return;
+    }
+    for (; at > 0 && heap->items[(at - 1) / 2] > item; at = (at - 1) / 2)
+        heap->items[at] = heap->items[(at - 1) / 2];
+    heap->items[at] = item;
+}
+
+static uint64_t heap_pop(struct heap *heap)
+{
+    uint64_t least = heap->items[0], item = heap->items[--heap->n];
+    size_t at = 0, child;
+    while ((child = 2 * at + 1) < heap->n) {
+        child += child + 1 < heap->n && heap->items[child + 1] < heap->items[child];
+        if (heap->items[child] >= item)
+            break;
+        heap->items[at] = heap->items[child];
+        at = child;
+    }
+    heap->items[at] = item;
+    return least;
+}
+
+/* Room for windows of n symbols. A merge removes one symbol and adds at most two candidates. */
+static bool reserve(struct gm_bpe_scratch *scratch, size_t n)
+{
+    size_t heap_bytes, links_bytes;
+    if (n <= scratch->capacity)
+        return true;
+    free(scratch->heap);
+    free(scratch->links);
+    scratch->capacity = 0;
+    uint32_t *windows = NULL;
+    if (gm_mul_size(n, 3 * sizeof(uint64_t), &heap_bytes) &&
+        gm_mul_size(n, 3 * sizeof(uint32_t), &links_bytes)) {
+        scratch->heap = malloc(heap_bytes);
+        scratch->links = malloc(links_bytes);
+        windows = realloc(scratch->windows, 2 * n * sizeof(uint32_t));
+    }
+    if (windows)
+        scratch->windows = windows;
+    if (!scratch->heap || !scratch->links || !windows)
+        return false;
+    scratch->capacity = n;
+    return true;
+}
+
+static bool reserve_symbols(struct gm_bpe_scratch *scratch, size_t n)
+{
+    if (n <= scratch->n_symbols)
+        return true;
+    free(scratch->symbols);
+    scratch->symbols = malloc(n * sizeof(uint32_t));
+    scratch->n_symbols = scratch->symbols ? n : 0;
+    return scratch->symbols != NULL;
+}
+
+void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch)
+{
+    free(scratch->heap);
+    free(scratch->links);
+    free(scratch->windows);
+    free(scratch->symbols);
+    memset(scratch, 0, sizeof *scratch);
+}
+
+struct chain {
+    uint32_t *ids, *previous, *next, *ranks;
+    struct heap heap;
+    uint32_t n;
+};
+
+static void merge_at(const struct gm_bpe *bpe, struct chain *chain, uint32_t at)
+{
+    uint32_t gone = chain->next[at], behind = chain->next[gone], before = chain->previous[at];
+
+    chain->ids[at] = gm_bpe_merged(bpe, chain->ranks[at]);
+    chain->ids[gone] = GM_NO_TOKEN;
+    chain->ranks[gone] = GM_BPE_NO_RANK;
+    chain->next[at] = behind;
+    chain->ranks[at] = GM_BPE_NO_RANK;
+    if (behind < chain->n) {
+        chain->previous[behind] = at;
+        chain->ranks[at] = gm_pair_rank(&bpe->pairs, chain->ids[at], chain->ids[behind]);
+        heap_push(&chain->heap, chain->ranks[at], at);
+    }
+    if (before < chain->n) {
+        chain->ranks[before] = gm_pair_rank(&bpe->pairs, chain->ids[before], chain->ids[at]);
+        heap_push(&chain->heap, chain->ranks[before], before);
+    }
+}
+
+/* A window: ids are at its start for symbols that are left, GM_NO_TOKEN for the others. */
+static void merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                       size_t n)
+{
+    struct chain chain = {.ids = ids,
+                          .previous = scratch->links,
+                          .next = scratch->links + n,
+                          .ranks = scratch->links + 2 * n,
+                          .heap = {scratch->heap, 0},
+                          .n = (uint32_t)n};
+    for (uint32_t i = 0; i < n; i++) {
+        chain.previous[i] = i - 1; /* behind the end for the first */
+        chain.next[i] = i + 1;
+        chain.ranks[i] = i + 1 < n ? gm_pair_rank(&bpe->pairs, ids[i], ids[i + 1]) : GM_BPE_NO_RANK;
+        heap_push(&chain.heap, chain.ranks[i], i);
+    }
+    while (chain.heap.n > 0) {
+        uint64_t item = heap_pop(&chain.heap);
+        uint32_t at = (uint32_t)item;
+        if (chain.ranks[at] == item >> 32)
+            merge_at(bpe, &chain, at);
+    }
+}
+
+static void merge_window(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                         size_t n)
+{
+    if (n > GM_BPE_SCAN_MAX) {
+        merge_heap(bpe, scratch, ids, n);
+        return;
+    }
+    uint64_t left = gm_bpe_merge_scan(bpe, ids, n);
+    for (size_t i = 0; i < n; i++)
+        if (!(left >> i & 1))
+            ids[i] = GM_NO_TOKEN;
+}
+
+/* The place of the first token that both windows have, from second on; n: none. A token of the
+ * first window ends where the next begins; the last one may be cut off. */
+static size_t common_token(const uint32_t *first, size_t n, const uint32_t *second, size_t from)
+{
+    size_t candidate = n;
+    for (size_t i = from; i < n; i++) {
+        bool in_first = first[i] != GM_NO_TOKEN, in_second = second[i - from] != GM_NO_TOKEN;
+        if (in_first && in_second && candidate < n)
+            return candidate;
+        if (in_first || in_second)
+            candidate = in_first && in_second ? i : n;
+    }
+    return n;
+}
+
+/* Where the next window should start: a token about three quarters in, not the first. */
+static size_t next_start(const uint32_t *ids, size_t n)
+{
+    size_t at = n - n / 4;
+    while (at > 0 && ids[at] == GM_NO_TOKEN)
+        at--;
+    return at;
+}
+
+static size_t longest_token(const uint32_t *ids, size_t n)
+{
+    size_t longest = 0, length = 0;
+    for (size_t i = 0; i < n; i++) {
+        length = ids[i] == GM_NO_TOKEN ? length + 1 : 1;
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+static size_t keep(const uint32_t *from, size_t n, uint32_t *ids)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (from[i] != GM_NO_TOKEN)
+            ids[n_kept++] = from[i];
+    return n_kept;
+}
+
+struct windows {
+    const struct gm_bpe *bpe;
+    struct gm_bpe_scratch *scratch;
+    size_t n;           /* symbols of the word */
+    size_t size;        /* of windows that are made from now on */
+    size_t begin, from; /* the window at hand, and what of it is not yet written */
+    size_t n_window;
+    uint32_t *window, *next;
+};
+
+/* The window of the present size that starts at begin. Returns its size. */
+static size_t make_window(const struct windows *windows, size_t begin, uint32_t *ids)
+{
+    size_t n = windows->n - begin < windows->size ? windows->n - begin : windows->size;
+    memcpy(ids, windows->scratch->symbols + begin, n * sizeof *ids);
+    merge_window(windows->bpe, windows->scratch, ids, n);
+    return n;
+}
+
+static size_t token_length(const uint32_t *ids, size_t n, size_t at)
+{
+    size_t length = 1;
+    while (at + length < n && ids[at + length] == GM_NO_TOKEN)
+        length++;
+    return length;
+}
+
+/* Makes the window at hand again, larger. GM_AGAIN: what was written does not stay. */
+static enum gm_status enlarge(struct windows *windows)
+{
+    size_t length = token_length(windows->window, windows->n_window, windows->from);
+
+    windows->size *= 4;
+    if (!reserve(windows->scratch, windows->size))
+        return GM_NOMEM;
+    windows->window = windows->scratch->windows;
+    windows->next = windows->window + windows->scratch->capacity;
+    windows->n_window = make_window(windows, windows->begin, windows->window);
+    bool stays = windows->window[windows->from] != GM_NO_TOKEN &&
+                 token_length(windows->window, windows->n_window, windows->from) == length;
+    return stays || windows->begin == 0 ? GM_OK : GM_AGAIN;
+}
+
+/* Tokens of the window that are agreed upon are written, and the next one becomes the one at hand.
+ * SIZE_MAX: the two do not agree. */
+static size_t advance(struct windows *windows, uint32_t *ids)
+{
+    size_t start = next_start(windows->window, windows->n_window);
+    if (start <= windows->from)
+        return SIZE_MAX;
+    size_t n_next = make_window(windows, windows->begin + start, windows->next);
+    size_t common = common_token(windows->window, windows->n_window, windows->next, start);
+    if (common == windows->n_window)
+        return SIZE_MAX;
+    size_t n_kept = keep(windows->window + windows->from, common - windows->from, ids);
+    if (longest_token(windows->window, windows->n_window) < FIRST_WINDOW / 4)
+        windows->size = FIRST_WINDOW;
+    uint32_t *swap = windows->window;
+    windows->window = windows->next;
+    windows->next = swap;
+    windows->n_window = n_next;
+    windows->begin += start;
+    windows->from = common - start;
+    return n_kept;
+}
+
+/* GM_AGAIN: with larger windows. */
+static enum gm_status merge_windows(struct windows *windows, uint32_t *ids, size_t *n_ids)
+{
+    windows->begin = windows->from = *n_ids = 0;
+    windows->n_window = make_window(windows, 0, windows->window);
+    while (windows->begin + windows->n_window < windows->n) {
+        size_t n_kept = advance(windows, ids + *n_ids);
+        enum gm_status status = n_kept == SIZE_MAX ? enlarge(windows) : GM_OK;
+        if (status != GM_OK)
+            return status;
+        *n_ids += n_kept == SIZE_MAX ? 0 : n_kept;
+    }
+    *n_ids +=
+        keep(windows->window + windows->from, windows->n_window - windows->from, ids + *n_ids);
+    return GM_OK;
+}
+
+size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                         size_t n)
+{
+    struct windows windows = {.bpe = bpe, .scratch = scratch, .n = n, .size = FIRST_WINDOW};
+    enum gm_status status = GM_AGAIN;
+    size_t n_ids = 0;
+
+    if (n >= UINT32_MAX || !reserve(scratch, FIRST_WINDOW) || !reserve_symbols(scratch, n))
+        return SIZE_MAX;
+    memcpy(scratch->symbols, ids, n * sizeof *ids);
+    windows.window = scratch->windows;
+    windows.next = scratch->windows + scratch->capacity;
+    while (status == GM_AGAIN)
+        status = merge_windows(&windows, ids, &n_ids);
+    return status == GM_OK ? n_ids : SIZE_MAX;
+}
