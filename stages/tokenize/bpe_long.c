@@ -10,14 +10,18 @@
  * All neighbours inside of a window are such. So a token that both windows have at the same place
  * (t5) joins them: what is in front is taken from the first, what is behind from the second.
  *
- * Windows that do not agree are made again, larger; at the worst, one is as large as the word. */
+ * Windows that do not agree are made again, larger; at the worst, one is as large as the word.
+ * Small windows are scanned (bpe_merge.c), middle ones merged in rounds, in large ones a heap holds
+ * the candidates. */
 #include "tokenize/bpe_merge.h"
 
 #include "base/num.h"
+#include "tokenize/rank_scan.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_WINDOW ((size_t)GM_BPE_SCAN_MAX)
+#define MAX_ROW      1024u
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
  * whose rank is no longer that of its place is out of date. */
@@ -147,11 +151,79 @@ static void merge_heap(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch,
     }
 }
 
-static void merge_window(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+/* The symbols of a window in a row, without gaps; the last rank is GM_BPE_NO_RANK. */
+struct row {
+    uint32_t *ids, *ranks, *starts;
+    size_t n;
+};
+
+static void move_row(struct row *row, size_t to, size_t from, size_t n)
+{
+    memmove(row->ids + to, row->ids + from, n * sizeof *row->ids);
+    memmove(row->ranks + to, row->ranks + from, n * sizeof *row->ranks);
+    memmove(row->starts + to, row->starts + from, n * sizeof *row->starts);
+}
+
+/* Merges all pairs of the least rank, from left to right, as long as no pair comes up that would be
+ * before the others: a new pair of the same or a lower rank ends the round. false: no pair. */
+static bool merge_round(const struct gm_bpe *bpe, struct row *row)
+{
+    uint32_t least = gm_rank_least(row->ranks, row->n);
+    if (least == GM_BPE_NO_RANK)
+        return false;
+    size_t to = gm_rank_find(row->ranks, row->n, least), from = to;
+    bool is_over = false;
+    while (from < row->n) {
+        size_t n = is_over ? row->n - from : gm_rank_find(row->ranks + from, row->n - from, least);
+        if (n > 0) {
+            move_row(row, to, from, n);
+            to += n;
+            from += n;
+            continue;
+        }
+        uint32_t id = gm_bpe_merged(bpe, least);
+        row->ids[to] = id;
+        row->starts[to] = row->starts[from];
+        from += 2;
+        row->ranks[to] =
+            from < row->n ? gm_pair_rank(&bpe->pairs, id, row->ids[from]) : GM_BPE_NO_RANK;
+        is_over = row->ranks[to] <= least;
+        if (to > 0) {
+            row->ranks[to - 1] = gm_pair_rank(&bpe->pairs, row->ids[to - 1], id);
+            is_over |= row->ranks[to - 1] <= least;
+        }
+        to++;
+    }
+    row->n = to;
+    return true;
+}
+
+/* For windows in which the same pairs come again and again: a round for each rank. */
+static void merge_rounds(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
                          size_t n)
 {
+    struct row row = {scratch->links, scratch->links + n, scratch->links + 2 * n, n};
+
+    memcpy(row.ids, ids, n * sizeof *ids);
+    for (size_t i = 0; i < n; i++) {
+        row.starts[i] = (uint32_t)i;
+        row.ranks[i] = i + 1 < n ? gm_pair_rank(&bpe->pairs, ids[i], ids[i + 1]) : GM_BPE_NO_RANK;
+    }
+    while (merge_round(bpe, &row))
+        ;
+    memset(ids, 0xFF, n * sizeof *ids);
+    for (size_t i = 0; i < row.n; i++)
+        ids[row.starts[i]] = row.ids[i];
+}
+
+static void merge_window(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                         size_t n, bool is_repetitive)
+{
     if (n > GM_BPE_SCAN_MAX) {
-        merge_heap(bpe, scratch, ids, n);
+        if (n > MAX_ROW || !is_repetitive)
+            merge_heap(bpe, scratch, ids, n);
+        else
+            merge_rounds(bpe, scratch, ids, n);
         return;
     }
     uint64_t left = gm_bpe_merge_scan(bpe, ids, n);
@@ -210,6 +282,7 @@ struct windows {
     size_t size;        /* of windows that are made from now on */
     size_t begin, from; /* the window at hand, and what of it is not yet written */
     size_t n_window;
+    bool is_repetitive; /* tokens are long */
     uint32_t *window, *next;
 };
 
@@ -218,7 +291,7 @@ static size_t make_window(const struct windows *windows, size_t begin, uint32_t 
 {
     size_t n = windows->n - begin < windows->size ? windows->n - begin : windows->size;
     memcpy(ids, windows->scratch->symbols + begin, n * sizeof *ids);
-    merge_window(windows->bpe, windows->scratch, ids, n);
+    merge_window(windows->bpe, windows->scratch, ids, n, windows->is_repetitive);
     return n;
 }
 
@@ -236,6 +309,7 @@ static enum gm_status enlarge(struct windows *windows)
     size_t length = token_length(windows->window, windows->n_window, windows->from);
 
     windows->size *= 4;
+    windows->is_repetitive = longest_token(windows->window, windows->n_window) >= FIRST_WINDOW / 4;
     if (!reserve(windows->scratch, windows->size))
         return GM_NOMEM;
     windows->window = windows->scratch->windows;
