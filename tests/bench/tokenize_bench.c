@@ -1,0 +1,240 @@
+/* tokenize_bench: how fast the core encodes, in memory, on one core.
+ *
+ *      tokenize_bench TOKENIZER FILE.docs [MEGABYTES [ROUNDS]]
+ *
+ * TOKENIZER: tokenizer.json or .tiktoken. FILE.docs: documents as length (uint32_t) and bytes. Each
+ * round starts with an empty cache: the first pass over the documents is a cold process that has
+ * opened an image, the next two are warm. Measured: normalisation, split and merges of each
+ * document, by CPU time of this thread, the fastest round. Added tokens are text here.
+ *
+ * One line for loading, one for the speeds, and a sum of all ids in order, by which a change of the
+ * code is seen to change no id. */
+#include "tokenize/image.h"
+#include "tokenize/load.h"
+#include "tokenize/normal.h"
+#include "tokenize/split.h"
+
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PORTION 512u
+
+struct tokenizer {
+    struct gm_spec spec;
+    struct gm_buf bytes;
+    struct gm_image *image;
+    struct gm_normalizer *normalizer;
+    enum gm_scheme scheme;
+};
+
+struct pass {
+    double ms;
+    uint64_t cycles, n_bytes, n_pieces, n_ids, sum;
+};
+
+static double cpu_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+/* -1: this machine does not count cycles. */
+static int open_cycles(void)
+{
+    struct perf_event_attr attr = {.type = PERF_TYPE_HARDWARE,
+                                   .size = sizeof attr,
+                                   .config = PERF_COUNT_HW_CPU_CYCLES,
+                                   .exclude_kernel = 1};
+    return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+static uint64_t cycles(int fd)
+{
+    uint64_t n = 0;
+    return fd >= 0 && read(fd, &n, sizeof n) == sizeof n ? n : 0;
+}
+
+static uint8_t *read_all(const char *path, size_t *n_bytes)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END) != 0)
+        return NULL;
+    *n_bytes = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *data = malloc(*n_bytes + 1);
+    if (data && fread(data, 1, *n_bytes, file) != *n_bytes)
+        data = NULL;
+    fclose(file);
+    return data;
+}
+
+static enum gm_status open_tokenizer(struct tokenizer *tokenizer, const char *path,
+                                     struct gm_err *err)
+{
+    static const uint8_t digest[GM_SHA256_BYTES];
+    const char *name = strrchr(path, '/');
+    struct gm_load_opts opts = {.name = name ? name + 1 : path};
+    size_t n_bytes = 0;
+    double start = cpu_ms();
+    uint8_t *data = read_all(path, &n_bytes);
+    if (!data)
+        return gm_err_set(err, GM_MISSING, "%s: unable to read", path);
+    enum gm_status status = gm_spec_load(&tokenizer->spec, data, n_bytes, &opts, err);
+    free(data);
+    if (status != GM_OK)
+        return status;
+    tokenizer->scheme = gm_scheme_recognise(&tokenizer->spec);
+    double loaded = cpu_ms();
+    status = gm_image_build(&tokenizer->spec, tokenizer->scheme, digest, &tokenizer->bytes, err);
+    double built = cpu_ms();
+    if (status == GM_OK)
+        status = gm_image_open(&tokenizer->image, tokenizer->bytes.data, tokenizer->bytes.n_bytes,
+                               digest, err);
+    double opened = cpu_ms();
+    if (status == GM_OK)
+        status = gm_normalizer_new(&tokenizer->normalizer, &tokenizer->spec, err);
+    printf("load %.1f ms, build %.1f ms, open %.2f ms, image %.1f MB, scheme %s\n", loaded - start,
+           built - loaded, opened - built, (double)tokenizer->bytes.n_bytes / 1e6,
+           gm_scheme_name(tokenizer->scheme));
+    return status;
+}
+
+/* cache NULL: normalises and splits only. */
+static size_t encode(const struct tokenizer *tokenizer, struct gm_bpe_cache *cache,
+                     const uint8_t *text, size_t n_bytes, struct pass *pass, struct gm_buf *ids)
+{
+    static uint32_t ends[PORTION];
+    static struct gm_buf scratch;
+    struct gm_normal_text normal = {text, n_bytes};
+    struct gm_split split;
+    uint32_t begin = 0;
+    size_t n_ids = 0;
+
+    if (tokenizer->spec.n_normalizers > 0)
+        gm_normalize_text(tokenizer->normalizer, text, n_bytes, &scratch, &normal, NULL);
+    gm_buf_clear(ids);
+    gm_buf_reserve(ids, normal.n_bytes * sizeof(uint32_t));
+    gm_split_begin(&split, tokenizer->scheme, gm_split_best_tier(), normal.data, normal.n_bytes);
+    for (size_t n; (n = gm_split_next(&split, ends, PORTION)) > 0; begin = ends[n - 1]) {
+        pass->n_pieces += n;
+        if (cache)
+            n_ids += gm_bpe_encode(cache, normal.data, normal.n_bytes, begin, ends, n,
+                                   (uint32_t *)(void *)ids->data + n_ids);
+    }
+    return n_ids;
+}
+
+static struct pass run(const struct tokenizer *tokenizer, struct gm_bpe_cache *cache,
+                       const uint8_t *data, size_t n_bytes, int cycles_fd)
+{
+    static struct gm_buf ids;
+    struct pass pass = {0};
+    double start = cpu_ms();
+    uint64_t start_cycles = cycles(cycles_fd);
+
+    for (size_t at = 0; at + 4 <= n_bytes;) {
+        uint32_t length;
+        memcpy(&length, data + at, sizeof length);
+        size_t n = encode(tokenizer, cache, data + at + 4, length, &pass, &ids);
+        pass.n_bytes += length;
+        pass.n_ids += n;
+        if (n > 0) /* of a few ids only: to sum all would be measured, too */
+            pass.sum = (pass.sum + ((uint32_t *)(void *)ids.data)[n - 1] + n) * 31;
+        at += 4 + (size_t)length;
+    }
+    pass.ms = cpu_ms() - start;
+    pass.cycles = cycles(cycles_fd) - start_cycles;
+    return pass;
+}
+
+static void keep_fastest(struct pass *best, struct pass pass)
+{
+    if (best->ms == 0 || pass.ms < best->ms)
+        *best = pass;
+}
+
+static void print(const char *name, const struct pass *pass)
+{
+    printf("%s %.0f MB/s %.2f ns/piece", name, (double)pass->n_bytes / 1e3 / pass->ms,
+           pass->ms * 1e6 / (double)pass->n_pieces);
+    if (pass->cycles)
+        printf(" %.2f cycles/byte", (double)pass->cycles / (double)pass->n_bytes);
+    printf(", ");
+}
+
+static void measure(const struct tokenizer *tokenizer, const uint8_t *data, size_t n_bytes,
+                    int rounds)
+{
+    struct pass split = {0}, first = {0}, warm = {0};
+    double hit_rates[2] = {0, 0};
+    int fd = open_cycles();
+
+    for (int round = 0; round < rounds; round++) {
+        struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(tokenizer->image), 32u << 20);
+        const struct gm_bpe_counters *counters = gm_bpe_cache_counters(cache);
+        uint64_t hits = 0, misses = 0;
+        keep_fastest(&split, run(tokenizer, NULL, data, n_bytes, fd));
+        for (int i = 0; i < 3; i++) {
+            keep_fastest(i == 0 ? &first : &warm, run(tokenizer, cache, data, n_bytes, fd));
+            uint64_t n_new = counters->n_hits - hits, n_miss = counters->n_misses - misses;
+            hit_rates[i > 0] = 100.0 * (double)n_new / (double)(n_new + n_miss);
+            hits = counters->n_hits;
+            misses = counters->n_misses;
+        }
+        gm_bpe_cache_free(cache);
+    }
+    printf("%.1f MB, %.2f bytes/piece, %llu ids, sum %016llx: ", (double)split.n_bytes / 1e6,
+           (double)split.n_bytes / (double)split.n_pieces, (unsigned long long)warm.n_ids,
+           (unsigned long long)warm.sum);
+    print("split", &split);
+    print("first", &first);
+    print("warm", &warm);
+    printf("hits %.2f%% %.2f%%%s\n", hit_rates[0], hit_rates[1],
+           first.sum == warm.sum ? "" : ", FIRST AND WARM DIFFER");
+}
+
+/* Whole documents, up to a limit. */
+static size_t limit_documents(const uint8_t *data, size_t n_bytes, size_t limit)
+{
+    size_t at = 0;
+    uint32_t length;
+    while (at + 4 <= n_bytes && at < limit) {
+        memcpy(&length, data + at, sizeof length);
+        at += 4 + (size_t)length;
+    }
+    return at < n_bytes ? at : n_bytes;
+}
+
+int main(int argc, char **argv)
+{
+    struct tokenizer tokenizer;
+    struct gm_err err;
+    size_t n_bytes = 0;
+
+    memset(&tokenizer, 0, sizeof tokenizer);
+    gm_spec_init(&tokenizer.spec);
+    uint8_t *data = argc >= 3 ? read_all(argv[2], &n_bytes) : NULL;
+    if (!data) {
+        fprintf(stderr, "usage: tokenize_bench TOKENIZER FILE.docs [MEGABYTES [ROUNDS]]\n");
+        return 2;
+    }
+    size_t limit = argc > 3 ? (size_t)(strtod(argv[3], NULL) * 1e6) : SIZE_MAX;
+    int rounds = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 3;
+    if (open_tokenizer(&tokenizer, argv[1], &err) != GM_OK || !gm_image_bpe(tokenizer.image)) {
+        fprintf(stderr, "tokenize_bench: %s\n", err.text);
+        return 1;
+    }
+    measure(&tokenizer, data, limit_documents(data, n_bytes, limit), rounds > 0 ? rounds : 1);
+    gm_image_free(tokenizer.image);
+    gm_normalizer_free(tokenizer.normalizer);
+    gm_buf_free(&tokenizer.bytes);
+    gm_spec_free(&tokenizer.spec);
+    free(data);
+    return 0;
+}

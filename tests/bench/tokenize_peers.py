@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""What the peers take for the documents of tokenize_bench: gigatoken, tiktoken, Hugging Face tokenizers,
+each as far as it is installed, on one thread, by CPU time of the process.
+
+    tokenize_peers.py TOKENIZER FILE.docs [MEGABYTES [PASSES]]
+
+Prints a line for each: MB/s of the first pass and of the fastest other one, and the number of ids. The
+first pass of a peer is one of a fresh process, without loading. gigatoken and tiktoken encode added
+tokens as text, as tokenize_bench does; the documents of the corpus have none."""
+
+import os
+import struct
+import sys
+import time
+
+os.environ["RAYON_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def documents(path, limit):
+    with open(path, "rb") as file:
+        data = file.read()
+    found, at = [], 0
+    while at + 4 <= len(data) and at < limit:
+        (length,) = struct.unpack_from("<I", data, at)
+        found.append(data[at + 4 : at + 4 + length])
+        at += 4 + length
+    return found
+
+
+def gigatoken(path):
+    import awkward
+    import gigatoken as module
+
+    if path.endswith(".tiktoken"):
+        tokenizer = module.Tokenizer.from_tiktoken(path)
+    else:
+        tokenizer = module.Tokenizer(path)
+    return (
+        lambda texts: tokenizer.encode_batch(texts, parallel=False),
+        lambda ids: int(awkward.sum(awkward.num(ids))),
+        False,
+    )
+
+
+def tiktoken(path):
+    import tiktoken as module
+    from tiktoken.load import load_tiktoken_bpe
+
+    if not path.endswith(".tiktoken"):
+        raise ImportError("reads .tiktoken files only")
+    from tiktoken_ext import openai_public
+
+    name = os.path.basename(path).removesuffix(".tiktoken")
+    encoding = module.Encoding(
+        name,
+        pat_str=pattern_of(openai_public, name),
+        mergeable_ranks=load_tiktoken_bpe(path),
+        special_tokens={},
+    )
+    return (
+        lambda texts: [encoding.encode_ordinary(text) for text in texts],
+        lambda ids: sum(map(len, ids)),
+        True,
+    )
+
+
+def pattern_of(openai_public, name):
+    """The pattern that the package has for an encoding, without its download of the ranks."""
+    keep = openai_public.load_tiktoken_bpe
+    openai_public.load_tiktoken_bpe = lambda *args, **options: {}
+    openai_public.data_gym_to_mergeable_bpe_ranks = lambda *args, **options: {}
+    try:
+        return getattr(openai_public, name)()["pat_str"]
+    finally:
+        openai_public.load_tiktoken_bpe = keep
+
+
+def huggingface(path):
+    from tokenizers import Tokenizer
+
+    if path.endswith(".tiktoken"):
+        raise ImportError("reads tokenizer.json files only")
+    tokenizer = Tokenizer.from_file(path)
+    return (
+        lambda texts: [tokenizer.encode(text, add_special_tokens=False) for text in texts],
+        lambda ids: sum(map(len, ids)),
+        True,
+    )
+
+
+def measure(name, open_peer, path, texts, passes):
+    try:
+        encode, count, wants_str = open_peer(path)
+    except ImportError as missing:
+        print(f"{name}: skipped ({missing})")
+        return
+    n_bytes = sum(map(len, texts))
+    if wants_str:
+        texts = [text.decode() for text in texts]
+    rates = []
+    for _ in range(passes):
+        start = time.process_time()
+        ids = encode(texts)
+        rates.append(n_bytes / 1e6 / (time.process_time() - start))
+        n_ids = count(ids)
+        del ids
+    warm = max(rates[1:], default=rates[0])
+    print(f"{name}: {n_bytes / 1e6:.1f} MB, {n_ids} ids, first {rates[0]:.1f} MB/s, warm {warm:.1f} MB/s")
+
+
+def main():
+    path, docs = sys.argv[1:3]
+    limit = float(sys.argv[3]) * 1e6 if len(sys.argv) > 3 else float("inf")
+    passes = int(sys.argv[4]) if len(sys.argv) > 4 else 4
+    texts = documents(docs, limit)
+    measure("gigatoken", gigatoken, path, texts, passes)
+    # The slow ones get less text: their speed does not depend on how much it is.
+    few = documents(docs, min(limit, 2e6))
+    measure("tiktoken", tiktoken, path, few, 2)
+    measure("tokenizers", huggingface, path, few, 2)
+
+
+if __name__ == "__main__":
+    main()
