@@ -7,7 +7,8 @@
  *
  * Strict: the pixel array must be in the file to its last byte, RLE data must fill the picture and
  * a palette index without an entry is damage. The size field of the file header is ignored, as many
- * writers leave it wrong. JPEG and PNG inside BMP are unsupported; alpha is dropped.
+ * writers leave it wrong. JPEG and PNG inside BMP are unsupported; alpha is dropped (or, if
+ * its mask is given, laid on the background that is asked for).
  *
  * Differs from Pillow where that is at fault: 8-bit files with two gray entries, 4-bit files with a
  * gray ramp, and masks outside its list, are decoded by their own definition. */
@@ -39,7 +40,7 @@ struct bmp {
     uint32_t compression;
     uint64_t n_colors;
     size_t pixels_at;           /* offset of the pixel array in the file */
-    struct channel channels[3]; /* red, green, blue; 16 and 32 bits */
+    struct channel channels[4]; /* red, green, blue, alpha; 16 and 32 bits */
     uint8_t gray_of[256];
     unsigned largest_index;
 };
@@ -118,15 +119,18 @@ static enum gm_reason read_header(struct bmp *bmp)
                                      (uint8_t)(bmp->bits <= 8    ? bmp->bits
                                                : bmp->bits == 16 ? 5
                                                                  : 8)};
-    return gm_picture_begin(bmp->picture, &shape, 0);
+    reason = gm_picture_begin(bmp->picture, &shape, 0);
+    if (bmp->bits <= 8)
+        bmp->picture->mode = bmp->bits == 1 ? "1" : "P";
+    return reason;
 }
 
 /* The channel masks: given, or the ones that go without saying. *at moves behind them. */
 static enum gm_reason read_masks(struct bmp *bmp, size_t *at)
 {
-    uint32_t masks[3] = {0xff0000, 0xff00, 0xff};
+    uint32_t masks[4] = {0xff0000, 0xff00, 0xff, 0};
     if (bmp->bits == 16)
-        memcpy(masks, (uint32_t[]){0x7c00, 0x3e0, 0x1f}, sizeof(masks));
+        memcpy(masks, (uint32_t[4]){0x7c00, 0x3e0, 0x1f, 0}, sizeof(masks));
     if (bmp->compression == BI_BITFIELDS || bmp->compression == BI_ALPHABITFIELDS) {
         const uint8_t *given = bmp->picture->data + FILE_HEAD_BYTES + INFO_HEAD_BYTES;
         if (bmp->header_bytes < MASKED_HEAD_BYTES)
@@ -136,8 +140,12 @@ static enum gm_reason read_masks(struct bmp *bmp, size_t *at)
         bool all_zero = gm_le32(given) == 0 && gm_le32(given + 4) == 0 && gm_le32(given + 8) == 0;
         for (size_t i = 0; i < 3 && !all_zero; i++)
             masks[i] = gm_le32(given + 4 * i);
+        bool has_alpha =
+            bmp->header_bytes >= MASKED_HEAD_BYTES + 4 || bmp->compression == BI_ALPHABITFIELDS;
+        if (has_alpha && !all_zero && gm_picture_is_over(bmp->picture))
+            masks[3] = gm_le32(given + 12);
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < GM_ARRAY_LEN(masks); i++) {
         struct channel *channel = &bmp->channels[i];
         channel->mask = masks[i];
         channel->shift = masks[i] ? (unsigned)__builtin_ctz(masks[i]) : 0;
@@ -185,10 +193,14 @@ static unsigned channel_value(const struct channel *channel, uint32_t pixel)
 static void row_masked(struct bmp *bmp, const uint8_t *row, uint8_t *gray)
 {
     const struct channel *c = bmp->channels;
+    uint8_t background = gm_picture_background(bmp->picture);
     for (size_t i = 0; i < bmp->width; i++) {
         uint32_t pixel = bmp->bits == 16 ? gm_le16(row + 2 * i) : gm_le32(row + 4 * i);
-        gray[i] = gm_luma(channel_value(&c[0], pixel), channel_value(&c[1], pixel),
-                          channel_value(&c[2], pixel));
+        unsigned alpha = c[3].max ? channel_value(&c[3], pixel) : 255;
+        unsigned rgb[3];
+        for (size_t k = 0; k < 3; k++)
+            rgb[k] = gm_over(channel_value(&c[k], pixel), alpha, background);
+        gray[i] = gm_luma(rgb[0], rgb[1], rgb[2]);
     }
 }
 
@@ -217,9 +229,9 @@ static enum gm_reason read_array(struct bmp *bmp)
     if (bmp->pixels_at > bmp->picture->n_bytes ||
         stride * bmp->height > bmp->picture->n_bytes - bmp->pixels_at)
         return gm_picture_truncated(bmp->picture, "before its last row");
-    bool plain =
-        bmp->bits == 24 || (bmp->bits == 32 && bmp->channels[0].mask == 0xff0000 &&
-                            bmp->channels[1].mask == 0xff00 && bmp->channels[2].mask == 0xff);
+    bool plain = bmp->bits == 24 || (bmp->bits == 32 && bmp->channels[0].mask == 0xff0000 &&
+                                     bmp->channels[1].mask == 0xff00 &&
+                                     bmp->channels[2].mask == 0xff && bmp->channels[3].max == 0);
     for (uint32_t y = 0; y < bmp->height; y++) {
         const uint8_t *row = bmp->picture->data + bmp->pixels_at + stride * y;
         if (bmp->bits <= 8)

@@ -1,4 +1,4 @@
-/* Gray planes to files: JPEG through libjpeg-turbo, PNG through libdeflate with filters of our
+/* Gray planes to files: PGM, JPEG through libjpeg-turbo, PNG through libdeflate with filters of our
  * own. The same plane and settings give the same bytes.
  *
  * An encoder object keeps its memory from picture to picture; one per worker process. */
@@ -26,6 +26,9 @@ void gm_jpeg_encoder_free(struct gm_jpeg_encoder *encoder); /* NULL allowed */
 enum gm_status gm_jpeg_encode(struct gm_jpeg_encoder *encoder, const struct gm_gray *gray,
                               const struct gm_jpeg_extras *extras, struct gm_buf *out,
                               struct gm_err *err);
+
+/* Appends a gray PGM (P5, 255). GM_NOMEM. */
+enum gm_status gm_pgm_encode(const struct gm_gray *gray, struct gm_buf *out, struct gm_err *err);
 
 struct gm_png_encoder;
 /* level 1..12, libdeflate's scale. NULL: no memory. */

@@ -1,35 +1,84 @@
-/* The features stage: numbers that describe a gray picture, and two hashes that find copies: of the
- * file as it came, and of the gray plane, which is the same for a picture that was only packed
- * anew.
+/* The features stage: numbers that describe a gray picture, what its file says beside the pixels,
+ * and hashes that find copies: of the file as it came, of the gray plane, which is the same for a
+ * picture that was only packed anew, and perceptual ones, which are near each other for pictures
+ * that look alike.
  *
  * mean and std (population) are computed in integers from the histogram, so that they do not depend
- * on the order of pixels; entropy is Shannon's over the 256 gray values, in bits. */
+ * on the order of pixels; entropy is Shannon's over the 256 gray values, in bits; sharpness is the
+ * variance of the Laplacian (plane_stats.h says how at the border). The plane is gray's: resized or
+ * turned, if that was asked for. */
 #include "base/hash.h"
+#include "image/hash.h"
+#include "image/meta.h"
+#include "image/plane_stats.h"
 #include "stage.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <math.h>
 
-static const struct gm_opt features_opt_table[] = {GM_OPT_END};
-
 struct features_opts {
-    char none; /* the stage has no options */
+    bool histogram;
+    bool hashes;
 };
 
-enum in { IN_BODY, IN_PLANE };
+static const struct gm_opt features_opt_table[] = {
+    {"histogram", GM_OPT_BOOL, offsetof(struct features_opts, histogram), "false", 0, 0, NULL, NULL,
+     "also the 256 counts themselves"},
+    {"hashes", GM_OPT_BOOL, offsetof(struct features_opts, hashes), "true", 0, 0, NULL, NULL,
+     "average, difference and perceptual hash, as imagehash computes them"},
+    GM_OPT_END};
+
+enum in { IN_MEDIA, IN_BODY, IN_WIDTH, IN_HEIGHT, IN_PLANE };
 static const struct gm_column_def features_in[] = {
+    [IN_MEDIA] = {"media", GM_TYPE_U64, 0, NULL, NULL},
     [IN_BODY] = {"body", GM_TYPE_BYTES, 0, NULL, NULL},
+    [IN_WIDTH] = {"gray_width", GM_TYPE_U64, 0, NULL, NULL},
+    [IN_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, NULL, NULL},
     [IN_PLANE] = {"gray_plane", GM_TYPE_BYTES, 0, NULL, NULL},
     GM_COLUMN_END,
 };
 
-enum out { OUT_MEAN, OUT_STD, OUT_MIN, OUT_MAX, OUT_ENTROPY, OUT_SHA256, OUT_GRAY_SHA256 };
+enum out {
+    OUT_BYTES,
+    OUT_FRAMES,
+    OUT_DATE,
+    OUT_ICC,
+    OUT_MEAN,
+    OUT_STD,
+    OUT_MIN,
+    OUT_MAX,
+    OUT_ENTROPY,
+    OUT_CONTRAST,
+    OUT_SHARPNESS,
+    OUT_HISTOGRAM,
+    OUT_AVERAGE,
+    OUT_DIFFERENCE,
+    OUT_PERCEPTUAL,
+    OUT_SHA256,
+    OUT_GRAY_SHA256
+};
 static const struct gm_column_def features_out[] = {
+    [OUT_BYTES] = {"bytes", GM_TYPE_U64, 0, "bytes", "size of the file as it came"},
+    [OUT_FRAMES] = {"frames", GM_TYPE_U64, 0, NULL,
+                    "frames of an animation, pages of a TIFF; else 1"},
+    [OUT_DATE] = {"exif_date", GM_TYPE_STRING, 0, NULL,
+                  "EXIF DateTimeOriginal, as in 2023-04-01T12:34:56, no time zone"},
+    [OUT_ICC] = {"icc_sha256", GM_TYPE_STRING, 0, NULL,
+                 "SHA-256 of the color profile, null if there is none"},
     [OUT_MEAN] = {"mean", GM_TYPE_F64, 0, "gray levels", "mean gray value, 0 black to 255 white"},
     [OUT_STD] = {"std", GM_TYPE_F64, 0, "gray levels", "standard deviation of the gray values"},
     [OUT_MIN] = {"min", GM_TYPE_U64, 0, "gray levels", "darkest value"},
     [OUT_MAX] = {"max", GM_TYPE_U64, 0, "gray levels", "brightest value"},
     [OUT_ENTROPY] = {"entropy", GM_TYPE_F64, 0, "bits", "entropy of the 256-bin histogram"},
+    [OUT_CONTRAST] = {"rms_contrast", GM_TYPE_F64, 0, NULL, "std / 255"},
+    [OUT_SHARPNESS] = {"sharpness", GM_TYPE_F64, 0, "gray levels squared",
+                       "variance of the Laplacian"},
+    [OUT_HISTOGRAM] = {"histogram", GM_TYPE_JSON, 0, "pixels",
+                       "how many pixels have each gray value, 256 counts; with histogram: true"},
+    [OUT_AVERAGE] = {"ahash", GM_TYPE_STRING, 0, NULL, "average hash, 16 hexadecimal digits"},
+    [OUT_DIFFERENCE] = {"dhash", GM_TYPE_STRING, 0, NULL, "difference hash"},
+    [OUT_PERCEPTUAL] = {"phash", GM_TYPE_STRING, 0, NULL, "perceptual hash"},
     [OUT_SHA256] = {"sha256", GM_TYPE_STRING, 0, NULL, "SHA-256 of the file as it came"},
     [OUT_GRAY_SHA256] = {"gray_sha256", GM_TYPE_STRING, 0, NULL,
                          "SHA-256 of the gray values, row by row"},
@@ -37,40 +86,30 @@ static const struct gm_column_def features_out[] = {
 };
 
 struct features {
+    const struct features_opts *opts;
     const struct gm_bind *bind;
+    struct gm_hasher hasher;
 };
 
 static enum gm_status features_open(void *ctx, const void *opts, const void *prepared,
                                     const struct gm_bind *bind, struct gm_err *err)
 {
     struct features *features = ctx;
-    (void)opts;
     (void)prepared;
-    (void)err;
+    features->opts = opts;
     features->bind = bind;
+    if (!gm_hasher_init(&features->hasher))
+        return gm_err_set(err, GM_NOMEM, "no memory for the hashes");
     /* The hash library finds its fastest code at the first use; that may read files. */
     uint8_t digest[GM_SHA256_BYTES];
     gm_sha256("", 0, digest);
     return GM_OK;
 }
 
-/* Four tables, because neighbours are often equal and one counter would wait for itself. */
-static void count_values(struct gm_view plane, uint64_t histogram[256])
+static void features_close(void *ctx)
 {
-    uint32_t tables[4][256];
-    const uint8_t *p = plane.data, *end = p + plane.n_bytes;
-    memset(histogram, 0, 256 * sizeof(*histogram));
-    while (p < end) {
-        const uint8_t *stop = end - p > INT32_MAX ? p + INT32_MAX : end;
-        memset(tables, 0, sizeof(tables));
-        for (; stop - p >= 4; p += 4)
-            for (size_t k = 0; k < 4; k++)
-                tables[k][p[k]]++;
-        for (; p < stop; p++)
-            tables[0][*p]++;
-        for (size_t v = 0; v < 256; v++)
-            histogram[v] += (uint64_t)tables[0][v] + tables[1][v] + tables[2][v] + tables[3][v];
-    }
+    struct features *features = ctx;
+    gm_hasher_fini(&features->hasher);
 }
 
 static void set_statistics(const struct features *features, struct gm_batch *batch, uint32_t row,
@@ -95,44 +134,113 @@ static void set_statistics(const struct features *features, struct gm_batch *bat
             entropy -= share * log2(share);
     }
     unsigned __int128 spread = squares * n - (unsigned __int128)sum * sum; /* n^2 x variance */
+    double std = sqrt((double)spread) / (double)n;
     gm_batch_set_f64(batch, out[OUT_MEAN], row, (double)sum / (double)n);
-    gm_batch_set_f64(batch, out[OUT_STD], row, sqrt((double)spread) / (double)n);
+    gm_batch_set_f64(batch, out[OUT_STD], row, std);
     gm_batch_set_u64(batch, out[OUT_MIN], row, min);
     gm_batch_set_u64(batch, out[OUT_MAX], row, max);
     gm_batch_set_f64(batch, out[OUT_ENTROPY], row, entropy > 0 ? entropy : 0);
+    gm_batch_set_f64(batch, out[OUT_CONTRAST], row, std / 255);
 }
 
-static bool set_hash(struct gm_batch *batch, int column, uint32_t row, struct gm_view bytes)
+static bool set_histogram(const struct features *features, struct gm_batch *batch, uint32_t row,
+                          const uint64_t histogram[256])
 {
-    uint8_t digest[GM_SHA256_BYTES];
+    struct gm_buf text = GM_BUF_INIT;
+    for (size_t v = 0; v < 256; v++)
+        gm_buf_printf(&text, "%c%llu", v ? ',' : '[', (unsigned long long)histogram[v]);
+    gm_buf_char(&text, ']');
+    bool good = !text.failed && gm_batch_set_copy(batch, features->bind->out[OUT_HISTOGRAM], row,
+                                                  text.data, text.n_bytes);
+    gm_buf_free(&text);
+    return good;
+}
+
+static bool set_digest(struct gm_batch *batch, int column, uint32_t row,
+                       const uint8_t digest[GM_SHA256_BYTES])
+{
     char hex[GM_SHA256_HEX_BYTES];
-    gm_sha256(bytes.data, bytes.n_bytes, digest);
     gm_sha256_hex(digest, hex);
     return gm_batch_set_copy(batch, column, row, hex, GM_SHA256_HEX_BYTES - 1);
+}
+
+static bool set_sha256(struct gm_batch *batch, int column, uint32_t row, struct gm_view bytes)
+{
+    uint8_t digest[GM_SHA256_BYTES];
+    gm_sha256(bytes.data, bytes.n_bytes, digest);
+    return set_digest(batch, column, row, digest);
+}
+
+static bool set_meta(const struct features *features, struct gm_batch *batch, uint32_t row)
+{
+    const int *in = features->bind->in, *out = features->bind->out;
+    struct gm_view body = gm_batch_view(batch, in[IN_BODY], row);
+    struct gm_meta meta;
+    uint8_t digest[GM_SHA256_BYTES];
+    gm_meta_read(&meta, (enum gm_media)gm_batch_u64(batch, in[IN_MEDIA], row), body.data,
+                 body.n_bytes);
+    gm_batch_set_u64(batch, out[OUT_BYTES], row, body.n_bytes);
+    gm_batch_set_u64(batch, out[OUT_FRAMES], row, meta.n_frames);
+    if (meta.date[0] && !gm_batch_set_copy(batch, out[OUT_DATE], row, meta.date, strlen(meta.date)))
+        return false;
+    if (!gm_meta_icc_sha256(&meta, body.data, body.n_bytes, digest))
+        return true;
+    return set_digest(batch, out[OUT_ICC], row, digest);
+}
+
+static bool set_hash(struct gm_batch *batch, int column, uint32_t row, uint64_t hash)
+{
+    char hex[17];
+    snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)hash);
+    return gm_batch_set_copy(batch, column, row, hex, sizeof(hex) - 1);
+}
+
+static bool set_hashes(struct features *features, struct gm_batch *batch, uint32_t row,
+                       const struct gm_gray *gray)
+{
+    const int *out = features->bind->out;
+    struct gm_image_hashes hashes;
+    return gm_hash_plane(&features->hasher, gray, &hashes) &&
+           set_hash(batch, out[OUT_AVERAGE], row, hashes.average) &&
+           set_hash(batch, out[OUT_DIFFERENCE], row, hashes.difference) &&
+           set_hash(batch, out[OUT_PERCEPTUAL], row, hashes.perceptual);
+}
+
+static bool set_numbers(struct features *features, struct gm_batch *batch, uint32_t row,
+                        const struct gm_gray *gray)
+{
+    uint64_t histogram[256];
+    struct gm_laplacian laplacian;
+    gm_plane_histogram(gray, histogram);
+    set_statistics(features, batch, row, histogram);
+    gm_plane_laplacian(gray, &laplacian);
+    gm_batch_set_f64(batch, features->bind->out[OUT_SHARPNESS], row,
+                     gm_laplacian_variance(&laplacian, gray));
+    return !features->opts->histogram || set_histogram(features, batch, row, histogram);
 }
 
 static enum gm_status features_process(void *ctx, struct gm_batch *batch, uint32_t row,
                                        struct gm_err *err)
 {
     struct features *features = ctx;
-    const struct gm_bind *bind = features->bind;
-    struct gm_view body = gm_batch_view(batch, bind->in[IN_BODY], row);
-    struct gm_view plane = gm_batch_view(batch, bind->in[IN_PLANE], row);
-    if (plane.n_bytes == 0)
+    const int *in = features->bind->in, *out = features->bind->out;
+    struct gm_view plane = gm_batch_view(batch, in[IN_PLANE], row);
+    struct gm_gray gray = {plane.data, (uint32_t)gm_batch_u64(batch, in[IN_WIDTH], row),
+                           (uint32_t)gm_batch_u64(batch, in[IN_HEIGHT], row)};
+    if (plane.n_bytes == 0 || plane.n_bytes != (size_t)gray.width * gray.height)
         return gm_err_set(err, GM_INTERNAL, "features needs gray before it in the list");
-    uint64_t histogram[256];
-    count_values(plane, histogram);
-    set_statistics(features, batch, row, histogram);
-    if (!set_hash(batch, bind->out[OUT_SHA256], row, body) ||
-        !set_hash(batch, bind->out[OUT_GRAY_SHA256], row, plane))
-        return gm_err_set(err, GM_NOMEM, "no memory for the hashes");
+    if (!set_meta(features, batch, row) || !set_numbers(features, batch, row, &gray) ||
+        (features->opts->hashes && !set_hashes(features, batch, row, &gray)) ||
+        !set_sha256(batch, out[OUT_SHA256], row, gm_batch_view(batch, in[IN_BODY], row)) ||
+        !set_sha256(batch, out[OUT_GRAY_SHA256], row, plane))
+        return gm_err_set(err, GM_NOMEM, "no memory for the features");
     return GM_OK;
 }
 
 const struct gm_stage gm_image_features = {
     .name = "features",
     .family = "image",
-    .summary = "mean, deviation, range, entropy and hashes of the gray picture",
+    .summary = "statistics, sharpness, metadata and hashes of a picture",
     .in = features_in,
     .out = features_out,
     .opts = features_opt_table,
@@ -140,4 +248,5 @@ const struct gm_stage gm_image_features = {
     .ctx_bytes = sizeof(struct features),
     .open = features_open,
     .process = features_process,
+    .close = features_close,
 };

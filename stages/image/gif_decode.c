@@ -110,6 +110,8 @@ static void make_table(struct gif *gif)
         const uint8_t *color = gif->palette ? gif->palette + 3 * (size_t)i : NULL;
         gif->gray_of[i] = color ? gm_luma(color[0], color[1], color[2]) : (uint8_t)i;
     }
+    if (gm_picture_is_over(gif->picture) && gif->transparent != NO_COLOR)
+        gif->gray_of[gif->transparent] = gm_picture_background(gif->picture);
 }
 
 /* Begins the picture and paints the canvas. */
@@ -127,6 +129,7 @@ static enum gm_reason begin(struct gif *gif)
     if (reason)
         return reason;
     make_table(gif);
+    gif->picture->mode = "P";
     unsigned fill = gif->transparent == NO_COLOR ? 0 : (unsigned)gif->transparent;
     memset(gif->picture->plane, fill < gif->n_colors ? gif->gray_of[fill] : 0,
            (size_t)shape.width * shape.height);

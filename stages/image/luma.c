@@ -21,6 +21,16 @@ void gm_luma_rgbx_plain(const uint8_t *rgbx, uint8_t *gray, size_t n)
         gray[i] = gm_luma(rgbx[4 * i], rgbx[4 * i + 1], rgbx[4 * i + 2]);
 }
 
+void gm_luma_rgba_over(const uint8_t *rgba, uint8_t *gray, size_t n, unsigned background)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned alpha = rgba[4 * i + 3];
+        gray[i] = gm_luma(gm_over(rgba[4 * i], alpha, background),
+                          gm_over(rgba[4 * i + 1], alpha, background),
+                          gm_over(rgba[4 * i + 2], alpha, background));
+    }
+}
+
 /* a x b / 255, rounded the way Pillow's MULDIV255 does it. */
 static unsigned muldiv255(unsigned a, unsigned b)
 {

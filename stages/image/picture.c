@@ -101,6 +101,13 @@ static bool is_available(uint64_t n_bytes)
     return true;
 }
 
+bool gm_picture_has_room(const struct gm_picture *picture, uint64_t n_bytes)
+{
+    uint64_t plane_bytes = (uint64_t)picture->width * picture->height;
+    return n_bytes <= picture->limits.max_bytes &&
+           plane_bytes <= picture->limits.max_bytes - n_bytes && is_available(n_bytes);
+}
+
 static enum gm_reason too_large(struct gm_picture *picture, const struct gm_picture_shape *shape,
                                 uint64_t need)
 {

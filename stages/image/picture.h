@@ -104,6 +104,8 @@ enum gm_reason gm_picture_check(struct gm_picture *picture, const struct gm_pict
                                 uint64_t working_bytes);
 enum gm_reason gm_picture_begin(struct gm_picture *picture, const struct gm_picture_shape *shape,
                                 uint64_t working_bytes);
+/* Whether so much more memory may be taken for the picture, by its limits and the system's. */
+bool gm_picture_has_room(const struct gm_picture *picture, uint64_t n_bytes);
 /* Memory beside the plane, reused from picture to picture, contents undefined; one area only: a
  * second call invalidates the first. NULL: no memory. */
 uint8_t *gm_picture_scratch(struct gm_picture *picture, size_t n_bytes);
@@ -112,6 +114,15 @@ void gm_picture_swap(struct gm_picture *picture, uint32_t width, uint32_t height
 /* The plane turned and mirrored as the EXIF orientation says (1 to 8; others change nothing).
  * Invalidates the scratch; needs width x height bytes of it. LIMIT_MEMORY. */
 enum gm_reason gm_picture_orient(struct gm_picture *picture, unsigned orientation);
+/* Whether transparent pixels are laid on something, and the gray value of that. */
+static inline bool gm_picture_is_over(const struct gm_picture *picture)
+{
+    return picture->alpha != GM_ALPHA_DROP;
+}
+static inline uint8_t gm_picture_background(const struct gm_picture *picture)
+{
+    return picture->alpha == GM_ALPHA_WHITE ? 255 : 0;
+}
 /* Sets the message and returns reason. */
 enum gm_reason gm_picture_fail(struct gm_picture *picture, enum gm_reason reason,
                                const char *format, ...) GM_PRINTF(3, 4);

@@ -69,20 +69,43 @@ static enum gm_reason begin(struct png *png)
     int code = spng_get_ihdr(png->library, &png->header);
     if (code)
         return fail(png, code, "in the header");
-    bool legal = gm_png_gray_init(&png->gray, png->header.color_type, png->header.bit_depth);
+    bool legal =
+        gm_png_gray_init(&png->gray, png->picture, png->header.color_type, png->header.bit_depth);
     GM_ASSERT(legal); /* libspng refuses others */
     struct gm_picture_shape shape = {png->header.width, png->header.height, png->gray.channels,
                                      png->gray.bit_depth};
     uint64_t row_bytes = (uint64_t)shape.width * 8 + 64;
-    return gm_picture_begin(png->picture, &shape, row_bytes * 4 + LIBRARY_BYTES);
+    enum gm_reason reason = gm_picture_begin(png->picture, &shape, row_bytes * 4 + LIBRARY_BYTES);
+    png->picture->mode = gm_png_gray_mode(&png->gray);
+    return reason;
+}
+
+/* Gives the tRNS chunk back its form in the file. */
+static void read_transparency(struct png *png)
+{
+    struct spng_trns given;
+    if (spng_get_trns(png->library, &given))
+        return;
+    uint16_t keys[3] = {given.gray, 0, 0};
+    uint8_t bytes[6];
+    if (png->header.color_type == SPNG_COLOR_TYPE_TRUECOLOR)
+        memcpy(keys, (uint16_t[3]){given.red, given.green, given.blue}, sizeof(keys));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)(keys[i / 2] >> (i % 2 ? 0 : 8));
+    if (png->header.color_type == SPNG_COLOR_TYPE_INDEXED)
+        gm_png_gray_transparency(&png->gray, given.type3_alpha, given.n_type3_entries);
+    else
+        gm_png_gray_transparency(&png->gray, bytes, sizeof(bytes));
 }
 
 static enum gm_reason read_palette(struct png *png)
 {
-    if (png->header.color_type != SPNG_COLOR_TYPE_INDEXED)
-        return GM_REASON_NONE;
     struct spng_plte palette;
     uint8_t rgb[3 * 256];
+    if (png->header.color_type != SPNG_COLOR_TYPE_INDEXED) {
+        read_transparency(png);
+        return GM_REASON_NONE;
+    }
     int code = spng_get_plte(png->library, &palette);
     if (code)
         return fail(png, code, "in the palette");
@@ -92,6 +115,7 @@ static enum gm_reason read_palette(struct png *png)
         rgb[3 * i + 2] = palette.entries[i].blue;
     }
     gm_png_gray_palette(&png->gray, rgb, palette.n_entries);
+    read_transparency(png);
     return GM_REASON_NONE;
 }
 

@@ -19,10 +19,13 @@
 #define FRAME_BYTES     12 /* length, type and checksum of a chunk */
 
 struct layout {
+    const struct gm_picture *picture;
     struct gm_png_gray gray;
     struct gm_picture_shape shape;
     const uint8_t *palette;
     uint32_t palette_bytes;
+    const uint8_t *transparency; /* tRNS */
+    uint32_t transparency_bytes;
     const uint8_t *packed; /* image data of the first chunk that has some */
     size_t packed_bytes;   /* of all */
     uint32_t n_packed;     /* chunks */
@@ -43,7 +46,7 @@ static bool is_tag(const uint8_t *chunk, const char *tag)
 static bool note_header(struct layout *layout, const uint8_t *data, uint32_t n_bytes)
 {
     if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] ||
-        !gm_png_gray_init(&layout->gray, data[9], data[8]))
+        !gm_png_gray_init(&layout->gray, layout->picture, data[9], data[8]))
         return false;
     layout->shape = (struct gm_picture_shape){be32(data), be32(data + 4), layout->gray.channels,
                                               layout->gray.bit_depth};
@@ -77,6 +80,10 @@ static bool note_chunk(struct layout *layout, const uint8_t *chunk, uint32_t n_b
                (layout->gray.bit_depth >= 8 || n_bytes / 3 <= 1u << layout->gray.bit_depth) &&
                layout->gray.color_type != GM_PNG_GRAY &&
                layout->gray.color_type != GM_PNG_GRAY_ALPHA;
+    }
+    if (is_tag(chunk, "tRNS")) {
+        layout->transparency = data;
+        layout->transparency_bytes = n_bytes;
     }
     return chunk[4] & 0x20; /* a side chunk: its type starts with a small letter */
 }
@@ -150,7 +157,7 @@ static bool read_rows(struct gm_picture *picture, struct layout *layout, uint8_t
 
 enum gm_reason gm_png_fast_decode(struct gm_picture *picture)
 {
-    struct layout layout = {.palette = NULL};
+    struct layout layout = {.picture = picture};
     if (!walk(picture, &layout) || layout.shape.width > GM_PICTURE_MAX_SIDE ||
         layout.shape.height > GM_PICTURE_MAX_SIDE)
         return GM_PICTURE_PASS;
@@ -170,6 +177,9 @@ enum gm_reason gm_png_fast_decode(struct gm_picture *picture)
     const uint8_t *packed = join(&layout, zeros + row_bytes + GM_PNG_UNFILTER_SLACK);
     if (layout.palette)
         gm_png_gray_palette(&layout.gray, layout.palette, layout.palette_bytes / 3);
+    if (layout.transparency)
+        gm_png_gray_transparency(&layout.gray, layout.transparency, layout.transparency_bytes);
+    picture->mode = gm_png_gray_mode(&layout.gray);
     if (!inflate(picture, packed, layout.packed_bytes, raw, (size_t)raw_bytes) ||
         !read_rows(picture, &layout, raw, zeros))
         return GM_PICTURE_PASS;

@@ -3,6 +3,7 @@
 #ifndef GM_IMAGE_PNG_GRAY_H
 #define GM_IMAGE_PNG_GRAY_H
 
+#include "image/picture.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,15 +19,27 @@ enum {
 struct gm_png_gray {
     uint8_t color_type, bit_depth;
     uint8_t channels;
-    uint8_t gray_of[256];   /* of samples below 8 bits, or of palette indices */
+    uint8_t gray_of[256]; /* of samples up to 8 bits, or of palette indices */
+    bool clip_sixteen;    /* gray of 16 bits: above 255 is white; else the high byte */
+    bool is_over;         /* transparent pixels are laid on the background */
+    uint8_t background;
+    const uint8_t *palette; /* red, green, blue of each index */
+    bool has_key;           /* tRNS of gray and RGB: this value is transparent */
+    uint16_t key[3];
     unsigned n_indices;     /* palette entries; 256 for other types */
     unsigned largest_index; /* seen so far */
 };
 
-/* false: PNG has no such color type and depth. Palettes start empty. */
-bool gm_png_gray_init(struct gm_png_gray *gray, unsigned color_type, unsigned bit_depth);
-/* n <= 256 entries of red, green, blue. */
+/* false: PNG has no such color type and depth. Palettes start empty. Ways with alpha and 16 bits
+ * are taken from the picture. */
+bool gm_png_gray_init(struct gm_png_gray *gray, const struct gm_picture *picture,
+                      unsigned color_type, unsigned bit_depth);
+/* What Pillow calls such pixels. */
+const char *gm_png_gray_mode(const struct gm_png_gray *gray);
+/* n <= 256 entries of red, green, blue, which must stay until the transparency is known. */
 void gm_png_gray_palette(struct gm_png_gray *gray, const uint8_t *rgb, unsigned n);
+/* The tRNS chunk, after the palette; does nothing unless is_over. */
+void gm_png_gray_transparency(struct gm_png_gray *gray, const uint8_t *data, size_t n_bytes);
 /* Bytes of a row of n pixels. */
 size_t gm_png_gray_row_bytes(const struct gm_png_gray *gray, size_t n);
 /* Big-endian, packed samples of n pixels to n gray values. */

@@ -1,8 +1,8 @@
 /* PBM, PGM and PPM to gray, plain (P1 to P3) and raw (P4 to P6), of any maximum value.
  *
  * Values are scaled to 0..255 in the way of Pillow: value / maximum x 255, rounded half to even.
- * Differs from Pillow for gray of more than 8 bits, which Pillow clips at 255: it is scaled the
- * same way. Bytes behind the pixels are ignored; too few are IMAGE_TRUNCATED. */
+ * Gray of more than 8 bits is scaled to 65535 and loses its low byte; Pillow clips it at 255, which
+ * is an option. Bytes behind the pixels are ignored; too few are IMAGE_TRUNCATED. */
 #include "image/luma.h"
 #include "image/picture.h"
 
@@ -99,11 +99,27 @@ static enum gm_reason read_header(struct pnm *pnm)
     while (pnm->max >> depth)
         depth++;
     struct gm_picture_shape shape = {width, height, (uint8_t)channels_of(pnm), (uint8_t)depth};
-    return gm_picture_begin(pnm->picture, &shape, 0);
+    reason = gm_picture_begin(pnm->picture, &shape, 0);
+    if (channels_of(pnm) == 1)
+        pnm->picture->mode = is_bitmap(pnm) ? "1" : pnm->max > 255 ? "I;16" : "L";
+    return reason;
 }
 
-static uint8_t scale(unsigned value, unsigned max)
+/* Gray above 8 bits. */
+static uint8_t scale_sixteen(const struct pnm *pnm, unsigned value)
 {
+    double scaled = rint((double)value / pnm->max * 65535);
+    unsigned whole = (unsigned)(scaled > 65535 ? 65535 : scaled);
+    if (pnm->picture->sixteen_bit == GM_SIXTEEN_CLIP)
+        return (uint8_t)(whole < 255 ? whole : 255);
+    return (uint8_t)(whole >> 8);
+}
+
+static uint8_t scale(const struct pnm *pnm, unsigned value)
+{
+    unsigned max = pnm->max;
+    if (max > 255 && channels_of(pnm) == 1)
+        return scale_sixteen(pnm, value);
     double scaled = rint((double)value / max * 255);
     return (uint8_t)(scaled > 255 ? 255 : scaled);
 }
@@ -123,7 +139,7 @@ static enum gm_reason read_plain(struct pnm *pnm)
                 return gm_picture_fail(pnm->picture, GM_REASON_IMAGE_BROKEN,
                                        "the value %u at byte %zu is above %u", value, pnm->at,
                                        pnm->max);
-            rgb[k] = scale(value, pnm->max);
+            rgb[k] = scale(pnm, value);
         }
         pnm->picture->plane[i] = channels == 1 ? rgb[0] : gm_luma(rgb[0], rgb[1], rgb[2]);
     }
@@ -160,7 +176,7 @@ static void row_samples(const struct pnm *pnm, const uint8_t *row, uint8_t *gray
         for (unsigned k = 0; k < channels; k++) {
             size_t at = i * channels + k;
             rgb[k] = pnm->max < 256 ? pnm->scaled[row[at]]
-                                    : scale((unsigned)row[2 * at] << 8 | row[2 * at + 1], pnm->max);
+                                    : scale(pnm, (unsigned)row[2 * at] << 8 | row[2 * at + 1]);
         }
         gray[i] = channels == 1 ? rgb[0] : gm_luma(rgb[0], rgb[1], rgb[2]);
     }
@@ -175,7 +191,7 @@ static enum gm_reason read_raw(struct pnm *pnm)
     if (row_bytes * picture->height > picture->n_bytes - pnm->at)
         return gm_picture_truncated(picture, "in the pixels");
     for (unsigned i = 0; i < 256; i++)
-        pnm->scaled[i] = scale(i, pnm->max);
+        pnm->scaled[i] = scale(pnm, i);
     for (size_t y = 0; y < picture->height; y++) {
         const uint8_t *row = picture->data + pnm->at + y * row_bytes;
         if (is_bitmap(pnm))

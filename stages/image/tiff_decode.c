@@ -179,6 +179,8 @@ static enum gm_reason read_tags(struct tiff *tiff)
     gray->samples = field16(tiff, TIFFTAG_SAMPLESPERPIXEL, 1);
     gray->photometric = field16(tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE);
     gray->clip_sixteen = tiff->picture->sixteen_bit == GM_SIXTEEN_CLIP;
+    gray->is_over = gm_picture_is_over(tiff->picture);
+    gray->background = gm_picture_background(tiff->picture);
     unsigned sample_format = field16(tiff, TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
     if (!is_known_codec(tiff->compression))
         return unsupported(tiff, "TIFF compression", tiff->compression);

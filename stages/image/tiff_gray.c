@@ -25,11 +25,18 @@ static void row_packed(const struct gm_tiff_gray *gray, const uint8_t *row, uint
     }
 }
 
+static bool is_over(const struct gm_tiff_gray *gray)
+{
+    return gray->is_over && gray->alpha != GM_TIFF_ALPHA_NONE;
+}
+
 /* The first of the samples decides: gray or an index, whatever follows. */
 static void row_first8(const struct gm_tiff_gray *gray, const uint8_t *row, uint8_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = gray->gray_of[row[i * gray->samples]];
+    for (size_t i = 0; i < n && is_over(gray) && gray->samples > 1; i++)
+        out[i] = (uint8_t)gm_over(out[i], row[i * gray->samples + 1], gray->background);
 }
 
 static void row_first16(const struct gm_tiff_gray *gray, const uint8_t *row, uint8_t *out, size_t n)
@@ -65,15 +72,18 @@ static void row_rgb(const struct gm_tiff_gray *gray, const uint8_t *row, uint8_t
         gm_luma_rgb(row, out, n);
         return;
     }
-    if (gray->bits == 8 && gray->samples == 4 && gray->alpha != GM_TIFF_ALPHA_PREMULTIPLIED) {
+    bool is_premultiplied = gray->alpha == GM_TIFF_ALPHA_PREMULTIPLIED;
+    if (gray->bits == 8 && gray->samples == 4 && !is_premultiplied && !is_over(gray)) {
         gm_luma_rgbx(row, out, n);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        unsigned rgb[3];
-        unsigned alpha = gray->alpha == GM_TIFF_ALPHA_PREMULTIPLIED ? sample(gray, row, i, 3) : 255;
-        for (size_t k = 0; k < 3; k++)
-            rgb[k] = divided(sample(gray, row, i, k), alpha);
+        unsigned rgb[3], alpha = gray->samples > 3 ? sample(gray, row, i, 3) : 255;
+        for (size_t k = 0; k < 3; k++) {
+            rgb[k] = divided(sample(gray, row, i, k), is_premultiplied ? alpha : 255);
+            if (is_over(gray))
+                rgb[k] = gm_over(rgb[k], alpha, gray->background);
+        }
         out[i] = gm_luma(rgb[0], rgb[1], rgb[2]);
     }
 }

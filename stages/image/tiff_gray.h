@@ -22,6 +22,8 @@ struct gm_tiff_gray {
     unsigned bits;        /* of each sample: 1, 2, 4, 8, 16 */
     unsigned samples;     /* of each pixel, alpha and others included */
     enum gm_tiff_alpha alpha;
+    bool is_over; /* transparent pixels are laid on the background */
+    uint8_t background;
     bool clip_sixteen;    /* 16-bit gray: v > 255 is white, as Pillow; else the high byte */
     uint8_t gray_of[256]; /* of samples up to 8 bits of gray and palette pictures */
 };

@@ -1,5 +1,5 @@
 /* WebP to gray through libwebp: lossy and lossless, alpha dropped, the first frame of an animation
- * laid on a black canvas, all as Pillow does.
+ * laid on a black canvas, all as Pillow does (or laid on the background that is asked for).
  *
  * The container is walked here first: libwebp decodes a lossy picture whose last bytes are missing,
  * so the sizes of the RIFF file and of each chunk are compared with the bytes at hand, and the
@@ -122,11 +122,16 @@ static enum gm_reason read_pixels(struct gm_picture *picture, const struct webp 
     WebPFreeDecBuffer(&config->output);
     if (code != VP8_STATUS_OK)
         return fail(picture, code);
+    uint8_t background = gm_picture_background(picture);
     if (webp->frame_width)
-        memset(picture->plane, 0, (size_t)picture->width * picture->height);
-    for (size_t y = 0; y < height; y++)
-        gm_luma_rgbx(rgbx + y * width * 4,
-                     picture->plane + (webp->frame_y + y) * picture->width + webp->frame_x, width);
+        memset(picture->plane, background, (size_t)picture->width * picture->height);
+    for (size_t y = 0; y < height; y++) {
+        uint8_t *to = picture->plane + (webp->frame_y + y) * picture->width + webp->frame_x;
+        if (gm_picture_is_over(picture) && config->input.has_alpha)
+            gm_luma_rgba_over(rgbx + y * width * 4, to, width, background);
+        else
+            gm_luma_rgbx(rgbx + y * width * 4, to, width);
+    }
     return GM_REASON_NONE;
 }
 
