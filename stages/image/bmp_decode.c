@@ -125,6 +125,21 @@ static enum gm_reason read_header(struct bmp *bmp)
     return reason;
 }
 
+/* Takes the masks that the file gives, unless they are all zero. The alpha mask counts only if
+ * alpha is asked for. */
+static void take_masks(const struct bmp *bmp, uint32_t masks[4])
+{
+    const uint8_t *given = bmp->picture->data + FILE_HEAD_BYTES + INFO_HEAD_BYTES;
+    bool has_alpha =
+        bmp->header_bytes >= MASKED_HEAD_BYTES + 4 || bmp->compression == BI_ALPHABITFIELDS;
+    if (gm_le32(given) == 0 && gm_le32(given + 4) == 0 && gm_le32(given + 8) == 0)
+        return;
+    for (size_t i = 0; i < 3; i++)
+        masks[i] = gm_le32(given + 4 * i);
+    if (has_alpha && gm_picture_is_over(bmp->picture))
+        masks[3] = gm_le32(given + 12);
+}
+
 /* The channel masks: given, or the ones that go without saying. *at moves behind them. */
 static enum gm_reason read_masks(struct bmp *bmp, size_t *at)
 {
@@ -132,18 +147,11 @@ static enum gm_reason read_masks(struct bmp *bmp, size_t *at)
     if (bmp->bits == 16)
         memcpy(masks, (uint32_t[4]){0x7c00, 0x3e0, 0x1f, 0}, sizeof(masks));
     if (bmp->compression == BI_BITFIELDS || bmp->compression == BI_ALPHABITFIELDS) {
-        const uint8_t *given = bmp->picture->data + FILE_HEAD_BYTES + INFO_HEAD_BYTES;
         if (bmp->header_bytes < MASKED_HEAD_BYTES)
             *at += bmp->compression == BI_BITFIELDS ? 12 : 16;
         if (*at > bmp->picture->n_bytes)
             return gm_picture_truncated(bmp->picture, "in the channel masks");
-        bool all_zero = gm_le32(given) == 0 && gm_le32(given + 4) == 0 && gm_le32(given + 8) == 0;
-        for (size_t i = 0; i < 3 && !all_zero; i++)
-            masks[i] = gm_le32(given + 4 * i);
-        bool has_alpha =
-            bmp->header_bytes >= MASKED_HEAD_BYTES + 4 || bmp->compression == BI_ALPHABITFIELDS;
-        if (has_alpha && !all_zero && gm_picture_is_over(bmp->picture))
-            masks[3] = gm_le32(given + 12);
+        take_masks(bmp, masks);
     }
     for (size_t i = 0; i < GM_ARRAY_LEN(masks); i++) {
         struct channel *channel = &bmp->channels[i];

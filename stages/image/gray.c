@@ -6,7 +6,8 @@
  * The second way keeps a JPEG's luma as it is stored, without loss, and needs no pixels; the plane
  * is then decoded only if a later stage reads it. Pixels are Pillow's convert("L") bit for bit
  * (mode exact); alpha is dropped, orientation tags and color profiles are not applied, of an
- * animation the first frame is taken: Pillow's ways, too.
+ * animation the first frame is taken: Pillow's ways, too. Options lay transparent pixels on a
+ * background, turn the picture upright and resize it.
  *
  * gray_plane is a view into this stage's memory: it holds the row in work and is null again when
  * the next row comes or the block ends, so that a block of a thousand pictures costs one plane.
@@ -16,57 +17,16 @@
  * is estimated from the header and refused before it is taken. */
 #include "image/encode.h"
 #include "image/file_name.h"
+#include "image/gray_opts.h"
 #include "image/jpeg_copy.h"
-#include "image/picture.h"
-#include "stage.h"
+#include "image/meta.h"
 
 #include <malloc.h>
 #include <string.h>
 
-#define LARGE_BYTES (4 << 20)
+#define LARGE_BYTES     (4 << 20)
 
-enum format { FORMAT_KEEP, FORMAT_JPEG, FORMAT_PNG };
-static const char *const format_names[] = {"keep", "jpeg", "png", NULL};
-enum mode { MODE_LOSSLESS, MODE_EXACT, MODE_LUMA };
-static const char *const mode_names[] = {"lossless", "exact", "luma", NULL};
-static const char *const metadata_names[] = {[GM_METADATA_ORIENTATION] = "orientation",
-                                             [GM_METADATA_KEEP] = "keep",
-                                             [GM_METADATA_STRIP] = "strip",
-                                             NULL};
 #define DEFAULT_QUALITY 75
-
-struct gray_opts {
-    int mode;     /* enum mode */
-    int format;   /* enum format */
-    int metadata; /* enum gm_jpeg_metadata */
-    uint64_t quality;
-    uint64_t compression;
-    uint64_t max_pixels;
-    uint64_t max_memory;
-};
-
-static const struct gm_opt gray_opt_table[] = {
-    {"mode", GM_OPT_ENUM, offsetof(struct gray_opts, mode), "lossless", 0, 0, mode_names, NULL,
-     "lossless: a JPEG that stays a JPEG keeps its luma bit for bit, all else as exact; exact: "
-     "gray "
-     "from RGB, as Pillow's convert(\"L\"); luma: the Y channel of a JPEG as it is stored, written "
-     "anew"},
-    {"format", GM_OPT_ENUM, offsetof(struct gray_opts, format), "keep", 0, 0, format_names, NULL,
-     "format of the gray file; keep: JPEG for JPEG, PNG for all else"},
-    {"quality", GM_OPT_U64, offsetof(struct gray_opts, quality), "0", 0, 100, NULL, NULL,
-     "quality of gray JPEGs; 0: what mode lossless can copy stays as it is, all else is 75"},
-    {"metadata", GM_OPT_ENUM, offsetof(struct gray_opts, metadata), "orientation", 0, 0,
-     metadata_names, NULL,
-     "what a gray JPEG keeps of a JPEG's metadata; orientation: only the EXIF tag without which it "
-     "would be shown wrongly; keep: EXIF, XMP, IPTC and comments"},
-    {"compression", GM_OPT_U64, offsetof(struct gray_opts, compression), "1", 1, 12, NULL, NULL,
-     "effort for gray PNGs; each step up is slower and a little smaller"},
-    {"max_pixels", GM_OPT_U64, offsetof(struct gray_opts, max_pixels), "100000000", 1, 1e10, NULL,
-     "pixels", "larger pictures are rejected before they are decoded"},
-    {"max_memory", GM_OPT_BYTES, offsetof(struct gray_opts, max_memory), "0", 0, 0, NULL, NULL,
-     "pictures that need more memory are refused by their header; 0: what the worker has"},
-    GM_OPT_END,
-};
 
 enum in { IN_ITEM, IN_MEMBER, IN_NAME, IN_MEDIA, IN_BODY };
 static const struct gm_column_def gray_in[] = {
@@ -82,10 +42,14 @@ enum out {
     OUT_FORMAT,
     OUT_WIDTH,
     OUT_HEIGHT,
+    OUT_MODE,
     OUT_CHANNELS,
     OUT_BIT_DEPTH,
+    OUT_ORIENTATION,
     OUT_ROUTE,
     OUT_GRAY_FORMAT,
+    OUT_GRAY_WIDTH,
+    OUT_GRAY_HEIGHT,
     OUT_GRAY_BYTES,
     OUT_FILE,
     OUT_IMAGE,
@@ -94,23 +58,30 @@ enum out {
 static const struct gm_column_def gray_out[] = {
     [OUT_FORMAT] = {"format", GM_TYPE_STRING, 0, NULL,
                     "format of the picture, told from its bytes"},
-    [OUT_WIDTH] = {"width", GM_TYPE_U64, 0, "pixels", "width of the picture"},
-    [OUT_HEIGHT] = {"height", GM_TYPE_U64, 0, "pixels", "height of the picture"},
+    [OUT_WIDTH] = {"width", GM_TYPE_U64, 0, "pixels", "width of the picture as it is stored"},
+    [OUT_HEIGHT] = {"height", GM_TYPE_U64, 0, "pixels", "height of the picture as it is stored"},
+    [OUT_MODE] = {"mode", GM_TYPE_STRING, 0, NULL,
+                  "what Pillow calls such pixels: 1, L, LA, P, RGB, RGBA, CMYK, I;16"},
     [OUT_CHANNELS] = {"channels", GM_TYPE_U64, 0, NULL,
                       "channels in the file: 1 gray or palette, 2 gray and alpha, 3 color, 4 color "
                       "and alpha or CMYK"},
     [OUT_BIT_DEPTH] = {"bit_depth", GM_TYPE_U64, 0, "bits",
                        "bits per channel or palette index in the file"},
+    [OUT_ORIENTATION] = {"orientation", GM_TYPE_U64, 0, NULL,
+                         "EXIF orientation in the file, 1 to 8"},
     [OUT_ROUTE] = {"route", GM_TYPE_STRING, 0, NULL,
                    "how the gray file was made: jpeg.copy and jpeg.coefficients without loss, "
                    "pixels anew"},
     [OUT_GRAY_FORMAT] = {"gray_format", GM_TYPE_STRING, 0, NULL, "format of the gray file"},
+    [OUT_GRAY_WIDTH] = {"gray_width", GM_TYPE_U64, 0, "pixels", "width of the gray picture"},
+    [OUT_GRAY_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, "pixels", "height of the gray picture"},
     [OUT_GRAY_BYTES] = {"gray_bytes", GM_TYPE_U64, 0, "bytes", "size of the gray file"},
     [OUT_FILE] = {"file", GM_TYPE_STRING, 0, NULL, "relative path of the gray file"},
     [OUT_IMAGE] = {"gray_image", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL, "the gray file"},
-    [OUT_PLANE] = {"gray_plane", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL,
-                   "width x height gray values, while the row is in work; null if no stage reads "
-                   "them"},
+    [OUT_PLANE] =
+        {"gray_plane", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL,
+         "gray_width x gray_height values, while the row is in work; null if no stage reads "
+         "them"},
     GM_COLUMN_END,
 };
 
@@ -120,18 +91,22 @@ static const struct {
     const char *const *extensions;
     uint64_t encoder_bytes_per_pixel;
 } formats[] = {
-    [FORMAT_JPEG] = {"jpeg", (const char *const[]){"jpg", "jpeg", "jpe", "jfif", NULL}, 1},
-    [FORMAT_PNG] = {"png", (const char *const[]){"png", NULL}, 2},
+    [GM_GRAY_JPEG] = {"jpeg", (const char *const[]){"jpg", "jpeg", "jpe", "jfif", NULL}, 1},
+    [GM_GRAY_PNG] = {"png", (const char *const[]){"png", NULL}, 3},
+    [GM_GRAY_PGM] = {"pgm", (const char *const[]){"pgm", NULL}, 1},
 };
 
 struct gray {
-    const struct gray_opts *opts;
+    const struct gm_gray_opts *opts;
     const struct gm_bind *bind;
     struct gm_picture picture;
     struct gm_jpeg_copier *copier;
     struct gm_jpeg_encoder *jpeg;
     struct gm_png_encoder *png;
-    struct gm_buf file; /* the gray file in work */
+    struct gm_resampler *resampler;
+    struct gm_meta meta;    /* of the row in work */
+    uint32_t width, height; /* as stored */
+    struct gm_buf file;     /* the gray file in work */
     struct gm_buf name;
     uint32_t plane_row; /* whose plane column is set */
     bool plane_is_set;
@@ -144,6 +119,8 @@ static void gray_close(void *ctx)
     gm_jpeg_copier_free(gray->copier);
     gm_jpeg_encoder_free(gray->jpeg);
     gm_png_encoder_free(gray->png);
+    gm_resampler_free(gray->resampler);
+    gray->resampler = NULL;
     gray->copier = NULL;
     gray->jpeg = NULL;
     gray->png = NULL;
@@ -165,7 +142,9 @@ static enum gm_status gray_open(void *ctx, const void *opts, const void *prepare
     gm_picture_init(&gray->picture);
     gm_buf_init(&gray->file);
     gm_buf_init(&gray->name);
-    gray->picture.luma_mode = gray->opts->mode == MODE_LUMA ? GM_LUMA_FAST : GM_LUMA_EXACT;
+    gray->picture.luma_mode = gray->opts->mode == GM_GRAY_LUMA ? GM_LUMA_FAST : GM_LUMA_EXACT;
+    gray->picture.alpha = (enum gm_alpha_mode)gray->opts->alpha;
+    gray->picture.sixteen_bit = (enum gm_sixteen_mode)gray->opts->sixteen_bit;
     gray->picture.limits.max_pixels = gray->opts->max_pixels;
     if (gray->opts->max_memory)
         gray->picture.limits.max_bytes = gray->opts->max_memory;
@@ -173,7 +152,8 @@ static enum gm_status gray_open(void *ctx, const void *opts, const void *prepare
     gray->copier = gm_jpeg_copier_new();
     gray->jpeg = gm_jpeg_encoder_new((int)quality);
     gray->png = gm_png_encoder_new((int)gray->opts->compression);
-    if (!gray->copier || !gray->jpeg || !gray->png) {
+    gray->resampler = gm_resampler_new();
+    if (!gray->copier || !gray->jpeg || !gray->png || !gray->resampler) {
         gray_close(gray);
         return gm_err_set(err, GM_NOMEM, "no memory for the encoders");
     }
@@ -189,11 +169,11 @@ static void drop_plane(struct gray *gray, struct gm_batch *batch)
     gm_jpeg_copier_trim(gray->copier);
 }
 
-static enum format output_format(const struct gray *gray, enum gm_media media)
+static enum gm_gray_format output_format(const struct gray *gray, enum gm_media media)
 {
-    if (gray->opts->format != FORMAT_KEEP)
-        return (enum format)gray->opts->format;
-    return media == GM_MEDIA_JPEG ? FORMAT_JPEG : FORMAT_PNG;
+    if (gray->opts->format != GM_GRAY_KEEP)
+        return (enum gm_gray_format)gray->opts->format;
+    return media == GM_MEDIA_JPEG ? GM_GRAY_JPEG : GM_GRAY_PNG;
 }
 
 static bool is_plane_read(const struct gray *gray)
@@ -201,25 +181,38 @@ static bool is_plane_read(const struct gray *gray)
     return !gray->bind->out_read || gray->bind->out_read[OUT_PLANE];
 }
 
-/* Whether the gray file may come from the JPEG's own codes. */
-static bool can_be_lossless(const struct gray *gray, enum gm_media media, enum format format)
+/* What is to be done with the plane. A TIFF's orientation has been applied by its decoder. */
+static struct gm_reshape reshape_of(const struct gray *gray, enum gm_media media)
 {
-    return media == GM_MEDIA_JPEG && format == FORMAT_JPEG && gray->opts->mode == MODE_LOSSLESS &&
+    return gm_gray_reshape(gray->opts, media == GM_MEDIA_TIFF ? 0 : gray->meta.orientation);
+}
+
+/* Whether the gray file may come from the JPEG's own codes. */
+static bool can_be_lossless(const struct gray *gray, enum gm_media media,
+                            enum gm_gray_format format)
+{
+    struct gm_reshape reshape = reshape_of(gray, media);
+    return reshape.resize == GM_RESIZE_NONE && reshape.orientation < 2 && media == GM_MEDIA_JPEG &&
+           format == GM_GRAY_JPEG && gray->opts->mode == GM_GRAY_LOSSLESS &&
            gray->opts->quality == 0;
 }
 
 /* The gray file out of the plane; body: the source. */
-static enum gm_status encode(struct gray *gray, enum format format, struct gm_view body,
+static enum gm_status encode(struct gray *gray, enum gm_gray_format format, struct gm_view body,
                              struct gm_err *err)
 {
     const struct gm_picture *picture = &gray->picture;
     struct gm_gray plane = {picture->plane, picture->width, picture->height};
     struct gm_jpeg_extras extras;
-    if (format == FORMAT_PNG)
+    enum gm_jpeg_metadata metadata = (enum gm_jpeg_metadata)gray->opts->metadata;
+    if (format == GM_GRAY_PNG)
         return gm_png_encode(gray->png, &plane, &gray->file, err);
+    if (format == GM_GRAY_PGM)
+        return gm_pgm_encode(&plane, &gray->file, err);
+    if (gray->opts->orientation == GM_GRAY_APPLY)
+        metadata = GM_METADATA_STRIP; /* a second turn would be wrong */
     return gm_jpeg_encode(gray->jpeg, &plane,
-                          gm_jpeg_extras_of(&extras, body.data, body.n_bytes,
-                                            (enum gm_jpeg_metadata)gray->opts->metadata),
+                          gm_jpeg_extras_of(&extras, body.data, body.n_bytes, metadata),
                           &gray->file, err);
 }
 
@@ -229,7 +222,7 @@ static bool is_null(const struct gm_batch *batch, int column, uint32_t row)
 }
 
 static bool set_file_name(struct gray *gray, struct gm_batch *batch, uint32_t row,
-                          enum format format)
+                          enum gm_gray_format format)
 {
     const int *in = gray->bind->in;
     struct gm_file_name from = {.item = gm_batch_u64(batch, in[IN_ITEM], row),
@@ -263,7 +256,7 @@ static void set_plane(struct gray *gray, struct gm_batch *batch, uint32_t row)
 }
 
 static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uint32_t row,
-                                  enum format format, struct gm_err *err)
+                                  enum gm_gray_format format, struct gm_err *err)
 {
     const int *out = gray->bind->out;
     const struct gm_picture *picture = &gray->picture;
@@ -276,16 +269,33 @@ static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uin
         gm_buf_free(&gray->file);
     set_text(batch, out[OUT_FORMAT], row, gm_media_name(media));
     set_text(batch, out[OUT_GRAY_FORMAT], row, formats[format].name);
-    gm_batch_set_u64(batch, out[OUT_WIDTH], row, picture->width);
-    gm_batch_set_u64(batch, out[OUT_HEIGHT], row, picture->height);
+    gm_batch_set_u64(batch, out[OUT_WIDTH], row, gray->width);
+    gm_batch_set_u64(batch, out[OUT_HEIGHT], row, gray->height);
+    gm_batch_set_u64(batch, out[OUT_GRAY_WIDTH], row, picture->width);
+    gm_batch_set_u64(batch, out[OUT_GRAY_HEIGHT], row, picture->height);
+    set_text(batch, out[OUT_MODE], row, picture->mode);
+    if (gray->meta.orientation)
+        gm_batch_set_u64(batch, out[OUT_ORIENTATION], row, gray->meta.orientation);
     gm_batch_set_u64(batch, out[OUT_CHANNELS], row, picture->channels);
     gm_batch_set_u64(batch, out[OUT_BIT_DEPTH], row, picture->bit_depth);
     return GM_OK;
 }
 
+/* The plane that is wanted. */
+static enum gm_reason make_plane(struct gray *gray, enum gm_media media, struct gm_view body)
+{
+    struct gm_reshape reshape = reshape_of(gray, media);
+    enum gm_reason reason = gm_picture_decode(&gray->picture, media, body.data, body.n_bytes);
+    if (reason)
+        return reason;
+    gray->width = gray->picture.width;
+    gray->height = gray->picture.height;
+    return gm_reshape(&reshape, gray->resampler, &gray->picture);
+}
+
 /* The gray file and, if somebody reads it, the plane. Rejects the row if that cannot be. */
 static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_t row,
-                              enum format format, struct gm_err *err)
+                              enum gm_gray_format format, struct gm_err *err)
 {
     struct gm_picture *picture = &gray->picture;
     struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
@@ -298,8 +308,10 @@ static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_
     if (can_be_lossless(gray, media, format))
         reason = gm_jpeg_lossless(gray->copier, &file, picture, &gray->file, &route);
     bool is_done = reason == GM_REASON_NONE;
+    gray->width = picture->width;
+    gray->height = picture->height;
     if (reason == GM_PICTURE_PASS || (is_done && is_plane_read(gray)))
-        reason = gm_picture_decode(picture, media, body.data, body.n_bytes);
+        reason = make_plane(gray, media, body);
     if (reason) {
         gm_batch_reject(batch, row, reason, "%s: %s", gm_media_name(media), picture->message);
         return GM_OK;
@@ -309,7 +321,7 @@ static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_
     set_text(batch, gray->bind->out[OUT_ROUTE], row, is_done ? route : "pixels");
     if (is_done)
         return GM_OK;
-    if (format == FORMAT_JPEG &&
+    if (format == GM_GRAY_JPEG &&
         (picture->width > GM_JPEG_MAX_SIDE || picture->height > GM_JPEG_MAX_SIDE)) {
         gm_batch_reject(batch, row, GM_REASON_IMAGE_UNSUPPORTED,
                         "%u x %u pixels do not fit a JPEG: set format: png", picture->width,
@@ -328,9 +340,13 @@ static enum gm_status gray_process(void *ctx, struct gm_batch *batch, uint32_t r
         gm_batch_reject(batch, row, GM_REASON_MEDIA_EMPTY, "the file has no bytes");
         return GM_OK;
     }
-    enum format format =
-        output_format(gray, (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row));
-    gray->picture.limits.extra_bytes_per_pixel = formats[format].encoder_bytes_per_pixel;
+    enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
+    enum gm_gray_format format = output_format(gray, media);
+    struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
+    gm_meta_read(&gray->meta, media, body.data, body.n_bytes);
+    bool is_turned = reshape_of(gray, media).orientation > 1;
+    gray->picture.limits.extra_bytes_per_pixel =
+        formats[format].encoder_bytes_per_pixel + is_turned;
     enum gm_status status = convert(gray, batch, row, format, err);
     if (status != GM_OK || batch->reasons[row])
         return status;
@@ -347,12 +363,13 @@ static enum gm_status gray_flush(void *ctx, struct gm_batch *batch, struct gm_er
 const struct gm_stage gm_image_gray = {
     .name = "gray",
     .family = "image",
-    .summary = "decode a picture, turn it into gray, write it as JPEG or PNG",
+    .summary = "decode a picture, turn it into gray, write it as JPEG, PNG or PGM",
     .in = gray_in,
     .out = gray_out,
-    .opts = gray_opt_table,
-    .opts_bytes = sizeof(struct gray_opts),
+    .opts = gm_gray_opt_table,
+    .opts_bytes = sizeof(struct gm_gray_opts),
     .ctx_bytes = sizeof(struct gray),
+    .check = gm_gray_check,
     .open = gray_open,
     .process = gray_process,
     .flush = gray_flush,

@@ -80,6 +80,8 @@ static void decode(struct gm_jpeg_reader *reader)
     enum gm_reason reason = gm_picture_begin(reader->picture, &shape, working_bytes(reader));
     if (reason)
         gm_jpeg_reader_escape(reader, reason);
+    if (cinfo->num_components == 4)
+        reader->picture->mode = "CMYK";
     jpeg_start_decompress(cinfo);
     read_rows(reader, luma);
     gm_jpeg_reader_check_scans(reader);

@@ -19,7 +19,11 @@ static uint32_t be32(const uint8_t *p)
 
 /* ---- JPEG ---- */
 
-void gm_jpeg_walk(const uint8_t *data, size_t n_bytes, gm_jpeg_visit *visit, void *to)
+/* The segments up to the image data: calls visit with the marker and body of each APPn until it
+ * returns false. */
+typedef bool visit_segment(void *to, unsigned marker, const uint8_t *body, size_t n_bytes);
+
+static void walk_segments(const uint8_t *data, size_t n_bytes, visit_segment *visit, void *to)
 {
     for (size_t at = 2; at + 4 <= n_bytes;) {
         if (data[at] != 0xff) {
@@ -160,7 +164,7 @@ void gm_meta_read(struct gm_meta *meta, enum gm_media media, const uint8_t *data
 {
     *meta = (struct gm_meta){.n_frames = 1};
     if (media == GM_MEDIA_JPEG)
-        gm_jpeg_walk(data, n_bytes, note_segment, meta);
+        walk_segments(data, n_bytes, note_segment, meta);
     else if (media == GM_MEDIA_PNG && n_bytes > 8)
         read_png(meta, data, n_bytes);
     else if (media == GM_MEDIA_WEBP)
@@ -216,7 +220,7 @@ static bool hash_segments(struct gm_sha256 *state, const uint8_t *data, size_t n
     struct segments segments = {.state = state, .next = 1};
     do {
         segments.found = false;
-        gm_jpeg_walk(data, n_bytes, hash_segment, &segments);
+        walk_segments(data, n_bytes, hash_segment, &segments);
     } while (segments.found && segments.next++ < segments.count);
     return segments.found;
 }

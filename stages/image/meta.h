@@ -36,9 +36,4 @@ bool gm_meta_icc_sha256(const struct gm_meta *meta, const uint8_t *data, size_t 
 /* The EXIF block (a TIFF header and its directories), with or without "Exif\0\0" in front. */
 void gm_meta_exif(struct gm_meta *meta, const uint8_t *data, size_t n_bytes);
 
-/* The segments of a JPEG up to the image data: calls visit with each APPn segment's marker and
- * body until it returns false. */
-typedef bool gm_jpeg_visit(void *to, unsigned marker, const uint8_t *body, size_t n_bytes);
-void gm_jpeg_walk(const uint8_t *data, size_t n_bytes, gm_jpeg_visit *visit, void *to);
-
 #endif

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 
 #define N_STAGES    2
-#define MAX_BINDING 16
+#define MAX_BINDING 32
 
 extern const struct gm_stage gm_image_gray, gm_image_features;
 static const struct gm_stage *const stages[N_STAGES] = {&gm_image_gray, &gm_image_features};
@@ -55,10 +55,34 @@ static void start_batch(struct image_row *row)
         bind(row, i);
 }
 
+static void apply(struct image_row *row, const char *setting)
+{
+    struct gm_err err = {0};
+    const char *equals = strchr(setting, '=');
+    char *name = equals ? strndup(setting, (size_t)(equals - setting)) : NULL;
+    for (size_t i = 0; name && i < N_STAGES; i++) {
+        const struct gm_opt *opt = gm_opt_find(stages[i]->opts, name);
+        if (opt && gm_opt_apply(opt, row->opts[i], equals + 1, strlen(equals + 1), &err))
+            die(setting, &err);
+        if (opt) {
+            free(name);
+            return;
+        }
+    }
+    die(setting, NULL);
+}
+
+static void open_stage(struct image_row *row, size_t i)
+{
+    struct gm_err err = {0};
+    if ((stages[i]->check && stages[i]->check(row->opts[i], &err)) ||
+        stages[i]->open(row->ctx[i], row->opts[i], NULL, &row->binds[i], &err))
+        die(stages[i]->name, &err);
+}
+
 struct image_row *image_row_new(const char *const *settings)
 {
     struct image_row *row = calloc(1, sizeof(*row));
-    struct gm_err err = {0};
     if (!row)
         die("memory", NULL);
     gm_batch_init(&row->batch);
@@ -70,17 +94,10 @@ struct image_row *image_row_new(const char *const *settings)
             die("memory", NULL);
         gm_opts_init(stages[i]->opts, row->opts[i], stages[i]->opts_bytes);
     }
-    for (; settings && *settings; settings++) {
-        const char *equals = strchr(*settings, '=');
-        char *name = equals ? strndup(*settings, (size_t)(equals - *settings)) : NULL;
-        const struct gm_opt *opt = name ? gm_opt_find(stages[0]->opts, name) : NULL;
-        if (!opt || gm_opt_apply(opt, row->opts[0], equals + 1, strlen(equals + 1), &err))
-            die(*settings, &err);
-        free(name);
-    }
+    for (; settings && *settings; settings++)
+        apply(row, *settings);
     for (size_t i = 0; i < N_STAGES; i++)
-        if (stages[i]->open(row->ctx[i], row->opts[i], NULL, &row->binds[i], &err))
-            die(stages[i]->name, &err);
+        open_stage(row, i);
     return row;
 }
 

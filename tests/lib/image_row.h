@@ -17,7 +17,7 @@ struct image_row_input {
 
 struct image_row;
 
-/* settings: "option=value" for gray, ended by NULL; NULL: defaults. */
+/* settings: "option=value" for gray or features, ended by NULL; NULL: defaults. */
 struct image_row *image_row_new(const char *const *settings);
 void image_row_free(struct image_row *row);
 /* Runs gray and features over a row of its own. The batch holds the results until the next run;

@@ -14,20 +14,35 @@
 
 #define MAX_SETTINGS 16
 
-static void put_view(struct gm_buf *line, const struct image_row *row, const char *column)
+static void put_value(struct gm_buf *line, const struct gm_batch *batch, int column)
 {
-    struct gm_view view = image_row_view(row, column);
-    gm_json_key(line, column);
-    gm_json_string(line, view.data, view.n_bytes);
+    const struct gm_column_def *def = batch->columns[column].def;
+    struct gm_view view;
+    gm_json_key(line, def->name);
+    if (gm_batch_is_null(batch, column, 0)) {
+        gm_buf_text(line, "null");
+        return;
+    }
+    switch (def->type) {
+    case GM_TYPE_U64:
+        gm_json_u64(line, gm_batch_u64(batch, column, 0));
+        break;
+    case GM_TYPE_F64:
+        gm_json_f64(line, gm_batch_f64(batch, column, 0));
+        break;
+    case GM_TYPE_JSON:
+        view = gm_batch_view(batch, column, 0);
+        gm_buf_append(line, view.data, view.n_bytes);
+        break;
+    default:
+        view = gm_batch_view(batch, column, 0);
+        gm_json_string(line, view.data, view.n_bytes);
+    }
 }
 
 static void print_row(struct image_row *row, const char *path, enum gm_reason reason)
 {
-    static const char *const texts[] = {"format", "route",  "gray_format",
-                                        "file",   "sha256", "gray_sha256"};
-    static const char *const numbers[] = {"width",      "height", "channels", "bit_depth",
-                                          "gray_bytes", "min",    "max"};
-    static const char *const reals[] = {"mean", "std", "entropy"};
+    const struct gm_batch *batch = image_row_batch(row);
     struct gm_buf line = GM_BUF_INIT;
     gm_buf_char(&line, '{');
     gm_json_key(&line, "path");
@@ -36,16 +51,9 @@ static void print_row(struct image_row *row, const char *path, enum gm_reason re
     gm_json_string(&line, gm_reason_code(reason), strlen(gm_reason_code(reason)));
     gm_json_key(&line, "message");
     gm_json_string(&line, image_row_message(row), strlen(image_row_message(row)));
-    for (size_t i = 0; i < GM_ARRAY_LEN(texts) && !reason; i++)
-        put_view(&line, row, texts[i]);
-    for (size_t i = 0; i < GM_ARRAY_LEN(numbers) && !reason; i++) {
-        gm_json_key(&line, numbers[i]);
-        gm_json_u64(&line, image_row_u64(row, numbers[i]));
-    }
-    for (size_t i = 0; i < GM_ARRAY_LEN(reals) && !reason; i++) {
-        gm_json_key(&line, reals[i]);
-        gm_json_f64(&line, image_row_f64(row, reals[i]));
-    }
+    for (int i = GM_IN_COUNT; i < (int)batch->n_columns && !reason; i++)
+        if (!(batch->columns[i].def->flags & GM_COLUMN_HIDDEN))
+            put_value(&line, batch, i);
     gm_buf_char(&line, '}');
     puts(gm_buf_cstr(&line));
     gm_buf_free(&line);
