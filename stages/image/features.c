@@ -33,8 +33,9 @@ enum in { IN_MEDIA, IN_BODY, IN_WIDTH, IN_HEIGHT, IN_PLANE };
 static const struct gm_column_def features_in[] = {
     [IN_MEDIA] = {"media", GM_TYPE_U64, 0, NULL, NULL},
     [IN_BODY] = {"body", GM_TYPE_BYTES, 0, NULL, NULL},
-    [IN_WIDTH] = {"gray_width", GM_TYPE_U64, 0, NULL, NULL},
-    [IN_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, NULL, NULL},
+    /* Not asked for by name, so that a job without gray hears of one lack, not of three. */
+    [IN_WIDTH] = {"gray_width", GM_TYPE_U64, 0, "optional", NULL},
+    [IN_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, "optional", NULL},
     [IN_PLANE] = {"gray_plane", GM_TYPE_BYTES, 0, NULL, NULL},
     GM_COLUMN_END,
 };
@@ -225,6 +226,8 @@ static enum gm_status features_process(void *ctx, struct gm_batch *batch, uint32
     struct features *features = ctx;
     const int *in = features->bind->in, *out = features->bind->out;
     struct gm_view plane = gm_batch_view(batch, in[IN_PLANE], row);
+    if (in[IN_WIDTH] == GM_NO_COLUMN || in[IN_HEIGHT] == GM_NO_COLUMN)
+        return gm_err_set(err, GM_INTERNAL, "gray_plane comes without its size");
     struct gm_gray gray = {plane.data, (uint32_t)gm_batch_u64(batch, in[IN_WIDTH], row),
                            (uint32_t)gm_batch_u64(batch, in[IN_HEIGHT], row)};
     if (plane.n_bytes == 0 || plane.n_bytes != (size_t)gray.width * gray.height)
