@@ -23,7 +23,9 @@ struct gm_encoder {
     unsigned flags;
     enum gm_invalid_utf8 invalid_utf8;
     enum gm_split_tier tier;
-    struct gm_bpe_cache *cache;
+    struct gm_bpe_cache *cache;      /* NULL: the model is words */
+    struct gm_words_scratch *words;  /* NULL: the model is byte-pair encoding */
+    struct gm_bpe_counters counters; /* of words */
     uint32_t *ids;
     size_t n_ids, capacity;
     struct gm_buf valid;      /* the text with what is invalid replaced */
@@ -37,11 +39,15 @@ struct gm_encoder {
 
 static bool make_model(struct gm_encoder *encoder, size_t cache_bytes)
 {
-    if (cache_bytes == 0)
-        cache_bytes = DEFAULT_CACHE_BYTES;
-    encoder->cache = gm_bpe_cache_new(encoder->tokenizer->bpe,
-                                      cache_bytes == GM_ENCODER_NO_CACHE ? 0 : cache_bytes);
-    return encoder->cache != NULL;
+    if (encoder->tokenizer->bpe) {
+        if (cache_bytes == 0)
+            cache_bytes = DEFAULT_CACHE_BYTES;
+        encoder->cache = gm_bpe_cache_new(encoder->tokenizer->bpe,
+                                          cache_bytes == GM_ENCODER_NO_CACHE ? 0 : cache_bytes);
+        return encoder->cache != NULL;
+    }
+    encoder->words = gm_words_scratch_new();
+    return encoder->words != NULL;
 }
 
 enum gm_status gm_encoder_new(struct gm_encoder **out, const struct gm_tokenizer *tokenizer,
@@ -73,6 +79,7 @@ void gm_encoder_free(struct gm_encoder *encoder)
     if (!encoder)
         return;
     gm_bpe_cache_free(encoder->cache);
+    gm_words_scratch_free(encoder->words);
     gm_pieces_free(&encoder->pieces);
     gm_buf_free(&encoder->valid);
     gm_buf_free(&encoder->normalised);
@@ -83,7 +90,7 @@ void gm_encoder_free(struct gm_encoder *encoder)
 
 const struct gm_bpe_counters *gm_encoder_counters(const struct gm_encoder *encoder)
 {
-    return gm_bpe_cache_counters(encoder->cache);
+    return encoder->cache ? gm_bpe_cache_counters(encoder->cache) : &encoder->counters;
 }
 
 /* ---- ids ---- */
@@ -142,6 +149,23 @@ static bool encode_pieces(struct gm_encoder *encoder, struct text text, uint32_t
     return true;
 }
 
+static bool encode_word(struct gm_encoder *encoder, const uint8_t *piece, size_t n_bytes)
+{
+    const struct gm_tokenizer *tokenizer = encoder->tokenizer;
+    if (!reserve(encoder, n_bytes + 1))
+        return false;
+    uint32_t *ids = encoder->ids + encoder->n_ids;
+    size_t n_ids = gm_words_encode(tokenizer->words, encoder->words, piece, n_bytes, ids);
+    if (n_ids == SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < n_ids; i++)
+        encoder->counters.n_unknown += ids[i] == tokenizer->spec->unk_id;
+    encoder->counters.n_pieces++;
+    encoder->counters.n_tokens += n_ids;
+    encoder->n_ids += n_ids;
+    return true;
+}
+
 /* How many pieces from `from` on stand side by side. */
 static size_t side_by_side(const struct gm_pieces *pieces, size_t from)
 {
@@ -156,6 +180,13 @@ static bool encode_generic(struct gm_encoder *encoder)
     const struct gm_pieces *pieces = &encoder->pieces;
     struct text text = {pieces->text.data, pieces->text.n_bytes};
     for (size_t i = 0; i < pieces->n;) {
+        if (!encoder->cache) {
+            if (!encode_word(encoder, text.data + pieces->starts[i],
+                             pieces->ends[i] - pieces->starts[i]))
+                return false;
+            i++;
+            continue;
+        }
         size_t n = side_by_side(pieces, i);
         if (!encode_pieces(encoder, text, pieces->starts[i], pieces->ends + i, n))
             return false;

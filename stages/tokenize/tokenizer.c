@@ -52,7 +52,7 @@ static enum gm_status open_parts(struct gm_tokenizer *tokenizer, struct gm_err *
     if (status == GM_OK && tokenizer->scheme == GM_SCHEME_NONE)
         status = gm_pretokenizer_new(&tokenizer->pretokenizer, spec, err);
     if (status == GM_OK && !tokenizer->bpe)
-        status = gm_err_set(err, GM_INPUT, "model %s is not supported", gm_model_name(spec->model));
+        status = gm_words_new(&tokenizer->words, spec, err);
     if (status == GM_OK)
         status = gm_added_new(&tokenizer->added, spec, tokenizer->normalizer, err);
     if (status == GM_OK)
@@ -92,6 +92,7 @@ void gm_tokenizer_free(struct gm_tokenizer *tokenizer)
         return;
     gm_decoder_free(tokenizer->decoder);
     gm_added_free(tokenizer->added);
+    gm_words_free(tokenizer->words);
     gm_pretokenizer_free(tokenizer->pretokenizer);
     gm_normalizer_free(tokenizer->normalizer);
     gm_image_free(tokenizer->image);

@@ -106,12 +106,16 @@ static enum gm_status check_steps(const struct gm_spec *spec, struct gm_err *err
     struct gm_normalizer *normalizer = NULL;
     struct gm_pretokenizer *pretokenizer = NULL;
     struct gm_added *added = NULL;
+    struct gm_words *words = NULL;
     enum gm_status status = gm_normalizer_new(&normalizer, spec, err);
     if (status == GM_OK && gm_scheme_recognise(spec) == GM_SCHEME_NONE)
         status = gm_pretokenizer_new(&pretokenizer, spec, err);
+    if (status == GM_OK && spec->model != GM_MODEL_BPE && spec->model != GM_MODEL_RANKS)
+        status = gm_words_new(&words, spec, err);
     if (status == GM_OK)
         status = gm_added_new(&added, spec, normalizer, err);
     gm_added_free(added);
+    gm_words_free(words);
     gm_pretokenizer_free(pretokenizer);
     gm_normalizer_free(normalizer);
     return status;

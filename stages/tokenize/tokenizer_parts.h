@@ -9,6 +9,7 @@
 #include "tokenize/normal.h"
 #include "tokenize/pretok.h"
 #include "tokenize/tokenizer.h"
+#include "tokenize/words.h"
 #include <stdbool.h>
 
 /* Memory that holds an image: of a file, or anonymous and shared with forked children. */
@@ -27,7 +28,8 @@ struct gm_tokenizer {
     struct gm_mapping mapping;
     struct gm_image *image;
     const struct gm_spec *spec;
-    const struct gm_bpe *bpe; /* NULL: another model */
+    const struct gm_bpe *bpe; /* NULL: words is the model */
+    struct gm_words *words;
     struct gm_normalizer *normalizer;
     /* The split rule; NONE and BERT are for the generic pre-tokenizers. */
     enum gm_scheme scheme;

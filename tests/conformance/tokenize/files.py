@@ -352,7 +352,7 @@ def main():
                 except ValueError as error:
                     if model:
                         print(f"{name}: {error}")
-                        n_bad += content["model"]["type"] == "BPE"
+                        n_bad += 1
     print(f"{n_files} files, {n_bad} with differences")
     return n_bad > 0
 

@@ -2,8 +2,10 @@
 over the mixed corpus."""
 
 import base64
+import json
 import os
 import sys
+import tempfile
 
 from compare import Tool, fixtures, read_documents, reference, show_difference, skip
 
@@ -79,33 +81,103 @@ def check_ranks(name, path, build, texts):
     return n_bad
 
 
+def alphabet():
+    own = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in own]
+    letters = {byte: chr(byte) for byte in own}
+    letters.update({byte: chr(0x100 + i) for i, byte in enumerate(others)})
+    return letters
+
+
+def split_token(ranks, token):
+    """The two parts that merge into a token last."""
+    parts = [bytes([byte]) for byte in token]
+    while len(parts) > 2:
+        joined = [ranks.get(a + b, 1 << 30) for a, b in zip(parts, parts[1:])]
+        at = joined.index(min(joined))
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+    return parts
+
+
+def make_gpt2(ranks_path):
+    """GPT-2's tokenizer.json out of its ranks."""
+    ranks, letters = read_ranks(ranks_path), alphabet()
+    spell = lambda token: "".join(letters[byte] for byte in token)
+    vocab = {spell(token): rank for token, rank in ranks.items()}
+    merges = [[spell(part) for part in split_token(ranks, token)]
+              for token in sorted(ranks, key=ranks.get) if len(token) > 1]
+    vocab["<|endoftext|>"] = len(vocab)
+    rule = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    special = {"id": vocab["<|endoftext|>"], "content": "<|endoftext|>", "single_word": False,
+               "lstrip": False, "rstrip": False, "normalized": True, "special": True}
+    return {"version": "1.0", "added_tokens": [special], "normalizer": None, "pre_tokenizer": rule,
+            "post_processor": rule, "decoder": rule, "truncation": None, "padding": None,
+            "model": {"type": "BPE", "vocab": vocab, "merges": merges}}
+
+
+def make_bert(vocab_path):
+    """BERT uncased; the list marks the beginnings of words, the model their continuations."""
+    with open(vocab_path, encoding="utf-8") as file:
+        names = json.load(file)
+    names[1] = "[unused0]"
+    vocab = {}
+    for i, name in enumerate(names):
+        special = name.startswith("[") and name.endswith("]") and len(name) > 2
+        vocab[name[1:] if name.startswith("\u2581") else name if special else "##" + name] = i
+    added = [{"id": vocab[name], "content": name, "single_word": False, "lstrip": False,
+              "rstrip": False, "normalized": False, "special": True}
+             for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")]
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
+            "normalizer": {"type": "BertNormalizer", "clean_text": True,
+                           "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", vocab["[SEP]"]],
+                               "cls": ["[CLS]", vocab["[CLS]"]]},
+            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100, "vocab": vocab}}
+
+
+def check_made(name, source, make, build, texts, tokenizers):
+    if not present(source):
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tokenizer.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(make(source), file)
+        return check_json(name, path, build, texts, tokenizers)
+
+
+def present(path):
+    if os.path.exists(path) and os.path.getsize(path) > 0:
+        return True
+    print(f"skipped: {path} is missing (make fixtures)")
+    return False
+
+
 def main():
     build, n_bytes, only = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     tokenizers = reference()
     texts = pick_documents(n_bytes)
-    n_bad = n_seen = 0
+    n_bad = 0
     names = ["gpt35turbo", "gpt4o", "gptoss", "llama2", "llama3", "llama3_1", "qwen3", "deepseek_v3",
              "gemma3", "gemini", "claude"]
     ranks = {"r50k_base": "r50k", "p50k_base": "p50k", "p50k_edit": "p50k", "cl100k_base": "cl100k",
-             "o200k_base": "o200k", "o200k_harmony": "o200k", "gpt2": "r50k"}
-    for name in names + list(ranks):
-        folder, file = ("tiktoken", f"{ranks[name]}_base.tiktoken") if name in ranks else (
-            "tokenizers", f"{name}.json")
-        path = os.path.join(fixtures(), folder, file)
-        if only and name not in only:
+             "o200k_base": "o200k", "o200k_harmony": "o200k"}
+    made = {"gpt2": ("tiktoken/r50k_base.tiktoken", make_gpt2), "bert": ("bert/vocab.json", make_bert)}
+    for name in only or [*names, *ranks, *made]:
+        if name in made:
+            source, make = made[name]
+            n_bad += check_made(name, os.path.join(fixtures(), source), make, build, texts, tokenizers)
             continue
-        if not os.path.exists(path) or os.path.getsize(path) == 0:
-            print(f"skipped: {path} is missing (make fixtures)")
+        path = os.path.join(fixtures(), f"tiktoken/{ranks[name]}_base.tiktoken" if name in ranks
+                            else f"tokenizers/{name}.json")
+        if not present(path):
             continue
-        n_seen += 1
-        if name == "gpt2":
-            continue  # its constructor reads other files; the ranks and the rule are r50k's
         if name in ranks:
             n_bad += check_ranks(name, path, build, texts)
         else:
             n_bad += check_json(name, path, build, texts, tokenizers)
-    if n_seen == 0:
-        skip("no vocabulary is there (make fixtures)")
     return n_bad > 0
 
 
