@@ -11,8 +11,8 @@
 struct gm_jpeg_band {
     struct gm_jpeg_window *window;
     const uint8_t *next, *end; /* the data; next moves to the marker behind */
-    const struct gm_huffman *ac;
-    unsigned first, last; /* coefficients, 1..63 */
+    struct gm_huffman *ac;     /* for the use as a band or a refinement */
+    unsigned first, last;      /* coefficients, 1..63 */
     bool is_refinement;
     unsigned restart_interval; /* in blocks; 0: none */
     uint64_t *nonzero;         /* of n_blocks blocks */

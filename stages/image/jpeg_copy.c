@@ -210,10 +210,10 @@ static bool set_part(struct copy *copy, const struct gm_jpeg_scan *scan, unsigne
         part->first = &copy->copier->refinement;
         return true;
     }
-    struct gm_huffman *dc = gm_huffman_get(cache, scan->dc[i]);
+    struct gm_huffman *dc = gm_huffman_get(cache, scan->dc[i], GM_HUFFMAN_PLAIN);
     if (copy->frame.sof != GM_JPEG_SOF2)
-        part->ac = gm_huffman_get_ac(cache, scan->ac[i]);
-    if (!dc->is_valid || (part->ac && !part->ac->is_valid))
+        part->ac = gm_huffman_get(cache, scan->ac[i], GM_HUFFMAN_SEQUENTIAL);
+    if (!dc->is_dc || (part->ac && !part->ac->is_valid))
         return false;
     part->first = gm_huffman_first_get(cache, dc, part->ac);
     return true;
@@ -273,7 +273,8 @@ static bool rewrite_scan(struct copy *copy, const struct gm_jpeg_scan *scan)
 static bool copy_band(struct copy *copy, const struct gm_jpeg_scan *scan)
 {
     struct gm_jpeg_frame *frame = &copy->frame;
-    struct gm_huffman *ac = gm_huffman_get(copy->copier->cache, scan->ac[0]);
+    struct gm_huffman *ac = gm_huffman_get(
+        copy->copier->cache, scan->ac[0], scan->high > 0 ? GM_HUFFMAN_REFINEMENT : GM_HUFFMAN_BAND);
     struct gm_jpeg_band band = {.window = &copy->copier->window,
                                 .next = frame->next,
                                 .end = frame->end,
@@ -293,10 +294,27 @@ static bool copy_band(struct copy *copy, const struct gm_jpeg_scan *scan)
     return true;
 }
 
+/* Of a scan that is skipped: with a bad table libjpeg would refuse the file. */
+static bool has_valid_tables(struct copy *copy, const struct gm_jpeg_scan *scan)
+{
+    for (unsigned i = 0; i < scan->n_components; i++) {
+        bool is_dc = scan->first == 0;
+        if (is_dc && scan->high > 0)
+            continue;
+        const struct gm_huffman *table = gm_huffman_get(
+            copy->copier->cache, is_dc ? scan->dc[i] : scan->ac[i], GM_HUFFMAN_PLAIN);
+        if (is_dc ? !table->is_dc : !table->is_valid)
+            return false;
+    }
+    return true;
+}
+
 static bool take_scan(struct copy *copy, const struct gm_jpeg_scan *scan)
 {
     bool has_luma = luma_in(scan) >= 0;
     if (copy->frame.sof == GM_JPEG_SOF2 && !has_luma) {
+        if (!has_valid_tables(copy, scan))
+            return false;
         copy->frame.next = gm_jpeg_skip_data(copy->frame.next, copy->frame.end);
         return true;
     }

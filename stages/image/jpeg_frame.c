@@ -141,10 +141,11 @@ static void keep_segment(struct gm_jpeg_frame *frame, uint8_t marker, struct con
 
 /* ---- scans ---- */
 
+/* The order is the frame's: libjpeg does not find a component that was passed. */
 static bool find_component(const struct gm_jpeg_frame *frame, const struct gm_jpeg_scan *scan,
                            uint8_t id, uint8_t *index)
 {
-    for (uint8_t i = 0; i < frame->n_components; i++)
+    for (uint8_t i = (uint8_t)scan->n_components; i < frame->n_components; i++)
         if (frame->components[i].id == id) {
             for (unsigned k = 0; k < scan->n_components; k++)
                 if (scan->components[k] == i)

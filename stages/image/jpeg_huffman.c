@@ -46,6 +46,15 @@ static bool build_codes(struct gm_huffman *table)
     return true;
 }
 
+/* libjpeg refuses DC tables with any other symbol. */
+static bool has_sizes_only(const struct gm_huffman *table)
+{
+    for (unsigned i = 0; i < table->n_symbols; i++)
+        if (table->content[16 + i] > 15)
+            return false;
+    return true;
+}
+
 static struct gm_huffman *oldest_table(struct gm_huffman_cache *cache)
 {
     struct gm_huffman *oldest = &cache->tables[0];
@@ -55,7 +64,18 @@ static struct gm_huffman *oldest_table(struct gm_huffman_cache *cache)
     return oldest;
 }
 
-struct gm_huffman *gm_huffman_get(struct gm_huffman_cache *cache, struct gm_huffman_spec spec)
+/* entry: of one. */
+static uint32_t refinement_step(unsigned entry)
+{
+    uint32_t length = entry >> 8, run = entry >> 4 & 15, size = entry & 15;
+    if (entry == 0 || size > 1)
+        return 0;
+    bool is_end = size == 0 && run != 15;
+    return (length + size) | size << 6 | (uint32_t)is_end << 7 | run << 8 |
+           (uint32_t)1 << run << 16;
+}
+
+static struct gm_huffman *find(struct gm_huffman_cache *cache, struct gm_huffman_spec spec)
 {
     GM_ASSERT(spec.counts && spec.n_symbols <= 256);
     size_t n_bytes = 16 + (size_t)spec.n_symbols;
@@ -75,17 +95,25 @@ struct gm_huffman *gm_huffman_get(struct gm_huffman_cache *cache, struct gm_huff
     table->hash = hash;
     table->id = ++cache->clock;
     table->used = ++cache->clock;
-    table->has_next = false;
+    table->use = GM_HUFFMAN_PLAIN;
     table->is_valid = build_codes(table);
+    table->is_dc = table->is_valid && has_sizes_only(table);
     return table;
 }
 
-struct gm_huffman *gm_huffman_get_ac(struct gm_huffman_cache *cache, struct gm_huffman_spec spec)
+struct gm_huffman *gm_huffman_get(struct gm_huffman_cache *cache, struct gm_huffman_spec spec,
+                                  enum gm_huffman_use use)
 {
-    struct gm_huffman *table = gm_huffman_get(cache, spec);
-    if (!table->has_next)
+    struct gm_huffman *table = find(cache, spec);
+    if (table->use == use || use == GM_HUFFMAN_PLAIN)
+        return table;
+    table->use = use;
+    if (use == GM_HUFFMAN_SEQUENTIAL)
         memset(table->next, 0, sizeof table->next);
-    table->has_next = true;
+    if (use == GM_HUFFMAN_BAND)
+        memset(table->band, 0, sizeof table->band);
+    for (uint32_t i = 0; use == GM_HUFFMAN_REFINEMENT && i < 1 << GM_HUFFMAN_ONE_BITS; i++)
+        table->refinement[i] = refinement_step(table->one[i]);
     return table;
 }
 
@@ -191,6 +219,33 @@ uint32_t gm_huffman_next(struct gm_huffman *ac, uint64_t bits)
     return *entry;
 }
 
+uint32_t gm_huffman_refinement_step(const struct gm_huffman *ac, uint64_t bits)
+{
+    return refinement_step(gm_huffman_decode(ac, bits));
+}
+
+uint64_t gm_huffman_band_step(struct gm_huffman *ac, uint64_t bits)
+{
+    uint64_t *entry = &ac->band[bits >> (64 - GM_HUFFMAN_BAND_BITS)], nonzero = 0;
+    unsigned used = 0, skip = 0, is_end = 0, end_run = 0;
+    bits &= ~(~(uint64_t)0 >> GM_HUFFMAN_BAND_BITS);
+    while (used < GM_HUFFMAN_BAND_BITS && !is_end) {
+        unsigned code = gm_huffman_decode(ac, bits << used);
+        unsigned length = code >> 8, run = code >> 4 & 15, size = code & 15;
+        if (!code || used + length > GM_HUFFMAN_BAND_BITS || size > MAX_AC_SIZE)
+            break;
+        is_end = size == 0 && run < 15;
+        end_run = is_end ? run : 0;
+        if (!is_end && skip + run >= GM_BAND_MAX_SKIP)
+            break;
+        used += length + size;
+        nonzero |= is_end ? 0 : (uint64_t)(size > 0) << (skip + run);
+        skip += is_end ? 0 : run + 1;
+    }
+    *entry = used ? used | is_end << 7 | skip << 8 | end_run << 14 | nonzero << 18 : GM_BAND_ALONE;
+    return *entry;
+}
+
 static int value_of(uint64_t bits, unsigned size)
 {
     if (size == 0)
@@ -257,8 +312,6 @@ bool gm_huffman_dc_codes(const struct gm_huffman *dc, struct gm_huffman_dc_codes
     codes->n_symbols = dc->n_symbols;
     for (unsigned i = 0; i < dc->n_symbols; i++) {
         uint8_t size = dc->content[16 + i];
-        if (size > 15)
-            return false;
         if (size < GM_HUFFMAN_DC_SIZES)
             has[size] = true;
     }

@@ -1,13 +1,16 @@
 /* Huffman codes of JPEG, read for how long they are.
  *
  * A lookup takes the next bits and says how many of them belong to the whole codes among them, with
- * their value bits, and how far the codes go in the block: several codes a lookup. Three tables:
+ * their value bits, and how far the codes go in the block: several codes a lookup where that is
+ * possible. The tables:
  *
- *      first   a block's beginning: the DC difference and what fits of the AC codes (of two tables)
- *      next    AC codes
- *      one     one code, 9 bits: progressive scans, and whatever the other two leave out
+ *      first        a block's beginning: the DC difference and what fits of the AC codes
+ *      next         AC codes of sequential scans
+ *      band         AC codes of progressive scans, first pass
+ *      refinement   one AC code of a progressive scan, later passes
+ *      one          one code, 9 bits: whatever the others leave out
  *
- * Entries of first and next are computed when they are first met, and kept: most files of a
+ * Entries of first, next and band are computed when they are first met, and kept: most files of a
  * collection use the same few tables, which are found again by their content. A small picture then
  * costs no table at all, and a lone one only what it uses.
  *
@@ -19,17 +22,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GM_HUFFMAN_TABLES     24
+#define GM_HUFFMAN_TABLES     16
 #define GM_HUFFMAN_FIRSTS     8
 #define GM_HUFFMAN_ONE_BITS   9
 #define GM_HUFFMAN_NEXT_BITS  12
 #define GM_HUFFMAN_FIRST_BITS 12
+#define GM_HUFFMAN_BAND_BITS  10
 #define GM_HUFFMAN_DC_SIZES   12 /* DC differences of 8-bit pictures have 0 to 11 value bits */
 
 /* A table as it stands in a DHT segment: 16 counts, then the symbols. */
 struct gm_huffman_spec {
     const uint8_t *counts; /* NULL: not defined */
     unsigned n_symbols;    /* at most 256 */
+};
+
+/* What an AC table is read for. */
+enum gm_huffman_use {
+    GM_HUFFMAN_PLAIN,
+    GM_HUFFMAN_SEQUENTIAL,
+    GM_HUFFMAN_BAND,
+    GM_HUFFMAN_REFINEMENT
 };
 
 struct gm_huffman {
@@ -39,12 +51,17 @@ struct gm_huffman {
     uint64_t id;   /* another one for each content that takes this place */
     uint64_t used; /* stamp of the last use */
     bool is_valid; /* false: the codes do not form a table */
-    bool has_next;
+    bool is_dc;    /* valid, and every symbol can be the size of a DC difference */
+    enum gm_huffman_use use;
     /* By length: codes of that length are below limit (16 bits, left-justified). */
     uint32_t limits[17];
-    int32_t offsets[17];                      /* symbol index = (code >> (16 - length)) + offset */
-    uint16_t one[1 << GM_HUFFMAN_ONE_BITS];   /* length << 8 | symbol; 0: longer or no code */
-    uint16_t next[1 << GM_HUFFMAN_NEXT_BITS]; /* GM_STEP_..; 0: not yet computed */
+    int32_t offsets[17];                    /* symbol index = (code >> (16 - length)) + offset */
+    uint16_t one[1 << GM_HUFFMAN_ONE_BITS]; /* length << 8 | symbol; 0: longer or no code */
+    union {                                 /* by use; 0: not computed */
+        uint16_t next[1 << GM_HUFFMAN_NEXT_BITS];      /* GM_STEP_.. */
+        uint64_t band[1 << GM_HUFFMAN_BAND_BITS];      /* GM_BAND_.. */
+        uint32_t refinement[1 << GM_HUFFMAN_ONE_BITS]; /* GM_REFINEMENT_.. */
+    };
 };
 
 /* An entry of next: bits used (5 bits), then how far it goes in the block (8 bits). The end of the
@@ -58,6 +75,24 @@ struct gm_huffman {
  * difference (12 bits, signed). */
 #define GM_FIRST_DC_BITS(first) ((first) >> 13 & 31)
 #define GM_FIRST_DIFF(first)    ((int32_t)(first) >> 20)
+
+/* An entry of band: bits used, coefficients passed, which of those are not zero, and whether the
+ * block ends behind them, with what run of blocks (as a power of two, whose lower bits follow).
+ * Zero bits: one code must be read by itself. */
+#define GM_BAND_BITS(step)    ((unsigned)(step)&63)
+#define GM_BAND_END(step)     ((unsigned)(step) >> 7 & 1)
+#define GM_BAND_SKIP(step)    ((unsigned)(step) >> 8 & 63)
+#define GM_BAND_RUN(step)     ((unsigned)(step) >> 14 & 15)
+#define GM_BAND_NONZERO(step) ((uint64_t)(step) >> 18)
+#define GM_BAND_ALONE         ((uint64_t)1 << 6)
+#define GM_BAND_MAX_SKIP      46
+/* An entry of refinement: bits of the code and the sign, whether there is one, whether it is the
+ * end of the block and maybe of a run of blocks, the run, and 1 << run. 0: longer, or no code. */
+#define GM_REFINEMENT_BITS(step)    ((step)&63)
+#define GM_REFINEMENT_SIGN(step)    ((step) >> 6 & 1)
+#define GM_REFINEMENT_END(step)     ((step) >> 7 & 1)
+#define GM_REFINEMENT_RUN(step)     ((step) >> 8 & 15)
+#define GM_REFINEMENT_RUN_BIT(step) ((step) >> 16)
 
 struct gm_huffman_first {
     const struct gm_huffman *dc;
@@ -77,11 +112,11 @@ struct gm_huffman_cache {
 struct gm_huffman_cache *gm_huffman_cache_new(void);
 void gm_huffman_cache_free(struct gm_huffman_cache *cache); /* NULL allowed */
 
-/* The table of that content; is_valid says whether it can be used. spec must be defined. */
-struct gm_huffman *gm_huffman_get(struct gm_huffman_cache *cache, struct gm_huffman_spec spec);
-/* The same for AC tables, with room for next. */
-struct gm_huffman *gm_huffman_get_ac(struct gm_huffman_cache *cache, struct gm_huffman_spec spec);
-/* The first table of a pair from gm_huffman_get and gm_huffman_get_ac. */
+/* The table of that content, ready for the use; is_valid says whether it can be used. spec must be
+ * defined. */
+struct gm_huffman *gm_huffman_get(struct gm_huffman_cache *cache, struct gm_huffman_spec spec,
+                                  enum gm_huffman_use use);
+/* The first table of a pair; ac NULL: blocks have a DC part only. */
 struct gm_huffman_first *gm_huffman_first_get(struct gm_huffman_cache *cache,
                                               const struct gm_huffman *dc,
                                               const struct gm_huffman *ac);
@@ -93,6 +128,10 @@ unsigned gm_huffman_decode(const struct gm_huffman *table, uint64_t bits);
  * ones, at least 26 valid. Returns an entry whose skip is that of one or more codes, or 0: no AC
  * code of a sequential 8-bit picture. */
 uint32_t gm_huffman_next(struct gm_huffman *ac, uint64_t bits);
+/* The entry of band for the next bits, computed. */
+uint64_t gm_huffman_band_step(struct gm_huffman *ac, uint64_t bits);
+/* The entry of refinement for one code, of any length; 0: no code of such a scan. */
+uint32_t gm_huffman_refinement_step(const struct gm_huffman *ac, uint64_t bits);
 /* One AC code as an entry, or 0. */
 uint32_t gm_huffman_ac_step(const struct gm_huffman *ac, uint64_t bits);
 /* The same for first; at least 27 valid bits. GM_STEP_LONG: only the DC code was read; its bits and
@@ -111,8 +150,8 @@ struct gm_huffman_dc_codes {
 };
 
 /* The table itself, so that its codes can be copied, and behind its last code, with 16 bits, the
- * sizes that it lacks (optimised tables have only what their picture needed). False: no room, or
- * not a DC table. */
+ * sizes that it lacks (optimised tables have only what their picture needed). dc->is_dc must be
+ * true. False: no room. */
 bool gm_huffman_dc_codes(const struct gm_huffman *dc, struct gm_huffman_dc_codes *codes);
 
 #endif

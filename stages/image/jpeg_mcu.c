@@ -145,7 +145,8 @@ INLINE bool copy_row(struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part,
         start = ac_start;
     }
     rows->last[row] = last;
-    gm_bits_copy(&rows->writers[row], data, start, end);
+    if (start != end)
+        gm_bits_copy(&rows->writers[row], data, start, end);
     return true;
 }
 

@@ -74,7 +74,7 @@ static void add_jfif(struct gm_jpeg_extras *extras, const struct gm_jpeg_frame *
     memcpy(extras->jfif, plain, sizeof plain);
     for (unsigned i = 0; i < frame->n_segments; i++)
         if (is_jfif(&frame->segments[i])) {
-            memcpy(extras->jfif + 5, frame->segments[i].data + 5, 7);
+            memcpy(extras->jfif + 7, frame->segments[i].data + 7, 5); /* unit, density */
             break;
         }
     add(extras, (struct gm_jpeg_segment){GM_JPEG_APP0, sizeof extras->jfif, extras->jfif});
