@@ -199,6 +199,15 @@ enum gm_status gm_out_check(const uint8_t *data, size_t n_bytes, struct gm_out_h
     return GM_OK;
 }
 
+uint64_t gm_out_checksum(const uint8_t *data, size_t n_bytes)
+{
+    struct gm_out_header header;
+    if (n_bytes < sizeof header)
+        return 0;
+    memcpy(&header, data, sizeof header);
+    return header.checksum;
+}
+
 enum gm_status gm_out_next(const uint8_t *data, size_t n_bytes, size_t *offset,
                            struct gm_out_part *part, const uint8_t **name, const uint8_t **payload,
                            struct gm_err *err)

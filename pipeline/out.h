@@ -69,6 +69,8 @@ enum gm_status gm_out_finish(struct gm_out *out, struct gm_err *err);
 /* Reader. header_out gets a checked copy; n_bytes is the size of the mapping that may be read. */
 enum gm_status gm_out_check(const uint8_t *data, size_t n_bytes, struct gm_out_header *header_out,
                             struct gm_err *err);
+/* The checksum that the block states; 0 if it has no header. What is behind it is not looked at. */
+uint64_t gm_out_checksum(const uint8_t *data, size_t n_bytes);
 /* Steps through the parts of a checked block: *offset starts at sizeof(struct gm_out_header).
  * GM_END after the last. name and payload point into data. */
 enum gm_status gm_out_next(const uint8_t *data, size_t n_bytes, size_t *offset,

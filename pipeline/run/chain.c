@@ -381,15 +381,31 @@ static bool prepare_rows(struct gm_chain *chain)
     return true;
 }
 
+/* The supervisor finds out who is to blame. */
+static enum gm_status complain(struct gm_worker *worker, const struct gm_desc *lease,
+                               struct gm_err *err)
+{
+    struct gm_chain *chain = worker->context;
+    struct gm_desc done = *lease;
+    done.kind = GM_DESC_DONE;
+    done.flags |= GM_DESC_BAD;
+    done.out_bytes = 0;
+    gm_err_clear(err);
+    gm_batch_reset(&chain->batch);
+    return gm_port_send(&worker->port, &done, err);
+}
+
 enum gm_status gm_chain_lease(struct gm_worker *worker, const struct gm_desc *lease,
                               struct gm_err *err)
 {
     struct gm_chain *chain = worker->context;
-    uint8_t *data;
+    uint8_t *data = NULL;
     enum gm_status status =
         gm_worker_block(worker, lease->in_arena, lease->in_page, lease->in_bytes, &data, err);
     if (status == GM_OK)
         status = gm_block_open(data, lease->in_bytes, &chain->batch, err);
+    if (status == GM_INTERNAL && data)
+        return complain(worker, lease, err);
     if (status == GM_OK &&
         (!add_columns(worker->route, &chain->batch, GM_IN_COUNT) || !prepare_rows(chain)))
         status = gm_err_set(err, GM_NOMEM, "no memory for %u rows", chain->batch.n_rows);

@@ -111,7 +111,9 @@ static enum gm_status send_unit(struct gm_engine *engine, struct gm_unit *unit, 
                            .lease = unit->id,
                            .in_arena = unit->out.arena,
                            .in_page = unit->out.page,
-                           .in_bytes = unit->out.n_bytes};
+                           .in_bytes = unit->out.n_bytes,
+                           .out_page = (uint32_t)unit->out_checksum,
+                           .out_bytes = (uint32_t)(unit->out_checksum >> 32)};
     if (unit->state == GM_UNIT_SPILLED) {
         desc.kind = GM_DESC_WRITE_SPILLED;
         desc.in_arena = (uint32_t)(unit->spill_offset >> 32);
@@ -224,6 +226,11 @@ static enum gm_status on_written(struct gm_engine *engine, struct gm_unit *unit,
     return GM_OK;
 }
 
+static const char *arena_title(const struct gm_engine *engine, uint32_t arena)
+{
+    return arena == GM_ARENA_FETCH ? "fetch" : engine->slots[arena - 1].title;
+}
+
 enum gm_status gm_writer_message(struct gm_engine *engine, const struct gm_desc *desc,
                                  struct gm_err *err)
 {
@@ -239,6 +246,9 @@ enum gm_status gm_writer_message(struct gm_engine *engine, const struct gm_desc 
     if (!unit || unit->id != desc->lease)
         return gm_err_set(err, GM_INTERNAL, "the writer answered for an unknown block");
     *writer_slot(engine, desc->lease) = NULL;
+    if (desc->kind == GM_DESC_WRITTEN && desc->flags & GM_DESC_BAD)
+        return gm_start_over(engine, arena_title(engine, unit->out.arena),
+                             "changed a block that it had handed over", err);
     if (desc->kind == GM_DESC_WRITTEN)
         return on_written(engine, unit, err);
     if (desc->kind != GM_DESC_SPILLED || unit->state != GM_UNIT_SPILLING)

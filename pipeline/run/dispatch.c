@@ -143,7 +143,8 @@ static enum gm_status lease(struct gm_engine *engine, struct gm_slot *slot, stru
                            .in_bytes = unit->in.n_bytes,
                            .out_page = unit->out.page,
                            .out_bytes = unit->container ? 0 : unit->out.n_bytes,
-                           .row_first = (uint32_t)unit->suspect,
+                           .row_first =
+                               unit->container ? unit->lost_block : (uint32_t)unit->suspect,
                            .row_count = unit->stop_at};
     return push(slot, &desc, err);
 }

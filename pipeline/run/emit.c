@@ -29,6 +29,7 @@ struct gm_emit {
     uint32_t n_blocks;  /* finished, sent or skipped */
     uint64_t n_members;
     bool stopped;
+    bool given_up; /* the block that is lost has been told */
 };
 
 static uint32_t chain_route(const struct gm_plan *plan)
@@ -53,11 +54,15 @@ static void restart_block(struct gm_emit *emit)
                    emit->block.n_bytes);
 }
 
+static enum gm_status tell_lost_block(struct gm_emit *emit, struct gm_err *err);
+
 /* Hands the block being filled to the supervisor, or drops it if it was delivered before. */
 static enum gm_status send_block(struct gm_emit *emit, struct gm_err *err)
 {
     if (emit->builder.n_rows == 0)
         return GM_OK;
+    if (emit->n_blocks + 1 == emit->lease->row_first && !emit->given_up)
+        return tell_lost_block(emit, err);
     uint32_t n_rows = emit->builder.n_rows;
     size_t n_bytes = gm_block_seal(&emit->builder);
     emit->n_blocks++;
@@ -162,9 +167,28 @@ static enum gm_status add_dropped(struct gm_emit *emit, enum gm_reason reason, c
     return status;
 }
 
+/* Three times this block came out spoiled: one row stands in its place, for it and the rest. */
+static enum gm_status tell_lost_block(struct gm_emit *emit, struct gm_err *err)
+{
+    const struct gm_row row = emit->row;
+    emit->given_up = true;
+    restart_block(emit);
+    emit->row.name = gm_batch_view(&emit->batch, GM_IN_NAME, 0);
+    emit->row.member = UINT64_MAX;
+    emit->row.media = GM_MEDIA_UNKNOWN;
+    enum gm_status status = add_dropped(emit, GM_REASON_WORKER_CRASHED,
+                                        "the unpacker spoiled its output here three times; what "
+                                        "follows in the container is lost",
+                                        err);
+    if (status == GM_OK)
+        status = send_block(emit, err);
+    emit->row = row;
+    return status == GM_OK ? GM_END : status;
+}
+
 static bool at_the_end(const struct gm_emit *emit)
 {
-    return emit->stopped || emit->n_members >= emit->lease->row_count;
+    return emit->stopped || emit->given_up || emit->n_members >= emit->lease->row_count;
 }
 
 /* From here on a crash is the next member's doing: its header is read before it begins. */
@@ -406,7 +430,7 @@ enum gm_status gm_splitter_lease(struct gm_worker *worker, const struct gm_desc 
     emit->lease = lease;
     emit->n_blocks = 0;
     emit->n_members = 0;
-    emit->stopped = false;
+    emit->stopped = emit->given_up = false;
     if (emit->block.n_bytes > 0)
         restart_block(emit);
     enum gm_status status = open_container(emit, &container, err);
@@ -418,9 +442,10 @@ enum gm_status gm_splitter_lease(struct gm_worker *worker, const struct gm_desc 
                                 "unpacking needs more memory than one worker has", err);
     if (status == GM_END)
         status = GM_OK;
-    if (status == GM_OK && !emit->stopped && emit->n_members >= lease->row_count)
+    bool goes_on = !emit->stopped && !emit->given_up;
+    if (status == GM_OK && goes_on && emit->n_members >= lease->row_count)
         status = name_the_poison(emit, err);
-    if (status == GM_OK && !emit->stopped)
+    if (status == GM_OK && goes_on)
         status = send_block(emit, err);
     if (status == GM_END)
         status = GM_OK;

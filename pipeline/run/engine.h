@@ -65,16 +65,18 @@ struct gm_unit {
     struct gm_segment *owner;
     struct gm_unit *next; /* in its segment */
     struct gm_block_ref in, out;
-    bool in_shared; /* input block is the segment's */
+    uint64_t out_checksum; /* as the block stated it when it was handed over */
+    bool in_shared;        /* input block is the segment's */
     bool out_shared;
     bool gated;    /* hop 1 is behind it */
     uint8_t *keys; /* what hop 1 handed out, until the gate has seen it; owned */
     uint32_t n_keys;
 
-    bool container;     /* in.* is a container; emits units of its own */
-    int fd;             /* of a container; -1: inline */
-    uint32_t n_emitted; /* blocks accepted from it */
-    uint32_t stop_at;   /* member that must not be opened; GM_NO_LIMIT */
+    bool container;      /* in.* is a container; emits units of its own */
+    int fd;              /* of a container; -1: inline */
+    uint32_t n_emitted;  /* blocks accepted from it */
+    uint32_t stop_at;    /* member that must not be opened; GM_NO_LIMIT */
+    uint32_t lost_block; /* told as lost, and the container read no further; 0: none */
 
     uint64_t lease; /* 0: none */
     struct gm_slot *slot;
@@ -193,8 +195,11 @@ struct gm_engine {
     /* how it goes */
     enum { GM_ENGINE_RUNNING, GM_ENGINE_DRAINING, GM_ENGINE_FINISHING, GM_ENGINE_OVER } phase;
     uint64_t drain_deadline_ms;
-    bool restart;          /* fetch or writer died: all down, resume from the journal */
-    bool restart_external; /* somebody else killed it */
+    bool restart;                 /* fetch or writer died: all down, resume from the journal */
+    bool restart_external;        /* somebody else killed it */
+    struct gm_cursor bad;         /* block that a container's worker spoiled; sub 0: none */
+    const struct gm_cursor *lost; /* such blocks that are given up; of the caller */
+    uint32_t n_lost;
     uint64_t next_sample_ms;
     uint64_t peak_memory_bytes, cpu_ns;
     enum gm_sandbox_state sandbox;
@@ -278,6 +283,10 @@ enum gm_status gm_take_messages(struct gm_engine *engine, bool *any, struct gm_e
 /* The worker has said something impossible, or what it shares with us is garbage: it is killed. Its
  * death counts as its own doing. GM_OK. */
 enum gm_status gm_slot_corrupt(struct gm_slot *slot, const char *what);
+/* Shared memory holds something that cannot be and cannot be made again from what we have: all go
+ * on from the journal. GM_AGAIN. */
+enum gm_status gm_start_over(struct gm_engine *engine, const char *title, const char *what,
+                             struct gm_err *err);
 /* Log lines, hello, last words. false: the child has closed its end, nothing more will come. */
 bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title);
 

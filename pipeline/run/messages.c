@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "block.h"
+#include "out.h"
 #include "run/engine.h"
 
 #include <signal.h>
@@ -21,6 +22,41 @@ enum gm_status gm_slot_corrupt(struct gm_slot *slot, const char *what)
     slot->broken = true;
     gm_child_signal(&slot->child, SIGKILL);
     return GM_OK;
+}
+
+enum gm_status gm_start_over(struct gm_engine *engine, const char *title, const char *what,
+                             struct gm_err *err)
+{
+    gm_log(GM_LOG_WARN, "%s %s; all go on from the journal", title, what);
+    engine->n_deaths++;
+    engine->restart = true;
+    engine->restart_external = false;
+    return gm_err_set(err, GM_AGAIN, "%s %s", title, what);
+}
+
+/* A worker complains about its input. It is looked at here, too: a worker that was taken over could
+ * stop the run with complaints. What a container's worker has spoiled cannot be made again alone:
+ * its other blocks may be with others, or gone. */
+static enum gm_status bad_input(struct gm_engine *engine, struct gm_slot *slot,
+                                struct gm_unit *unit, struct gm_err *err)
+{
+    struct gm_batch batch;
+    struct gm_err why = {0};
+    gm_batch_init(&batch);
+    enum gm_status status =
+        gm_block_open(gm_pool_data(engine->arenas[unit->in.arena], unit->in.page), unit->in.n_bytes,
+                      &batch, &why);
+    gm_batch_free(&batch);
+    if (status != GM_INTERNAL) {
+        status = gm_requeue(engine, unit, err);
+        return status == GM_OK ? gm_slot_corrupt(slot, "a complaint about a good block") : status;
+    }
+    bool split = unit->in.arena != GM_ARENA_FETCH;
+    if (split)
+        engine->bad = (struct gm_cursor){unit->task, unit->segment, unit->sub};
+    gm_log(GM_LOG_WARN, "%s", why.text);
+    return gm_start_over(engine, split ? engine->slots[unit->in.arena - 1].title : "fetch",
+                         "handed over a malformed block", err);
 }
 
 static void measure_block(struct gm_slot *slot, const struct gm_unit *unit)
@@ -48,6 +84,8 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
                                  struct gm_err *err)
 {
     uint32_t base;
+    if (desc->flags & GM_DESC_BAD)
+        return bad_input(engine, slot, unit, err);
     if (unit->probe)
         return gm_probe_passed(engine, unit, err);
     if (!gm_pool_holds(engine->arenas[slot->arena], desc->out_page, desc->out_bytes, &base) ||
@@ -56,6 +94,8 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
         return status == GM_OK ? gm_slot_corrupt(slot, "an impossible output block") : status;
     }
     unit->out.n_bytes = desc->out_bytes;
+    unit->out_checksum =
+        gm_out_checksum(gm_pool_data(engine->arenas[slot->arena], desc->out_page), desc->out_bytes);
     if (engine->plan->routes[unit->route].gate_stage >= 0 && !unit->gated) {
         unit->state = GM_UNIT_GATED;
         enum gm_status status = gm_take_keys(engine, unit, err);

@@ -18,6 +18,8 @@ struct gm_output {
     bool changed; /* since the last commit */
     bool failed;
     bool keep_bytes; /* a commit has failed: whatever is in the files, it is not touched again */
+    bool expects;    /* the next block is known by its checksum */
+    uint64_t expected;
     uint64_t uncommitted_bytes;
     struct gm_buf path, line; /* of the placed file at hand */
     struct gm_buf sizes;      /* of the part at hand, copied out of shared memory */
@@ -197,6 +199,8 @@ static enum gm_status check_block(struct gm_output *output, const uint8_t *block
                                   struct gm_out_header *header, struct gm_err *err)
 {
     enum gm_status status = gm_out_check(block, n_bytes, header, err);
+    if (status == GM_OK && output->expects && header->checksum != output->expected)
+        status = gm_err_set(err, GM_INTERNAL, "output block: changed after it was handed over");
     struct walk walk = {.block = block, .n_bytes = header->n_bytes, .offset = sizeof *header};
     while (status == GM_OK)
         status = next_part(output, &walk, err);
@@ -288,12 +292,24 @@ static enum gm_status append_part(struct gm_output *output, const struct walk *w
     return status;
 }
 
+void gm_output_expect(struct gm_output *output, uint64_t checksum)
+{
+    output->expects = true;
+    output->expected = checksum;
+}
+
+bool gm_output_is_whole(const struct gm_output *output)
+{
+    return !output->failed;
+}
+
 enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, size_t n_bytes,
                                 const struct gm_order_key *next, struct gm_err *err)
 {
     GM_ASSERT(!output->failed && !output->state.finished);
     struct gm_out_header header;
     enum gm_status status = check_block(output, block, n_bytes, &header, err);
+    output->expects = false;
     if (status != GM_OK)
         return status;
     output->changed = true;

@@ -13,6 +13,7 @@
 #include "run/indexer.h"
 #include "run/list.h"
 #include "run/manifest.h"
+#include "run/spoiled.h"
 #include "run/step.h"
 
 #include <errno.h>
@@ -39,6 +40,7 @@ struct run {
     struct gm_output_state state; /* as of the last look */
     struct gm_indexer indexer;
     struct gm_engine *engine; /* the last one, for its memory */
+    struct gm_spoiled spoiled;
     bool has_previous;
     uint8_t previous_sha256[GM_SHA256_BYTES];
 };
@@ -211,6 +213,8 @@ static void set_up(struct run *run, struct gm_engine *engine)
     engine->plan = run->plan;
     engine->progress = run->progress;
     engine->index_pid = run->indexer.step.child.pid;
+    engine->lost = run->spoiled.lost;
+    engine->n_lost = run->spoiled.n_lost;
     engine->resume = (struct gm_cursor){next->task, next->segment, next->sub};
     engine->feed_setup = (struct gm_feed_setup){
         .plan = run->plan,
@@ -257,6 +261,7 @@ static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm
     if (run->plan->job.sandbox == GM_SANDBOX_ON && engine->sandbox == GM_SANDBOX_STATE_SECCOMP)
         gm_log(GM_LOG_INFO, "this kernel has no Landlock: children are held by seccomp alone");
     gm_gate_free(&engine->gate);
+    gm_spoiled_note(&run->spoiled, &engine->bad);
     return status;
 }
 

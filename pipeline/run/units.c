@@ -3,6 +3,7 @@
  * one for every block that a container emits. */
 #include "base/assert.h"
 #include "base/fs.h"
+#include "out.h"
 #include "run/engine.h"
 
 #include <stdlib.h>
@@ -147,10 +148,20 @@ static enum gm_status add_lines(struct gm_engine *engine, struct gm_segment *seg
         return gm_err_set(err, GM_NOMEM, "no memory for a block's state");
     unit->state = GM_UNIT_DONE;
     unit->out = (struct gm_block_ref){GM_ARENA_FETCH, desc->out_page, desc->out_bytes, true};
+    unit->out_checksum = gm_out_checksum(
+        gm_pool_data(engine->arenas[GM_ARENA_FETCH], desc->out_page), desc->out_bytes);
     unit->out_shared = true;
     segment->block_refs++;
     append(segment, unit);
     return GM_OK;
+}
+
+static uint32_t lost_block(const struct gm_engine *engine, const struct gm_desc *desc)
+{
+    for (uint32_t i = 0; i < engine->n_lost; i++)
+        if (engine->lost[i].task == desc->task && engine->lost[i].segment == desc->segment)
+            return engine->lost[i].sub;
+    return 0;
 }
 
 static enum gm_status add_content(struct gm_engine *engine, struct gm_segment *segment,
@@ -172,6 +183,7 @@ static enum gm_status add_content(struct gm_engine *engine, struct gm_segment *s
     unit->in_shared = true;
     segment->block_refs++;
     if (split) {
+        unit->lost_block = lost_block(engine, desc);
         unit->container = true;
         segment->container = unit;
         segment->n_subs = 1;

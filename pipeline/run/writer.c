@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "block.h"
 #include "ipc/control.h"
 #include "ipc/sandbox.h"
@@ -38,6 +39,15 @@ static enum gm_status answer(struct writer *writer, enum gm_desc_kind kind, uint
     return gm_port_send(&writer->port, &desc, err);
 }
 
+/* The supervisor makes it again. */
+static enum gm_status refuse(struct writer *writer, const struct gm_desc *write, struct gm_err *err)
+{
+    struct gm_desc desc = {.kind = GM_DESC_WRITTEN, .flags = GM_DESC_BAD, .lease = write->lease};
+    gm_log(GM_LOG_WARN, "%s", err->text);
+    gm_err_clear(err);
+    return gm_port_send(&writer->port, &desc, err);
+}
+
 static void publish_counts(struct writer *writer)
 {
     const struct gm_output_state *state = gm_output_state(writer->output);
@@ -65,7 +75,10 @@ static enum gm_status append(struct writer *writer, const struct gm_desc *desc, 
     struct gm_order_key next = {
         .task = desc->task, .segment = desc->segment, .sub = desc->sub, .rows = desc->row_first};
     uint64_t before = gm_output_uncommitted_bytes(writer->output);
+    gm_output_expect(writer->output, (uint64_t)desc->out_bytes << 32 | desc->out_page);
     enum gm_status status = gm_output_append(writer->output, data, desc->in_bytes, &next, err);
+    if (status == GM_INTERNAL && gm_output_is_whole(writer->output))
+        return refuse(writer, desc, err);
     if (status != GM_OK)
         return status;
     uint64_t after = gm_output_uncommitted_bytes(writer->output);
@@ -151,6 +164,11 @@ static enum gm_status on_quarantine(struct writer *writer, const struct gm_desc 
     enum gm_status status = block_of(writer, desc, &data, err);
     if (status == GM_OK)
         status = gm_block_open(data, desc->in_bytes, &writer->batch, err);
+    if (status == GM_INTERNAL) {
+        gm_log(GM_LOG_WARN, "not copied to quarantine/: %s", err->text);
+        gm_err_clear(err);
+        return GM_OK;
+    }
     if (status == GM_OK && desc->row_first < writer->batch.n_rows) {
         struct gm_view body = gm_batch_view(&writer->batch, GM_IN_BODY, desc->row_first);
         uint64_t item = gm_batch_u64(&writer->batch, GM_IN_ITEM, desc->row_first);

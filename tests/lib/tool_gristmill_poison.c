@@ -3,17 +3,28 @@
  *      POISON crash       writes to address 0
  *      POISON abort       a failed assertion
  *      POISON hang        never comes back
- *      POISON eat         allocates and touches until there is no more, then tells it as a stage
- * should POISON eat-crash   the same, and then crashes, as a careless library would POISON exit
- * leaves the process with code 0 POISON scribble    overwrites its own memory, shared rings
- * included, then crashes
+ *      POISON eat         allocates and touches until there is no more, and says so
+ *      POISON eat-crash   the same, and then crashes, as a careless library would
+ *      POISON exit        leaves the process with code 0
+ *      POISON scribble    overwrites its shared rings, then crashes
+ *      POISON rewrite     changes the blocks that it has handed over already
  *
- * The table of stages below takes the place of the library's. */
+ * The table of stages below takes the place of the library's. Inside of an archive the unpacker
+ * itself is struck, through functions that the linker puts in front of the engine's:
+ *
+ *      POISON unpack-crash    while this member is read
+ *      POISON unpack-hang     the same
+ *      POISON unpack-spoil    the block with this member is handed over malformed */
+#include "block.h"
+#include "base/hash.h"
 #include "cli/cli.h"
+#include "out.h"
 #include "sink.h"
 #include "source.h"
+#include "split.h"
 #include "stage.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +37,8 @@ static const struct gm_column_def in[] = {{"raw_text", GM_TYPE_BYTES, GM_COLUMN_
 static const struct gm_column_def out[] = {GM_COLUMN_END};
 static const struct gm_opt opts[] = {GM_OPT_END};
 
-#define RING_BYTES_MOST (256u * 1024u) /* arenas are larger */
+#define RING_BYTES_MOST  (256u * 1024u) /* arenas are larger */
+#define ARENA_BYTES_SEEN (6u * GM_BLOCK_BYTES)
 
 struct range {
     uintptr_t first;
@@ -37,6 +49,7 @@ struct poison {
     int raw_text;
     struct range shared[16]; /* that this process can write to */
     unsigned n_shared;
+    uint8_t *arena; /* its own */
 };
 
 static enum gm_status crash(const struct poison *poison)
@@ -101,6 +114,30 @@ static enum gm_status scribble(const struct poison *poison)
     return crash(poison);
 }
 
+/* Changes every finished block in this worker's own arena and makes its checksum fit again, as one
+ * would that was taken over. Once, or the run would never end: with the file $GM_POISON_ONCE. */
+static enum gm_status rewrite(const struct poison *poison)
+{
+    const char *once = getenv("GM_POISON_ONCE");
+    int fd = once ? open(once, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
+    if (fd < 0)
+        return GM_OK;
+    close(fd);
+    for (uint8_t *at = poison->arena; at; at += GM_BLOCK_BYTES) {
+        struct gm_out_header header;
+        if (at >= poison->arena + ARENA_BYTES_SEEN)
+            break;
+        memcpy(&header, at, sizeof header);
+        if (header.magic != GM_OUT_MAGIC || header.n_bytes > GM_BLOCK_BYTES ||
+            header.n_bytes < sizeof header + 64)
+            continue;
+        at[header.n_bytes - 20] ^= 1;
+        header.checksum = gm_xxh64(at + sizeof header, header.n_bytes - sizeof header, 0);
+        memcpy(at, &header, sizeof header);
+    }
+    return GM_OK;
+}
+
 static void find_shared(struct poison *poison)
 {
     char line[512];
@@ -108,6 +145,9 @@ static void find_shared(struct poison *poison)
     while (maps && fgets(line, sizeof line, maps)) {
         uintptr_t first, end;
         char rights[8];
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &first, &end, rights) == 3 &&
+            strcmp(rights, "rw-s") == 0 && end - first > RING_BYTES_MOST)
+            poison->arena = (uint8_t *)first; // NOLINT
         if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &first, &end, rights) == 3 &&
             strcmp(rights, "rw-s") == 0 && poison->n_shared < GM_ARRAY_LEN(poison->shared) &&
             end - first <= RING_BYTES_MOST)
@@ -120,10 +160,10 @@ static void find_shared(struct poison *poison)
 static const struct {
     const char *word;
     enum gm_status (*act)(const struct poison *);
-} acts[] = {{"POISON crash", crash},      {"POISON abort", call_abort},
-            {"POISON hang", hang},        {"POISON eat-crash", eat_and_crash},
-            {"POISON eat", eat},          {"POISON exit", leave},
-            {"POISON scribble", scribble}};
+} acts[] = {{"POISON crash", crash},       {"POISON abort", call_abort},
+            {"POISON hang", hang},         {"POISON eat-crash", eat_and_crash},
+            {"POISON eat", eat},           {"POISON exit", leave},
+            {"POISON scribble", scribble}, {"POISON rewrite", rewrite}};
 
 static enum gm_status poison_open(void *ctx, const void *options, const void *prepared,
                                   const struct gm_bind *bind, struct gm_err *err)
@@ -204,6 +244,39 @@ const struct gm_stage *gm_stage_find(const char *family, const char *name)
         if (strcmp(gm_stages[i]->family, family) == 0 && strcmp(gm_stages[i]->name, name) == 0)
             return gm_stages[i];
     return NULL;
+}
+
+enum gm_status __real_gm_emit_data(struct gm_emit *emit, const void *data, size_t n_bytes,
+                                   struct gm_err *err);
+enum gm_status __wrap_gm_emit_data(struct gm_emit *emit, const void *data, size_t n_bytes,
+                                   struct gm_err *err);
+size_t __real_gm_block_seal(struct gm_block_builder *builder);
+size_t __wrap_gm_block_seal(struct gm_block_builder *builder);
+
+static bool is_unpacker; /* the only process that emits */
+
+static bool holds(const void *data, size_t n_bytes, const char *word)
+{
+    return memmem(data, n_bytes, word, strlen(word)) != NULL;
+}
+
+enum gm_status __wrap_gm_emit_data(struct gm_emit *emit, const void *data, size_t n_bytes,
+                                   struct gm_err *err)
+{
+    is_unpacker = true;
+    if (holds(data, n_bytes, "POISON unpack-crash"))
+        crash(NULL);
+    if (holds(data, n_bytes, "POISON unpack-hang"))
+        hang(NULL);
+    return __real_gm_emit_data(emit, data, n_bytes, err);
+}
+
+size_t __wrap_gm_block_seal(struct gm_block_builder *builder)
+{
+    size_t n_bytes = __real_gm_block_seal(builder);
+    if (is_unpacker && holds(builder->data, n_bytes, "POISON unpack-spoil"))
+        memset(builder->data, 0xa5, 64);
+    return n_bytes;
 }
 
 int main(int argc, char **argv)

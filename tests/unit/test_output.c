@@ -252,6 +252,38 @@ static void names_that_lead_out_are_refused(void **state)
     job_folder_drop(&folder);
 }
 
+/* Whole and with a checksum that fits, but not the one that was handed over. */
+static void another_block_than_expected_is_refused_and_nothing_written(void **state)
+{
+    (void)state;
+    struct job_folder folder;
+    struct gm_err err = {0};
+    struct gm_output *output = NULL;
+    struct gm_order_key key = {.task = 1};
+    job_folder_make(&folder);
+    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
+    assert_ok(gm_output_open(&output, &config, &err), &err);
+    struct gm_out out;
+    gm_out_init(&out);
+    out.stream = JOB_IMAGES;
+    gm_out_part(&out, "a.png", "x", 1, 1, NULL);
+    gm_out_count(&out, GM_REASON_NONE);
+    gm_out_finish(&out, NULL);
+    uint64_t checksum = gm_out_checksum(out.bytes.data, out.bytes.n_bytes);
+    gm_output_expect(output, checksum + 1);
+    assert_int_equal(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err),
+                     GM_INTERNAL);
+    assert_true(gm_output_is_whole(output));
+    assert_int_equal(gm_output_state(output)->n_in, 0);
+    gm_output_expect(output, checksum);
+    assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
+    assert_int_equal(gm_output_state(output)->n_in, 1);
+    gm_out_free(&out);
+    assert_ok(gm_output_finish(output, &err), &err);
+    gm_output_close(output);
+    job_folder_drop(&folder);
+}
+
 static void links_are_not_followed(void **state)
 {
     (void)state;
@@ -381,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_plan_becomes_its_streams),
         cmocka_unit_test(record_durability_commits_each_block),
         cmocka_unit_test(names_that_lead_out_are_refused),
+        cmocka_unit_test(another_block_than_expected_is_refused_and_nothing_written),
         cmocka_unit_test(links_are_not_followed),
         cmocka_unit_test(another_job_or_foreign_files_are_refused),
         cmocka_unit_test(changed_committed_bytes_are_found),
