@@ -49,6 +49,7 @@ enum gm_outcome { GM_OUTCOME_WRITTEN, GM_OUTCOME_REJECTED, GM_OUTCOME_FAILED };
     X(LIMIT_RECORD_BYTES, "limit.record_bytes", REJECTED, "one record is larger than max_record")  \
     X(LIMIT_MEMORY, "limit.memory", FAILED, "needs more memory than one worker has: raise memory") \
     X(LIMIT_PIXELS, "limit.pixels", REJECTED, "more pixels than image max_pixels")                 \
+    X(LIMIT_TOKENS, "limit.tokens", REJECTED, "more tokens than tokenize max_tokens")              \
     X(TEXT_JSON, "text.json", FAILED, "the line is not valid JSON")                                \
     X(TEXT_FIELD, "text.field", FAILED, "the JSON object has no such text field: set field")       \
     X(TEXT_UTF8, "text.utf8", FAILED, "invalid UTF-8: utf8 {invalid: replace} keeps it")           \

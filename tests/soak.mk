@@ -11,6 +11,7 @@ soak: soak-kill soak-memory soak-disk soak-syscalls
 soak-kill: all
 	$(SOAK) KILLS=200 python3 tests/fault/kill_workers.py
 	$(SOAK) KILLS=400 python3 tests/fault/kill_all.py
+	$(SOAK) KILLS=200 python3 tests/fault/kill_tokens.py
 
 ## soak-memory: peak memory on large inputs (1 GB below TMPDIR)
 soak-memory: all

@@ -40,10 +40,19 @@ const struct gm_opt gm_common_job_opts[] = {
     GM_OPT_END};
 #undef FIELD
 
-const struct gm_command *const gm_commands[] = {&gm_cmd_run,    &gm_cmd_check,      &gm_cmd_fetch,
-                                                &gm_cmd_gray,   &gm_cmd_status,     &gm_cmd_inspect,
-                                                &gm_cmd_verify, &gm_cmd_tokenizer,  &gm_cmd_stages,
-                                                &gm_cmd_help,   &gm_cmd_completion, NULL};
+const struct gm_command *const gm_commands[] = {&gm_cmd_run,
+                                                &gm_cmd_check,
+                                                &gm_cmd_fetch,
+                                                &gm_cmd_gray,
+                                                &gm_cmd_tokenize,
+                                                &gm_cmd_status,
+                                                &gm_cmd_inspect,
+                                                &gm_cmd_verify,
+                                                &gm_cmd_tokenizer,
+                                                &gm_cmd_stages,
+                                                &gm_cmd_help,
+                                                &gm_cmd_completion,
+                                                NULL};
 
 const struct gm_command *gm_command_find(const char *name)
 {

@@ -82,27 +82,64 @@ static bool wants_color(void)
     return !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
 }
 
-enum gm_status gm_job_run(struct gm_cli *cli, const struct gm_plan *plan, struct gm_err *err)
+enum gm_status gm_job_execute(struct gm_cli *cli, const struct gm_plan *plan,
+                              struct gm_run_summary *summary, struct gm_err *err)
 {
-    struct gm_run_summary summary = {0};
     struct gm_progress *progress =
         gm_progress_new(STDERR_FILENO, progress_mode(&cli->common), wants_color());
     if (!progress)
         return gm_err_set(err, GM_NOMEM, "out of memory");
     gm_log_redirect(gm_progress_log, progress);
-    enum gm_status status = gm_run(plan, progress, &summary, err);
+    enum gm_status status = gm_run(plan, progress, summary, err);
     gm_log_redirect(NULL, NULL);
     gm_progress_free(progress);
-    struct gm_outcome_report report = {&summary, plan, status};
+    return status;
+}
+
+void gm_job_report(struct gm_cli *cli, const struct gm_plan *plan,
+                   const struct gm_run_summary *summary, enum gm_status status, struct gm_buf *text)
+{
+    struct gm_outcome_report report = {summary, plan, status};
+    if (cli->common.json)
+        gm_summary_json(&report, text);
+    else
+        gm_summary_text(&report, text);
+}
+
+enum gm_status gm_job_run(struct gm_cli *cli, const struct gm_plan *plan, struct gm_err *err)
+{
+    struct gm_run_summary summary = {0};
+    enum gm_status status = gm_job_execute(cli, plan, &summary, err);
     if (cli->common.json) {
-        gm_summary_json(&report, &cli->out);
+        gm_job_report(cli, plan, &summary, status, &cli->out);
     } else if (!cli->common.quiet) {
         struct gm_buf text = GM_BUF_INIT;
-        gm_summary_text(&report, &text);
+        gm_job_report(cli, plan, &summary, status, &text);
         gm_write_full(STDERR_FILENO, text.data, text.n_bytes, "standard error", NULL);
         gm_buf_free(&text);
     }
     return status;
+}
+
+const char *gm_job_out(const struct gm_cli *cli, const char *default_out)
+{
+    for (size_t i = cli->settings.n_items; i-- > 0;)
+        if (strncmp(cli->settings.items[i], "out=", 4) == 0)
+            return cli->settings.items[i] + 4;
+    return default_out;
+}
+
+enum gm_status gm_job_set(struct gm_cli *cli, const char *setting, struct gm_err *err)
+{
+    struct gm_opt_list *list = &cli->settings;
+    char **items = reallocarray(list->items, list->n_items + 1, sizeof *items);
+    if (items)
+        list->items = items;
+    char *text = items ? strdup(setting) : NULL;
+    if (!text)
+        return gm_err_set(err, GM_NOMEM, "out of memory");
+    items[list->n_items++] = text;
+    return GM_OK;
 }
 
 void gm_job_quote(struct gm_buf *yaml, const char *text)

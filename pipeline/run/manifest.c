@@ -217,7 +217,8 @@ static void put_counts(struct gm_buf *buf, const struct gm_manifest *manifest)
         return;
     gm_buf_text(buf, "  \"counters\": {");
     for (size_t i = 0; i < manifest->n_counters; i++)
-        put_number(buf, manifest->counters[i].name, manifest->counters[i].value);
+        if (manifest->counters[i].value > 0)
+            put_number(buf, manifest->counters[i].name, manifest->counters[i].value);
     gm_buf_text(buf, "},\n");
 }
 

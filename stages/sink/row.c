@@ -67,19 +67,42 @@ static void put_json(struct gm_buf *buf, const struct gm_column *column, uint32_
             buf->data[at] = ' ';
 }
 
+enum { U32_DIGITS = 10 };
+
+/* Decimal digits; returns how many. Most ids have at most five. */
+static size_t put_digits(uint8_t *to, uint32_t value)
+{
+    uint8_t digits[U32_DIGITS];
+    size_t n = 0;
+    do {
+        digits[n++] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    for (size_t i = 0; i < n; i++)
+        to[i] = digits[n - 1 - i];
+    return n;
+}
+
+/* Lists of ids are long: room is asked for once. */
 static void put_list_u32(struct gm_buf *buf, const struct gm_column *column, uint32_t row)
 {
     struct gm_view view = column->views[row];
     if (put_null(buf, !view.data))
         return;
-    gm_buf_char(buf, '[');
-    for (size_t i = 0; i + 4 <= view.n_bytes; i += 4) {
-        const uint8_t *b = view.data + i;
+    size_t n = view.n_bytes / 4;
+    if (!gm_buf_reserve(buf, n * (U32_DIGITS + 1) + 2))
+        return;
+    uint8_t *to = buf->data + buf->n_bytes;
+    *to++ = '[';
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *b = view.data + 4 * i;
         if (i > 0)
-            gm_buf_char(buf, ',');
-        gm_json_u64(buf, b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24);
+            *to++ = ',';
+        to += put_digits(to,
+                         b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24);
     }
-    gm_buf_char(buf, ']');
+    *to++ = ']';
+    buf->n_bytes = (size_t)(to - buf->data);
 }
 
 typedef void put_function(struct gm_buf *buf, const struct gm_column *column, uint32_t row);

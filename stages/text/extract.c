@@ -8,6 +8,7 @@
  * licences that came with a text belong to it; `keep: none` drops them. */
 #include "base/buf.h"
 #include "json/json.h"
+#include "json/quick.h"
 #include "media.h"
 #include "stage.h"
 
@@ -29,6 +30,7 @@ struct extract {
     const struct extract_opts *opts;
     struct gm_json_parser *parser;
     struct gm_buf scratch;
+    enum gm_json_tier tier;
     const char *taken[3]; /* fields that are columns of their own, ended by NULL */
     int media, body;
     int raw_text, record_id, extra;
@@ -83,6 +85,7 @@ static enum gm_status extract_open(void *ctx, const void *options, const void *p
     (void)prepared;
     struct extract *extract = ctx;
     extract->opts = options;
+    extract->tier = gm_json_best_tier();
     extract->media = bind->in[IN_MEDIA];
     extract->body = bind->in[IN_BODY];
     extract->raw_text = bind->out[OUT_RAW_TEXT];
@@ -178,10 +181,27 @@ static bool set_extra(struct extract *extract, struct gm_batch *batch, uint32_t 
            gm_batch_set_copy(batch, extract->extra, row, scratch->data, scratch->n_bytes);
 }
 
+/* Most lines of a corpus, if nothing but the text is wanted. */
+static bool extract_quickly(struct extract *extract, struct gm_batch *batch, uint32_t row,
+                            struct gm_view body)
+{
+    struct gm_json_quick quick = {.tier = extract->tier, .field = extract->opts->field};
+    if (extract->tier == GM_JSON_PLAIN || extract->opts->keep != KEEP_NONE ||
+        extract->opts->id_field || body.n_bytes == 0)
+        return false;
+    uint8_t *decoded = gm_batch_alloc(batch, body.n_bytes + GM_JSON_QUICK_SLACK);
+    if (!decoded || !gm_json_quick_string(&quick, body.data, body.n_bytes, decoded))
+        return false;
+    gm_batch_set_view(batch, extract->raw_text, row, quick.value, quick.value_bytes);
+    return true;
+}
+
 static enum gm_status extract_json(struct extract *extract, struct gm_batch *batch, uint32_t row,
                                    struct gm_err *err)
 {
     const struct gm_view body = gm_batch_view(batch, extract->body, row);
+    if (extract_quickly(extract, batch, row, body))
+        return GM_OK;
     struct gm_err why;
     const enum gm_status status = gm_json_parse(extract->parser, body.data, body.n_bytes, 0, &why);
     if (status == GM_NOMEM)

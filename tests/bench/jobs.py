@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import inputs
+import jobs_tokenize
 import measure
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -387,6 +388,10 @@ def job_jsonl(context):
     return rows
 
 
+def job_tokenize(context):
+    return jobs_tokenize.run(context, Row)
+
+
 JOBS = {
     "handover": job_handover,
     "download": job_download,
@@ -397,4 +402,5 @@ JOBS = {
     "recipe-images": job_recipe_images,
     "makespan": job_makespan,
     "jsonl": job_jsonl,
+    "tokenize": job_tokenize,
 }

@@ -48,7 +48,7 @@ base=http://127.0.0.1:$nginx_port
 echo "$base/no-such-file" >>"$work/urls.txt"
 
 # Every ready job
-for job in images-gray archives scheduled; do
+for job in images-gray archives scheduled sft-tokens; do
     run 0 run "configs/$job.yaml" --out "$work/$job" --json && is "$work/out" "$adds_up" "$job: the counts do not add up"
     run 0 verify "$work/$job"
 done

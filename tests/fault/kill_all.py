@@ -13,36 +13,9 @@ LAYOUTS = (("jsonl", "folder"), ("jsonl.zst", "tar"))
 MAX_IN_ONE_JOB = 6
 
 
-def resume_until_done(work, job, most, times, rng):
-    """Returns (kills, exit code of the last start, its messages). times: of runs that ended."""
-    kills = 0
-    durability = rng.choice(("group", "record", "record"))
-    while True:
-        process = fault.spawn(job, f"{work}/run", "--durability", durability,
-                              "--workers", str(rng.choice((1, 2, 3))))
-        if kills < most:
-            begin = time.monotonic()
-            deadline = begin + rng.random() * sorted(times)[len(times) // 2]
-            while time.monotonic() < deadline and process.poll() is None:
-                time.sleep(0.002)
-            if process.poll() is not None:
-                times.append(time.monotonic() - begin)
-        killed = kills < most and process.poll() is None
-        if killed:
-            process.kill()
-            kills += 1
-        code, _, err = fault.finish(process)
-        left = fault.reap_orphans() if killed else []
-        fault.check(not left, f"these outlive their supervisor: {left}")
-        if not killed or left:
-            return kills, code, err
-        if os.path.exists(f"{work}/run/manifest.json"):
-            return kills, 0, ""  # killed after the end; another start would be the next generation
-
-
 def job_kills(work, job, want, layout, most, times, rng):
     shutil.rmtree(f"{work}/run", ignore_errors=True)
-    kills, code, err = resume_until_done(work, job, most, times, rng)
+    kills, code, err = fault.resume_until_done(work, job, most, times, rng)
     what = f"{layout}: everything killed {kills} times"
     if fault.check(code == 0, f"{what}: exit {code}\n{err[-3000:]}"):
         fault.adds_up(f"{work}/run", what)

@@ -1,7 +1,8 @@
 /* Fuzz target: any bytes as a JSON object. The two scanners must agree that a parsed text is valid,
  * a refused text must have a message, and what is passed through must parse again to as many
- * fields. */
+ * fields. What the quick road takes, the parser takes with the same string. */
 #include "json/json.h"
+#include "json/quick.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,24 @@ static size_t count_fields(struct gm_json_parser *parser, size_t n_bytes)
     return n_fields;
 }
 
+/* status: what the parser said of the same text. */
+static void compare_quick(struct gm_json_parser *parser, enum gm_status status, const uint8_t *data,
+                          size_t n_bytes)
+{
+    uint8_t *decoded = malloc(n_bytes + GM_JSON_QUICK_SLACK);
+    GM_ASSERT(decoded);
+    for (enum gm_json_tier tier = GM_JSON_PLAIN; tier <= gm_json_best_tier(); tier++) {
+        struct gm_json_quick quick = {.tier = tier, .field = "text"};
+        struct gm_json_value value;
+        if (!gm_json_quick_string(&quick, data, n_bytes, decoded))
+            continue;
+        GM_ASSERT(status == GM_OK && gm_json_get(parser, "text", &value) == GM_JSON_STRING);
+        GM_ASSERT(value.n_bytes == quick.value_bytes &&
+                  memcmp(value.text, quick.value, value.n_bytes) == 0);
+    }
+    free(decoded);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     static struct gm_json_parser *parser;
@@ -33,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     struct gm_err err = {0};
     const char *expected;
     enum gm_status status = gm_json_parse(parser, data, n_bytes, 0, &err);
+    if (n_bytes <= 1 << 16)
+        compare_quick(parser, status, data, n_bytes);
     if (status != GM_OK) {
         GM_ASSERT((status == GM_INPUT || status == GM_LIMIT) && err.text[0] != '\0');
         return 0;

@@ -357,6 +357,34 @@ def reap_orphans(limit=10):
 
 # ---- comparison ----
 
+def resume_until_done(work, job, most, times, rng):
+    """Starts the job again and again, the first `most` times killing everything at a random instant.
+    Returns (kills, exit code of the last start, its messages). times: of runs that ended."""
+    kills = 0
+    durability = rng.choice(("group", "record", "record"))
+    while True:
+        process = spawn(job, f"{work}/run", "--durability", durability,
+                              "--workers", str(rng.choice((1, 2, 3))))
+        if kills < most:
+            begin = time.monotonic()
+            deadline = begin + rng.random() * sorted(times)[len(times) // 2]
+            while time.monotonic() < deadline and process.poll() is None:
+                time.sleep(0.002)
+            if process.poll() is not None:
+                times.append(time.monotonic() - begin)
+        killed = kills < most and process.poll() is None
+        if killed:
+            process.kill()
+            kills += 1
+        code, _, err = finish(process)
+        left = reap_orphans() if killed else []
+        check(not left, f"these outlive their supervisor: {left}")
+        if not killed or left:
+            return kills, code, err
+        if os.path.exists(f"{work}/run/manifest.json"):
+            return kills, 0, ""  # killed after the end; another start would be the next generation
+
+
 def digests(folder):
     """Path -> sha256 of every file that must be the same."""
     found = {}

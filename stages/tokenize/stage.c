@@ -1,0 +1,315 @@
+/* Stage tokenize: the text as token ids. The tokenizer file is read once, before the workers are
+ * forked, and shared by all of them; each has an encoder with a bounded cache of its own, which
+ * changes speed and no result.
+ *
+ * Truncation is never silent: a text of more than max_tokens is rejected, or cut with the number of
+ * lost ids in the column "truncated". The ids that stand at the end (of the post-processor and
+ * append_eos) stay there. A text without any token is rejected. Ids are 32 bits, and a document has
+ * less than 2^31 of them, which is what .idx files can say. */
+#include "base/fs.h"
+#include "stage.h"
+#include "tokenize/eos.h"
+#include "tokenize/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_IDS    ((uint64_t)INT32_MAX)
+#define IMAGE_ROOM (24u << 20) /* what an image takes at most */
+
+enum over { OVER_TRUNCATE, OVER_REJECT };
+
+struct tokenize_opts {
+    char *tokenizer;
+    char *scheme;
+    char *image;
+    bool special_tokens;
+    bool ordinary;
+    char *append_eos;
+    uint64_t max_tokens;
+    int over;
+    uint64_t cache_bytes;
+};
+
+static const char *const over_choices[] = {"truncate", "reject", NULL};
+
+#define FIELD(name) offsetof(struct tokenize_opts, name)
+static const struct gm_opt opts[] = {
+    {"tokenizer", GM_OPT_STRING, FIELD(tokenizer), NULL, 0, 0, NULL, NULL,
+     "tokenizer.json, .tiktoken file or compiled image; required"},
+    {"scheme", GM_OPT_STRING, FIELD(scheme), NULL, 0, 0, NULL, NULL,
+     "how a .tiktoken file cuts text into pieces: r50k, cl100k, o200k; default: by its name"},
+    {"image", GM_OPT_STRING, FIELD(image), NULL, 0, 0, NULL, NULL,
+     "file that keeps the compiled tokenizer, so that the next start is faster"},
+    {"special_tokens", GM_OPT_BOOL, FIELD(special_tokens), "false", 0, 0, NULL, NULL,
+     "put the tokens of the file's post-processor around the text"},
+    {"ordinary", GM_OPT_BOOL, FIELD(ordinary), "false", 0, 0, NULL, NULL,
+     "added tokens in the text, like <|endoftext|>, are text"},
+    {"append_eos", GM_OPT_STRING, FIELD(append_eos), NULL, 0, 0, NULL, NULL,
+     "token that ends each document; auto: as the tokenizer's files name it"},
+    {"max_tokens", GM_OPT_U64, FIELD(max_tokens), "0", 0, INT32_MAX, NULL, "tokens",
+     "most tokens of a document, all added ones counted; 0: no limit"},
+    {"over", GM_OPT_ENUM, FIELD(over), "truncate", 0, 0, over_choices, NULL,
+     "what happens to a document of more than max_tokens"},
+    {"cache", GM_OPT_BYTES, FIELD(cache_bytes), "32MB", 1 << 20, 1 << 30, NULL, NULL,
+     "memory of each worker for words that it has seen; changes no result"},
+    GM_OPT_END};
+#undef FIELD
+
+static const char *const free_opts[] = {"image", "cache", NULL};
+
+enum { IN_TEXT };
+static const struct gm_column_def in[] = {{"text", GM_TYPE_STRING, 0, NULL, "the text"},
+                                          GM_COLUMN_END};
+
+enum { OUT_INPUT_IDS, OUT_N_TOKENS, OUT_TRUNCATED, OUT_TOKEN_BYTES, OUT_N_UNKNOWN };
+static const struct gm_column_def out[] = {
+    {"input_ids", GM_TYPE_LIST_U32, 0, NULL, "ids of the tokens"},
+    {"n_tokens", GM_TYPE_U64, 0, "tokens", "length of input_ids"},
+    {"truncated", GM_TYPE_U64, 0, "tokens", "how many were cut off at max_tokens"},
+    {"token_bytes", GM_TYPE_U64, GM_COLUMN_HIDDEN, "bytes", "of the text that was tokenized"},
+    {"n_unknown", GM_TYPE_U64, GM_COLUMN_HIDDEN, "tokens", "that stand for unknown text"},
+    GM_COLUMN_END};
+
+struct prepared {
+    struct gm_tokenizer *tokenizer;
+    uint32_t eos_id; /* GM_NO_TOKEN: none is appended */
+    uint32_t n_tail; /* ids at the end that truncation keeps */
+};
+
+struct tokenize {
+    const struct tokenize_opts *opts;
+    const struct prepared *prepared;
+    const struct gm_bind *bind;
+    struct gm_encoder *encoder;
+};
+
+/* ---- planner ---- */
+
+static enum gm_status tokenize_check(const void *options, struct gm_err *err)
+{
+    const struct tokenize_opts *wanted = options;
+    if (!wanted->tokenizer || !*wanted->tokenizer)
+        return gm_err_set(err, GM_CONFIG, "tokenizer: name the file of the tokenizer");
+    if (wanted->special_tokens && wanted->ordinary)
+        return gm_err_set(err, GM_CONFIG,
+                          "ordinary: cannot stand beside special_tokens: one adds special tokens, "
+                          "the other knows none");
+    return GM_OK;
+}
+
+static enum gm_status find_eos(const struct tokenize_opts *wanted, struct prepared *prepared,
+                               struct gm_err *err)
+{
+    prepared->eos_id = GM_NO_TOKEN;
+    if (!wanted->append_eos || !*wanted->append_eos)
+        return GM_OK;
+    if (strcmp(wanted->append_eos, "auto") == 0)
+        return gm_eos_find(prepared->tokenizer, wanted->tokenizer, &prepared->eos_id, err);
+    prepared->eos_id =
+        gm_tokenizer_id(prepared->tokenizer, wanted->append_eos, strlen(wanted->append_eos));
+    if (prepared->eos_id == GM_NO_TOKEN)
+        return gm_err_set(err, GM_CONFIG, "append_eos: the tokenizer has no token \"%s\"",
+                          wanted->append_eos);
+    return GM_OK;
+}
+
+/* What is added must leave room for one token of the text. */
+static enum gm_status check_room(const struct tokenize_opts *wanted, struct prepared *prepared,
+                                 struct gm_err *err)
+{
+    const struct gm_spec *spec = gm_tokenizer_spec(prepared->tokenizer);
+    uint64_t n_added = wanted->special_tokens ? spec->n_prefix_ids : 0;
+    prepared->n_tail =
+        (wanted->special_tokens ? spec->n_suffix_ids : 0) + (prepared->eos_id != GM_NO_TOKEN);
+    n_added += prepared->n_tail;
+    if (wanted->max_tokens > 0 && wanted->max_tokens <= n_added)
+        return gm_err_set(err, GM_CONFIG, "max_tokens: %llu tokens are added to each text already",
+                          (unsigned long long)n_added);
+    return GM_OK;
+}
+
+static void tokenize_discard(void *memory)
+{
+    struct prepared *prepared = memory;
+    gm_tokenizer_free(prepared->tokenizer);
+    free(prepared);
+}
+
+static enum gm_status tokenize_prepare(const void *options, void **result, struct gm_err *err)
+{
+    const struct tokenize_opts *wanted = options;
+    struct prepared *prepared = calloc(1, sizeof *prepared);
+    if (!prepared)
+        return gm_err_set(err, GM_NOMEM, "no memory for a tokenizer");
+    const struct gm_tokenizer_opts open_opts = {wanted->image, wanted->scheme};
+    enum gm_status status =
+        gm_tokenizer_open(&prepared->tokenizer, wanted->tokenizer, &open_opts, err);
+    if (status != GM_OK)
+        gm_err_add(err, "tokenizer");
+    if (status == GM_OK)
+        status = find_eos(wanted, prepared, err);
+    if (status == GM_OK)
+        status = check_room(wanted, prepared, err);
+    if (status == GM_OK)
+        *result = prepared;
+    else
+        tokenize_discard(prepared);
+    return status;
+}
+
+/* The eos token may have been named by another file. */
+static void tokenize_digest(const void *memory, uint8_t sha256[GM_SHA256_BYTES])
+{
+    const struct prepared *prepared = memory;
+    uint8_t both[GM_SHA256_BYTES + sizeof prepared->eos_id];
+    memcpy(both, gm_tokenizer_digest(prepared->tokenizer), GM_SHA256_BYTES);
+    memcpy(both + GM_SHA256_BYTES, &prepared->eos_id, sizeof prepared->eos_id);
+    gm_sha256(both, sizeof both, sha256);
+}
+
+static void tokenize_facts(const void *options, const void *memory, struct gm_facts *facts)
+{
+    const struct tokenize_opts *wanted = options;
+    const struct prepared *prepared = memory;
+    gm_fact_add(facts, "input_ids.n_ids", gm_tokenizer_spec(prepared->tokenizer)->n_ids, NULL);
+    gm_fact_add(facts, "input_ids.tokenizer", 0, wanted->tokenizer);
+}
+
+static void tokenize_memory(const void *options, const void *memory, uint64_t *shared_bytes,
+                            uint64_t *worker_bytes)
+{
+    (void)memory;
+    *shared_bytes = IMAGE_ROOM;
+    *worker_bytes = ((const struct tokenize_opts *)options)->cache_bytes;
+}
+
+/* ---- worker ---- */
+
+static void tokenize_close(void *ctx)
+{
+    struct tokenize *tokenize = ctx;
+    gm_encoder_free(tokenize->encoder);
+    tokenize->encoder = NULL;
+}
+
+static enum gm_status tokenize_open(void *ctx, const void *options, const void *memory,
+                                    const struct gm_bind *bind, struct gm_err *err)
+{
+    struct tokenize *tokenize = ctx;
+    *tokenize = (struct tokenize){.opts = options, .prepared = memory, .bind = bind};
+    const struct gm_encoder_opts encoder_opts = {
+        .flags = (tokenize->opts->special_tokens ? GM_ENCODE_SPECIAL_TOKENS : 0) |
+                 (tokenize->opts->ordinary ? GM_ENCODE_ORDINARY : 0),
+        .invalid_utf8 = GM_INVALID_ERROR,
+        .cache_bytes = tokenize->opts->cache_bytes,
+        .tier = GM_TIER_COUNT};
+    return gm_encoder_new(&tokenize->encoder, tokenize->prepared->tokenizer, &encoder_opts, err);
+}
+
+/* Ids as they are written: cut to max_tokens, with the tail kept and the eos behind. *n_cut: how
+ * many were lost. NULL: no memory. */
+static uint32_t *finish_ids(const struct tokenize *tokenize, struct gm_batch *batch,
+                            const uint32_t *ids, size_t *n_ids, uint64_t *n_cut)
+{
+    uint32_t eos_id = tokenize->prepared->eos_id;
+    size_t n_eos = eos_id != GM_NO_TOKEN, n_all = *n_ids + n_eos, n_kept = n_all;
+    if (tokenize->opts->max_tokens > 0 && n_all > tokenize->opts->max_tokens)
+        n_kept = (size_t)tokenize->opts->max_tokens;
+    uint32_t *all = gm_batch_alloc(batch, n_kept * sizeof *all);
+    if (!all)
+        return NULL;
+    size_t n_tail = tokenize->prepared->n_tail - n_eos; /* of what the encoder gave */
+    size_t n_front = n_kept - n_eos - n_tail;
+    memcpy(all, ids, n_front * sizeof *all);
+    memcpy(all + n_front, ids + *n_ids - n_tail, n_tail * sizeof *all);
+    if (n_eos)
+        all[n_kept - 1] = eos_id;
+    *n_cut = n_all - n_kept;
+    *n_ids = n_kept;
+    return all;
+}
+
+static void reject(struct gm_batch *batch, uint32_t row, enum gm_status status,
+                   const struct gm_err *why)
+{
+    gm_batch_reject(batch, row,
+                    status == GM_INPUT ? GM_REASON_TEXT_UTF8 : GM_REASON_LIMIT_RECORD_BYTES, "%s",
+                    why->text);
+}
+
+/* Whether the text is one that can be written; rejects it otherwise. */
+static bool is_wanted(const struct tokenize *tokenize, struct gm_batch *batch, uint32_t row,
+                      uint64_t n_ids)
+{
+    const struct gm_spec *spec = gm_tokenizer_spec(tokenize->prepared->tokenizer);
+    uint64_t n_around =
+        tokenize->opts->special_tokens ? (uint64_t)spec->n_prefix_ids + spec->n_suffix_ids : 0;
+    uint64_t n_all = n_ids + (tokenize->prepared->eos_id != GM_NO_TOKEN);
+    uint64_t most = tokenize->opts->max_tokens;
+    if (n_ids <= n_around) {
+        gm_batch_reject(batch, row, GM_REASON_TEXT_EMPTY, "the text has no tokens");
+        return false;
+    }
+    bool over = most > 0 && n_all > most && tokenize->opts->over == OVER_REJECT;
+    if (over || n_all > MAX_IDS) {
+        gm_batch_reject(batch, row, GM_REASON_LIMIT_TOKENS, "%llu tokens, and %llu are allowed",
+                        (unsigned long long)n_all, (unsigned long long)(over ? most : MAX_IDS));
+        return false;
+    }
+    return true;
+}
+
+static enum gm_status tokenize_process(void *ctx, struct gm_batch *batch, uint32_t row,
+                                       struct gm_err *err)
+{
+    const struct tokenize *tokenize = ctx;
+    const int *columns = tokenize->bind->out;
+    struct gm_view text = gm_batch_view(batch, tokenize->bind->in[IN_TEXT], row);
+    const uint32_t *ids = NULL;
+    size_t n_ids = 0;
+    uint64_t n_cut = 0;
+    uint64_t n_unknown = gm_encoder_counters(tokenize->encoder)->n_unknown;
+    struct gm_err why = {0};
+    enum gm_status status =
+        gm_encode(tokenize->encoder, text.data, text.n_bytes, &ids, &n_ids, &why);
+    if (status == GM_INPUT || status == GM_LIMIT) {
+        reject(batch, row, status, &why);
+        return GM_OK;
+    }
+    if (status != GM_OK)
+        return gm_err_set(err, status, "%s", why.text);
+    if (!is_wanted(tokenize, batch, row, n_ids))
+        return GM_OK;
+    const uint32_t *all = finish_ids(tokenize, batch, ids, &n_ids, &n_cut);
+    if (!all)
+        return gm_err_set(err, GM_NOMEM, "no memory for %zu ids", n_ids);
+    gm_batch_set_view(batch, columns[OUT_INPUT_IDS], row, all, n_ids * sizeof *all);
+    gm_batch_set_u64(batch, columns[OUT_N_TOKENS], row, n_ids);
+    gm_batch_set_u64(batch, columns[OUT_TRUNCATED], row, n_cut);
+    gm_batch_set_u64(batch, columns[OUT_TOKEN_BYTES], row, text.n_bytes);
+    gm_batch_set_u64(batch, columns[OUT_N_UNKNOWN], row,
+                     gm_encoder_counters(tokenize->encoder)->n_unknown - n_unknown);
+    return GM_OK;
+}
+
+const struct gm_stage gm_text_tokenize = {
+    .name = "tokenize",
+    .family = "text",
+    .summary = "turns the text into token ids",
+    .in = in,
+    .out = out,
+    .opts = opts,
+    .opts_bytes = sizeof(struct tokenize_opts),
+    .ctx_bytes = sizeof(struct tokenize),
+    .check = tokenize_check,
+    .prepare = tokenize_prepare,
+    .discard = tokenize_discard,
+    .digest = tokenize_digest,
+    .facts = tokenize_facts,
+    .memory = tokenize_memory,
+    .free_opts = free_opts,
+    .open = tokenize_open,
+    .process = tokenize_process,
+    .close = tokenize_close,
+};

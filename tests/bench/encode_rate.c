@@ -1,0 +1,135 @@
+/* encode_rate FILE.jsonl TOKENIZER PROCESSES SECONDS: how fast texts that are in memory already are
+ * encoded, in as many processes at once; what an end-to-end run is compared with. Prints
+ * "encode_rate MB_PER_CPU_SECOND MB_PER_SECOND_OF_ALL": the median of the processes' passes of MB
+ * per second of CPU time, and the sum of the processes' MB per second of the clock. */
+#include "base/clock.h"
+#include "base/fs.h"
+#include "json/json.h"
+#include "tokenize/tokenizer.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_BYTES = 256 << 20, MOST_PROCESSES = 256 };
+
+struct texts {
+    struct gm_buf bytes;
+    struct gm_buf ends; /* size_t each */
+};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "encode_rate: %s\n", what);
+    exit(1);
+}
+
+static void load(const char *path, struct texts *texts)
+{
+    struct gm_buf file = GM_BUF_INIT;
+    struct gm_err err = {0};
+    struct gm_json_parser *parser = gm_json_parser_new(UINT32_MAX - 1, GM_JSON_DEFAULT_DEPTH);
+    if (!parser || gm_read_file(AT_FDCWD, path, MOST_BYTES, &file, &err) != GM_OK)
+        die(err.text);
+    for (const uint8_t *at = file.data, *end = at + file.n_bytes; at < end;) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t n_line = (size_t)((newline ? newline : end) - at);
+        struct gm_json_value text;
+        if (gm_json_parse(parser, at, n_line, 0, &err) == GM_OK &&
+            gm_json_get(parser, "text", &text) == GM_JSON_STRING) {
+            gm_buf_append(&texts->bytes, text.text, text.n_bytes);
+            gm_buf_append(&texts->ends, &texts->bytes.n_bytes, sizeof(size_t));
+        }
+        at += n_line + 1;
+    }
+    gm_json_parser_free(parser);
+    gm_buf_free(&file);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void pass(const struct texts *texts, struct gm_encoder *encoder)
+{
+    const size_t *ends = (const size_t *)(const void *)texts->ends.data;
+    size_t from = 0;
+    for (size_t i = 0; i < texts->ends.n_bytes / sizeof *ends; i++) {
+        const uint32_t *ids;
+        size_t n_ids;
+        struct gm_err err = {0};
+        if (gm_encode(encoder, texts->bytes.data + from, ends[i] - from, &ids, &n_ids, &err) !=
+            GM_OK)
+            die(err.text);
+        from = ends[i];
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* results: MB/s of CPU time, MB/s of the clock. */
+static void measure(const struct texts *texts, struct gm_tokenizer *tokenizer, double seconds,
+                    double *results)
+{
+    struct gm_encoder *encoder;
+    struct gm_err err = {0};
+    const struct gm_encoder_opts opts = {.tier = GM_TIER_COUNT};
+    double rates[1000], megabytes = (double)texts->bytes.n_bytes / 1e6;
+    int n = 0;
+    if (gm_encoder_new(&encoder, tokenizer, &opts, &err) != GM_OK)
+        die(err.text);
+    uint64_t start_ms = gm_now_ms();
+    do {
+        double before = cpu_seconds();
+        pass(texts, encoder);
+        rates[n++] = megabytes / (cpu_seconds() - before);
+    } while (n < 1000 && (double)(gm_now_ms() - start_ms) < seconds * 1000);
+    results[1] = megabytes * n * 1000 / (double)(gm_now_ms() - start_ms);
+    qsort(rates, (size_t)n, sizeof *rates, by_size);
+    results[0] = rates[n / 2];
+}
+
+int main(int argc, char **argv)
+{
+    static struct texts texts;
+    struct gm_tokenizer *tokenizer;
+    struct gm_err err = {0};
+    if (argc != 5)
+        die("expected FILE.jsonl TOKENIZER PROCESSES SECONDS");
+    int n = atoi(argv[3]);
+    if (n < 1 || n > MOST_PROCESSES)
+        die("too many processes");
+    load(argv[1], &texts);
+    if (gm_tokenizer_open(&tokenizer, argv[2], NULL, &err) != GM_OK)
+        die(err.text);
+    double(*results)[2] = mmap(NULL, MOST_PROCESSES * sizeof *results, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (results == MAP_FAILED)
+        die("no memory");
+    for (int i = 0; i < n; i++)
+        if (fork() == 0) {
+            measure(&texts, tokenizer, atof(argv[4]), results[i]);
+            _exit(0);
+        }
+    double sum = 0, cpu = 0;
+    for (int i = 0; i < n; i++)
+        wait(NULL);
+    for (int i = 0; i < n; i++) {
+        cpu += results[i][0] / n;
+        sum += results[i][1];
+    }
+    printf("encode_rate %.1f %.1f\n", cpu, sum);
+    return 0;
+}

@@ -1,0 +1,112 @@
+"""Tokenizing end to end: against the recipe of Megatron-LM's preprocess_data.py, and against what the
+cores do when the texts are in memory already. GM_PYTHON names a Python with tokenizers and numpy,
+GM_FIXTURES the folder of `make fixtures`; without the vocabulary the sample tokenizer is measured."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import inputs
+import measure
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = pathlib.Path(os.environ.get("GM_FIXTURES", pathlib.Path.home() / ".cache/gristmill/fixtures"))
+PEER_PYTHON = os.environ.get("GM_PYTHON", sys.executable)
+PEER_BYTES = 16_000_000
+OUR_COPIES = 4
+EOS = "<|endoftext|>"
+
+
+def vocabulary():
+    """A name, and the file."""
+    path = FIXTURES / "tokenizers" / "gpt35turbo.json"
+    if path.exists():
+        return "cl100k", path
+    return "sample tokenizer", HERE.parent.parent / "data/tokenizer/tokenizer.json"
+
+
+def corpora(context):
+    """A large file for us and its first lines for the peer, which takes as long for them."""
+    source = FIXTURES / "corpus" / "mixed.jsonl"
+    name = "mixed texts" if source.exists() else "English-like texts"
+    if not source.exists():
+        source = inputs.corpus(context.folder)
+
+    def make_large(part):
+        with open(part, "wb") as file:
+            for _ in range(OUR_COPIES):
+                file.write(source.read_bytes())
+
+    def make_small(part):
+        with open(source, "rb") as file:
+            head = file.read(PEER_BYTES)
+        part.write_bytes(head[:head.rindex(b"\n") + 1])
+
+    # source of another size is another corpus
+    mark = f"tokenize-{source.stat().st_size}"
+    large, small = context.folder / f"{mark}-large.jsonl", context.folder / f"{mark}-small.jsonl"
+    inputs.once(large, make_large)
+    inputs.once(small, make_small)
+    return name, large, small
+
+
+def megabytes(path):
+    return path.stat().st_size / 1e6
+
+
+def has_peer():
+    done = subprocess.run([PEER_PYTHON, "-c", "import tokenizers, numpy"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def ours(context, source, tokenizer):
+    return measure.run([context.gristmill, "tokenize", str(source), "-t", str(tokenizer), "-o",
+                        str(context.fresh("tokens")), "--eos", EOS, "--json", "--memory", "1GB"])
+
+
+def in_memory(context, source, tokenizer):
+    """MB of text per second: of CPU time, and of all cores at once."""
+    cost = measure.run([str(context.handover.with_name("encode_rate")), str(source), str(tokenizer),
+                        str(context.n_cpus), "3"])
+    return [float(word) for word in cost.output["out"].split()[1:3]]
+
+
+def same_files(context, small, tokenizer, prefix):
+    """The peer's files are ours, byte for byte."""
+    ours(context, small, tokenizer)
+    for extension in (".bin", ".idx"):
+        mine = (context.outputs / "tokens" / f"tokens-00000{extension}").read_bytes()
+        if mine != pathlib.Path(f"{prefix}{extension}").read_bytes():
+            raise measure.Failed(f"tokenize: {extension} differs from the peer's")
+
+
+def run(context, row):
+    """Rows for the table; row: the class of them."""
+    what, tokenizer = vocabulary()
+    name, large, small = corpora(context)
+    rates, memory, cpu = [], [], []
+    for _ in range(context.n_rounds):
+        cost = ours(context, large, tokenizer)
+        rates.append(megabytes(large) / cost.wall_s)
+        cpu.append(megabytes(large) / cost.cpu_s)
+        memory.append(in_memory(context, small, tokenizer))
+    rate, both = measure.median(rates), measure.median([pair[1] for pair in memory])
+    title = f"tokenize {name}, {what}: JSONL to .bin/.idx"
+    rows = []
+    if has_peer():
+        prefix = context.fresh("peer")
+        peer = measure.run([PEER_PYTHON, str(HERE / "recipe_tokenize.py"), str(small), str(tokenizer),
+                            str(prefix), str(context.n_cpus), EOS], timeout_s=300)
+        same_files(context, small, tokenizer, prefix)
+        theirs = megabytes(small) / peer.wall_s
+        rows.append(row(title, f"{rate:.0f} MB/s", f"{theirs:.1f} MB/s (Pool, HF tokenizers, the same bytes)",
+                        rate / theirs, 20))
+    else:
+        rows.append(row(title, f"{rate:.0f} MB/s", "not measured: GM_PYTHON has no tokenizers and numpy"))
+    rows.append(row("... of what the cores encode in memory", f"{rate:.0f} MB/s", f"{both:.0f} MB/s (bound)",
+                    rate / both, 0.8))
+    core = measure.median([pair[0] for pair in memory])
+    rows.append(row("... CPU time, all processes", f"{measure.median(cpu):.0f} MB/s per core",
+                    f"{core:.0f} MB/s per core (in memory)", measure.median(cpu) / core))
+    return rows

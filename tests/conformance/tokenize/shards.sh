@@ -1,0 +1,3 @@
+#!/bin/sh
+# limit: 300
+exec python3 "$(dirname "$0")/shards.py"
