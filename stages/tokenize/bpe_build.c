@@ -305,30 +305,61 @@ static enum gm_status build_grid(struct gm_bpe_build *build, struct builder *bui
     return GM_OK;
 }
 
-/* The token comes out of merges alone, so that it may stand in a word cache for pieces and units.
- */
-static bool is_seed(const struct gm_bpe *bpe, const struct gm_spec_token *token)
+/* Tokens that come out of merges alone, so that they may stand in a word cache for pieces and parts
+ * of pieces: those of a few bytes several at a time. */
+struct seeder {
+    const struct gm_bpe *bpe;
+    uint64_t *seeds;
+    struct gm_bpe_word words[GM_BPE_MERGE_WORDS];
+    size_t indices[GM_BPE_MERGE_WORDS];
+    size_t n;
+};
+
+static void flush_seeds(struct seeder *seeder)
 {
+    gm_bpe_merge_words(seeder->bpe, seeder->words, seeder->n);
+    for (size_t i = 0; i < seeder->n; i++) {
+        const struct gm_bpe_word *word = &seeder->words[i];
+        size_t index = seeder->indices[i];
+        if (word->n_unknown == 0 && word->n_ids == 1 &&
+            word->ids[0] == seeder->bpe->tokens[index].id)
+            seeder->seeds[index / 64] |= (uint64_t)1 << index % 64;
+    }
+    seeder->n = 0;
+}
+
+static void add_seed(struct seeder *seeder, size_t index)
+{
+    const struct gm_spec_token *token = &seeder->bpe->tokens[index];
+    const uint8_t *bytes = seeder->bpe->pool + token->text.offset;
+    size_t n_bytes = token->text.n_bytes;
     uint32_t ids[GM_BPE_SCAN_MAX];
     uint64_t n_unknown = 0;
 
-    if (!is_usable(token) || token->text.n_bytes > GM_BPE_SCAN_MAX)
-        return false;
-    size_t n = gm_bpe_merge_word(bpe, bpe->pool + token->text.offset, token->text.n_bytes, ids,
-                                 &n_unknown);
-    return n_unknown == 0 && n == 1 && ids[0] == token->id;
+    if (n_bytes <= GM_BPE_WORD_BYTES) {
+        seeder->indices[seeder->n] = index;
+        seeder->words[seeder->n++] = (struct gm_bpe_word){.bytes = bytes, .n_bytes = n_bytes};
+        if (seeder->n == GM_BPE_MERGE_WORDS)
+            flush_seeds(seeder);
+    } else if (n_bytes <= GM_BPE_SCAN_MAX &&
+               gm_bpe_merge_word(seeder->bpe, bytes, n_bytes, ids, &n_unknown) == 1 &&
+               n_unknown == 0 && ids[0] == token->id) {
+        seeder->seeds[index / 64] |= (uint64_t)1 << index % 64;
+    }
 }
 
 static enum gm_status build_seeds(struct gm_bpe_build *build, struct builder *builder)
 {
     const struct gm_bpe *bpe = &builder->bpe;
-    uint64_t *seeds = new_array(&build->seeds, bpe->n_tokens / 64 + 1, sizeof(uint64_t), 0);
+    struct seeder seeder = {.bpe = bpe};
 
-    if (!seeds)
+    seeder.seeds = new_array(&build->seeds, bpe->n_tokens / 64 + 1, sizeof(uint64_t), 0);
+    if (!seeder.seeds)
         return GM_NOMEM;
     for (size_t i = 0; i < bpe->n_tokens; i++)
-        if (is_seed(bpe, &bpe->tokens[i]))
-            seeds[i / 64] |= (uint64_t)1 << i % 64;
+        if (is_usable(&bpe->tokens[i]))
+            add_seed(&seeder, i);
+    flush_seeds(&seeder);
     return GM_OK;
 }
 

@@ -68,19 +68,18 @@ static void add_token(uint64_t *sets, unsigned n_bits, const uint8_t *text, size
     }
 }
 
-static bool is_byte_id(const struct gm_bpe_head *head, uint32_t id)
+/* Every byte or character has a symbol of its own: none vanishes, none is fused with its neighbour.
+ * A byte of a character that has no token of its own is one of the fallback's, but those of ASCII
+ * may be characters that have one. */
+static bool has_all_symbols(const struct gm_bpe_head *head)
 {
-    for (unsigned byte = 0; byte < 256; byte++)
-        if (head->byte_ids[byte] == id)
-            return true;
-    return false;
-}
-
-static bool is_complete(const uint32_t ids[256])
-{
-    for (unsigned byte = 0; byte < 256; byte++)
-        if (ids[byte] == GM_NO_TOKEN)
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool is_symbol = head->symbols[0][byte] != GM_NO_TOKEN;
+        if (head->flags & GM_BPE_BYTE_SYMBOLS
+                ? !is_symbol
+                : head->byte_ids[byte] == GM_NO_TOKEN && !(byte < 0x80 && is_symbol))
             return false;
+    }
     return true;
 }
 
@@ -93,7 +92,7 @@ static const struct gm_spec_token **tokens_by_id(const struct gm_spec *spec)
     return by_id;
 }
 
-/* The result has the bytes of its parts, and no part stands for a byte of an unknown character. */
+/* The result has the bytes of its parts. */
 static bool is_plain_merge(const struct gm_spec *spec, const struct gm_spec_token *left,
                            const struct gm_spec_token *right, const struct gm_spec_token *merged)
 {
@@ -109,14 +108,14 @@ static bool is_plain_merge(const struct gm_spec *spec, const struct gm_spec_toke
 static bool add_merges(uint64_t *sets, const struct gm_spec *spec, const struct gm_bpe_head *head,
                        const struct gm_spec_token **by_id)
 {
-    bool has_fallback = head->flags & GM_BPE_FALLBACK;
-
+    /* A part that stands for a byte of an unknown character is not what its text says. */
+    for (unsigned byte = 0; byte < 256 && head->flags & GM_BPE_FALLBACK; byte++)
+        if (head->byte_ids[byte] != GM_NO_TOKEN)
+            by_id[head->byte_ids[byte]] = NULL;
     for (uint32_t i = 0; i < spec->n_merges; i++) {
         const struct gm_spec_merge *merge = &spec->merges[i];
         const struct gm_spec_token *merged = by_id[merge->merged];
         if (!is_plain_merge(spec, by_id[merge->left], by_id[merge->right], merged))
-            return false;
-        if (has_fallback && (is_byte_id(head, merge->left) || is_byte_id(head, merge->right)))
             return false;
         if (i > 0 && merge->merged == merge[-1].merged)
             continue;
@@ -125,22 +124,13 @@ static bool add_merges(uint64_t *sets, const struct gm_spec *spec, const struct 
     return true;
 }
 
-/* Every byte or character has a symbol of its own: none vanishes, none is fused with its
- * neighbour. */
-static bool may_cut(const struct gm_bpe_head *head)
-{
-    if (head->place_mask)
-        return false;
-    return is_complete(head->flags & GM_BPE_BYTE_SYMBOLS ? head->symbols[0] : head->byte_ids);
-}
-
 enum gm_status gm_bpe_cut_build(struct gm_buf *cuts, const struct gm_spec *spec,
                                 const struct gm_bpe_head *head)
 {
     size_t n_bytes = 8 * gm_bpe_cut_words(head->cut_bits);
 
     gm_buf_init(cuts);
-    if (!may_cut(head))
+    if (head->place_mask || !has_all_symbols(head))
         return GM_OK;
     if (!gm_buf_reserve(cuts, n_bytes))
         return GM_NOMEM;
