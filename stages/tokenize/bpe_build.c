@@ -286,21 +286,29 @@ static enum gm_status build_ranks(struct gm_bpe_build *build, struct builder *bu
     return status;
 }
 
-/* Ranks of all pairs of bytes, for the symbols that stand inside of a word. */
+static bool has_all_bytes(const struct gm_bpe_head *head)
+{
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (head->symbols[0][byte] == GM_NO_TOKEN)
+            return false;
+    return true;
+}
+
+/* Ranks of all pairs of bytes, if every byte has one symbol wherever it stands. */
 static enum gm_status build_grid(struct gm_bpe_build *build, struct builder *builder)
 {
     const uint32_t *symbols = builder->head->symbols[0];
 
-    if (!(builder->head->flags & GM_BPE_BYTE_SYMBOLS) || builder->head->place_mask)
+    if (!(builder->head->flags & GM_BPE_BYTE_SYMBOLS) || builder->head->place_mask ||
+        !has_all_bytes(builder->head))
         return GM_OK;
     uint32_t *grid = new_array(&build->grid, 65536, sizeof(uint32_t), 0xFF);
     if (!grid)
         return GM_NOMEM;
     for (unsigned left = 0; left < 256; left++)
         for (unsigned right = 0; right < 256; right++)
-            if (symbols[left] != GM_NO_TOKEN && symbols[right] != GM_NO_TOKEN)
-                grid[left << 8 | right] =
-                    gm_pair_rank(&builder->bpe.pairs, symbols[left], symbols[right]);
+            grid[left << 8 | right] =
+                gm_pair_rank(&builder->bpe.pairs, symbols[left], symbols[right]);
     builder->bpe.grid = grid;
     return GM_OK;
 }

@@ -181,6 +181,18 @@ static uint64_t limit_of(const uint64_t *slots, size_t n, unsigned n_bits, size_
     return limit;
 }
 
+/* Ranks, and a symbol for every byte. */
+static bool is_grid(const struct gm_bpe *bpe, uint64_t n_ranks)
+{
+    for (size_t i = 0; i < 65536; i++)
+        if (bpe->grid[i] != GM_BPE_NO_RANK && bpe->grid[i] >= n_ranks)
+            return false;
+    for (size_t i = 0; i < 256; i++)
+        if (bpe->head->symbols[0][i] == GM_NO_TOKEN)
+            return false;
+    return true;
+}
+
 static bool are_pairs(const struct gm_bpe *bpe, uint64_t n_ranks)
 {
     size_t n_empty = 0;
@@ -188,10 +200,7 @@ static bool are_pairs(const struct gm_bpe *bpe, uint64_t n_ranks)
     if (pairs->n_slots == 0 || pairs->n_pilots == 0 ||
         limit_of(pairs->slots, pairs->n_slots, GM_PAIR_RANK_BITS, &n_empty) > n_ranks)
         return false;
-    for (size_t i = 0; bpe->grid && i < 65536; i++)
-        if (bpe->grid[i] != GM_BPE_NO_RANK && bpe->grid[i] >= n_ranks)
-            return false;
-    return true;
+    return !bpe->grid || is_grid(bpe, n_ranks);
 }
 
 static const char *check_tables(const struct gm_bpe *bpe, uint32_t n_ids)

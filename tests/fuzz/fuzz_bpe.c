@@ -16,7 +16,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 #define MAX_TOKEN_SIZE 64u
 #define MAX_TEXT       4000u
 
-enum flags { RANKS = 1, IGNORE_MERGES = 2, CHARACTERS = 4, FALLBACK = 8, UNK = 16, FUSE = 32 };
+enum flags {
+    RANKS = 1,
+    IGNORE_MERGES = 2,
+    CHARACTERS = 4,
+    FALLBACK = 8,
+    UNK = 16,
+    FUSE = 32,
+    BYTES = 64
+};
 
 struct input {
     const uint8_t *data;
@@ -75,8 +83,10 @@ static void make_spec(struct gm_spec *spec, struct input *input)
     token_spec_init(spec, flags & RANKS ? GM_MODEL_RANKS : GM_MODEL_BPE,
                     (flags & IGNORE_MERGES ? GM_SPEC_IGNORE_MERGES : 0) |
                         (flags & FUSE ? GM_SPEC_FUSE_UNK : 0) |
-                        (flags & CHARACTERS ? 0 : GM_SPEC_BYTE_LEVEL) |
-                        (flags & CHARACTERS && flags & FALLBACK ? GM_SPEC_BYTE_FALLBACK : 0));
+                        (flags & CHARACTERS && !(flags & BYTES) ? 0 : GM_SPEC_BYTE_LEVEL) |
+                        (flags & CHARACTERS && flags & FALLBACK && !(flags & BYTES)
+                             ? GM_SPEC_BYTE_FALLBACK
+                             : 0));
     add_bytes(spec, flags);
     for (unsigned i = 0; i < n_merges; i++) {
         /* Bytes name bytes; the upper half of the other indices names what was made before. */

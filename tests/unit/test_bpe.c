@@ -95,6 +95,22 @@ static void unknown_characters_vanish_without_unk(void **state)
     token_spec_free(&spec);
 }
 
+static void bytes_without_a_token_are_unknown(void **state)
+{
+    struct gm_spec spec;
+    (void)state;
+    token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
+    token_spec_add_text(&spec, "a");
+    token_spec_add_text(&spec, "b");
+    token_spec_merge(&spec, "a", "b");
+    check(&spec, "axb", "ab");
+    spec.unk_id = token_spec_add_text(&spec, "?");
+    check(&spec, "axyb", "a ? ? b");
+    spec.flags |= GM_SPEC_FUSE_UNK;
+    check(&spec, "axybabx", "a ? b ab ?");
+    token_spec_free(&spec);
+}
+
 static void unknown_characters_are_fused_or_not(void **state)
 {
     struct gm_spec spec;
@@ -348,6 +364,7 @@ int main(void)
         cmocka_unit_test(merges_go_by_rank_and_leftmost_first),
         cmocka_unit_test(a_later_line_with_the_same_pair_wins),
         cmocka_unit_test(unknown_characters_vanish_without_unk),
+        cmocka_unit_test(bytes_without_a_token_are_unknown),
         cmocka_unit_test(unknown_characters_are_fused_or_not),
         cmocka_unit_test(bytes_stand_in_for_unknown_characters),
         cmocka_unit_test(partial_fallback_keeps_the_references_order),
