@@ -137,7 +137,7 @@ TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t 
     if (high == 0)
         return;
     uint64_t firsts = from(&bytes, 0xC0);
-    marks->n = gm_whole_chars(marks->n, firsts, from(&bytes, 0xE0), from(&bytes, 0xF0));
+    marks->n = gm_whole_chars(left, firsts, from(&bytes, 0xE0), from(&bytes, 0xF0));
     marks->valid = _bzhi_u64(~UINT64_C(0), marks->n);
     marks->continuation = high & ~firsts & marks->valid;
     mark_chars(marks, text, firsts);

@@ -126,7 +126,7 @@ TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t 
         return;
     }
     uint64_t firsts = high & has(bytes, 0x40);
-    marks->n = gm_whole_chars(marks->n, firsts,
+    marks->n = gm_whole_chars(left, firsts,
                               _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xE0)),
                               _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xF0)));
     marks->valid = _bzhi_u64(~UINT64_C(0), marks->n);

@@ -102,14 +102,13 @@ GM_WINDOW_INLINE uint64_t gm_fill_chars(uint64_t continuation, uint64_t firsts)
     return firsts | (continuation & ~(continuation + (firsts << 1)));
 }
 
-/* Bytes of the window before a character that does not fit: n_bytes is the window's size, firsts
- * those of characters of at least two, three and four bytes. */
-GM_WINDOW_INLINE unsigned gm_whole_chars(unsigned n_bytes, uint64_t two, uint64_t three,
-                                         uint64_t four)
+/* Bytes of a full window before a character that does not fit, from the first bytes of characters
+ * of at least two, three and four bytes. Where the text ends, none is cut: it is UTF-8. */
+GM_WINDOW_INLINE unsigned gm_whole_chars(size_t left, uint64_t two, uint64_t three, uint64_t four)
 {
-    uint64_t last = UINT64_C(1) << (n_bytes - 1);
+    uint64_t last = UINT64_C(1) << 63;
     uint64_t cut = (two & last) | (three & last >> 1) | (four & last >> 2);
-    return cut == 0 ? n_bytes : gm_lowest(cut);
+    return left <= 64 ? (unsigned)left : cut == 0 ? 64 : gm_lowest(cut);
 }
 
 #endif
