@@ -154,8 +154,27 @@ TARGET_INLINE void write_ends(uint32_t *ends, uint64_t starts, uint32_t base)
         }
 }
 
-TARGET size_t gm_split_next_avx2(struct gm_split *split, uint32_t *ends, size_t capacity)
+/* The loop once for each rule, so that nothing is asked inside; each in a function of its own for
+ * the sake of registers. */
+#define X(name)                                                                                    \
+    TARGET __attribute__((noinline)) static size_t next_##name(struct gm_split *split,             \
+                                                               uint32_t *ends, size_t capacity)    \
+    {                                                                                              \
+        const struct gm_tier_work work = {.classify = classify, .write = write_ends};              \
+        return gm_split_windows(split, ends, capacity, GM_SCHEME_##name, work);                    \
+    }
+GM_SPLIT_RULES(X)
+#undef X
+
+size_t gm_split_next_avx2(struct gm_split *split, uint32_t *ends, size_t capacity)
 {
-    return gm_split_dispatch(split, ends, capacity,
-                             (struct gm_tier_work){.classify = classify, .write = write_ends});
+    switch (split->scheme) {
+#define X(name)                                                                                    \
+    case GM_SCHEME_##name:                                                                         \
+        return next_##name(split, ends, capacity);
+        GM_SPLIT_RULES(X)
+#undef X
+    default:
+        return 0;
+    }
 }

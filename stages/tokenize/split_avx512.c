@@ -24,7 +24,9 @@ static const uint8_t flags_of_class[16] = {GM_SPLIT_FLAGS};
 TARGET_INLINE __m128i classes_of(__m512i window, __m128i places)
 {
     /* Four bytes of each character, the first one highest. */
-    __m512i each = _mm512_mullo_epi32(_mm512_cvtepu8_epi32(places), _mm512_set1_epi32(0x01010101));
+    const __m512i first_of_lane =
+        _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0C0C0C0C));
+    __m512i each = _mm512_shuffle_epi8(_mm512_cvtepu8_epi32(places), first_of_lane);
     each = _mm512_add_epi8(each, _mm512_set1_epi32(0x00010203));
     __m512i chars = _mm512_permutexvar_epi8(each, window);
     __mmask16 three = _mm512_cmpge_epu32_mask(chars, _mm512_set1_epi32((int)0xE0000000));
@@ -126,9 +128,9 @@ TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t 
         return;
     }
     uint64_t firsts = high & has(bytes, 0x40);
-    marks->n = gm_whole_chars(left, firsts,
-                              _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xE0)),
-                              _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xF0)));
+    marks->n =
+        gm_whole_chars(left, firsts, _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xE0)),
+                       _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xF0)));
     marks->valid = _bzhi_u64(~UINT64_C(0), marks->n);
     marks->continuation = high & ~firsts & marks->valid;
     mark(marks, bytes, flags_of_chars(bytes, flags, firsts));
@@ -139,15 +141,13 @@ TARGET_INLINE void write_ends(uint32_t *ends, uint64_t starts, uint32_t base)
 {
     __m512i places = _mm512_maskz_compress_epi8(starts, _mm512_loadu_si512(iota));
     __m512i bases = _mm512_set1_epi32((int)base);
-    uint64_t n = (uint64_t)_mm_popcnt_u64(starts);
     _mm512_storeu_si512(
         ends, _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places))));
-    if (__builtin_expect(n <= 16, 1))
-        return;
     _mm512_storeu_si512(
         ends + 16,
         _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 1))));
-    if (__builtin_expect(n <= 32, 1))
+    /* More than 16 are common enough for a branch on them to be missed often. */
+    if (__builtin_expect(_mm_popcnt_u64(starts) <= 32, 1))
         return;
     _mm512_storeu_si512(
         ends + 32,
@@ -157,8 +157,27 @@ TARGET_INLINE void write_ends(uint32_t *ends, uint64_t starts, uint32_t base)
         _mm512_add_epi32(bases, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(places, 3))));
 }
 
-TARGET size_t gm_split_next_avx512(struct gm_split *split, uint32_t *ends, size_t capacity)
+/* The loop once for each rule, so that nothing is asked inside; each in a function of its own for
+ * the sake of registers. */
+#define X(name)                                                                                    \
+    TARGET __attribute__((noinline)) static size_t next_##name(struct gm_split *split,             \
+                                                               uint32_t *ends, size_t capacity)    \
+    {                                                                                              \
+        const struct gm_tier_work work = {.classify = classify, .write = write_ends};              \
+        return gm_split_windows(split, ends, capacity, GM_SCHEME_##name, work);                    \
+    }
+GM_SPLIT_RULES(X)
+#undef X
+
+size_t gm_split_next_avx512(struct gm_split *split, uint32_t *ends, size_t capacity)
 {
-    return gm_split_dispatch(split, ends, capacity,
-                             (struct gm_tier_work){.classify = classify, .write = write_ends});
+    switch (split->scheme) {
+#define X(name)                                                                                    \
+    case GM_SCHEME_##name:                                                                         \
+        return next_##name(split, ends, capacity);
+        GM_SPLIT_RULES(X)
+#undef X
+    default:
+        return 0;
+    }
 }

@@ -74,26 +74,8 @@ GM_WINDOW_INLINE size_t gm_split_windows(struct gm_split *split, uint32_t *ends,
     return n;
 }
 
-/* The loop once for each rule, so that nothing is asked inside. */
-GM_WINDOW_INLINE size_t gm_split_dispatch(struct gm_split *split, uint32_t *ends, size_t capacity,
-                                          const struct gm_tier_work work)
-{
-    switch (split->scheme) {
-#define CASE(name)                                                                                 \
-    case GM_SCHEME_##name:                                                                         \
-        return gm_split_windows(split, ends, capacity, GM_SCHEME_##name, work);
-        CASE(GPT2)
-        CASE(CL100K)
-        CASE(CL100K_END)
-        CASE(QWEN2)
-        CASE(QWEN35)
-        CASE(O200K)
-        CASE(DEEPSEEK3)
-#undef CASE
-    default:
-        return 0;
-    }
-}
+/* The rules that the tiers have. */
+#define GM_SPLIT_RULES(X) X(GPT2) X(CL100K) X(CL100K_END) X(QWEN2) X(QWEN35) X(O200K) X(DEEPSEEK3)
 
 /* Bits of characters, from those of their first bytes: the addition carries through the run of
  * continuation bytes behind each. */

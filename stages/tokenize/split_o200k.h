@@ -17,14 +17,15 @@ struct gm_o200k {
 };
 
 /* Gives the marks behind signs to the signs, but for those behind one sign alone. */
-GM_WINDOW_INLINE void gm_o200k_deal_marks(const struct gm_marks *marks, struct gm_o200k *work)
+GM_WINDOW_INLINE void gm_o200k_deal_marks(const struct gm_window *window,
+                                          const struct gm_marks *marks, struct gm_o200k *work)
 {
     uint64_t runs = work->marks & work->others << 1;
     while (__builtin_expect(runs != 0, 0)) {
         unsigned at = gm_lowest(runs), end = gm_run_end(work->marks, at);
         unsigned first = gm_behind_highest(~work->others & gm_bits_below(at));
         uint64_t signs = gm_bits_below(at) & ~gm_bits_below(first + 1) & ~marks->continuation;
-        bool is_blank_before = first > 0 && marks->blank >> (first - 1) & 1;
+        bool is_blank_before = (marks->blank << 1 | gm_blank_before(window)) >> first & 1;
         uint64_t run = gm_bits_below(end) & ~gm_bits_below(at);
         if (signs != 0 || is_blank_before) {
             work->others |= run;
@@ -107,8 +108,6 @@ GM_WINDOW_INLINE bool gm_o200k_join_contractions(struct gm_window *window,
 GM_WINDOW_INLINE enum gm_open gm_o200k_open(const struct gm_marks *marks,
                                             const struct gm_o200k *work)
 {
-    if (~work->known & marks->valid)
-        return GM_OPEN_NONE;
     if (gm_ends_with(marks, work->tails))
         return GM_OPEN_WORD;
     return gm_ends_with(marks, marks->caseless | work->marks) ? GM_OPEN_CASELESS : GM_OPEN_NONE;
@@ -119,26 +118,28 @@ GM_WINDOW_INLINE void gm_o200k_starts(struct gm_window *window, const struct gm_
     uint64_t numbers = marks->number, spaces = marks->space;
     struct gm_o200k work = {.marks = marks->mark, .known = ~UINT64_C(0)};
     work.others = marks->valid & ~(marks->letters | marks->mark | numbers | spaces);
-    gm_o200k_deal_marks(marks, &work);
+    gm_o200k_deal_marks(window, marks, &work);
     struct gm_space_rule rule = {.follows = marks->valid & ~spaces};
     gm_o200k_eat(marks, &work, &rule);
     uint64_t words = work.words = marks->letters | work.marks;
     uint64_t others = work.others & ~rule.eaten;
-    uint64_t words_before = words << 1 | (window->open != GM_OPEN_NONE);
-    uint64_t other_starts = others & ~(others << 1) & ~(marks->blank << 1);
-    uint64_t prefixed = (spaces & ~marks->newline) << 1 | gm_behind_chars(marks, other_starts);
+    uint64_t words_before = words << 1 | gm_word_before(window);
+    uint64_t after_blank = gm_blank_before(window);
+    uint64_t other_starts = others & ~(others << 1) & ~(marks->blank << 1 | after_blank);
+    uint64_t prefixed =
+        (spaces & ~marks->newline) << 1 | after_blank | gm_behind_chars(marks, other_starts);
     window->starts = (words & ~words_before & ~prefixed) | other_starts |
                      gm_o200k_rises(window, marks, &work) | gm_number_triples(marks) |
-                     gm_space_starts(marks, &rule, window->is_last);
+                     gm_space_starts(window, marks, &rule);
     uint64_t last = UINT64_C(1) << (marks->n - 1);
     bool is_inside = gm_o200k_join_contractions(window, marks, &work,
                                                 other_starts & marks->apostrophe & words_before &
                                                     (words >> 1 | last));
     window->starts &= work.known;
-    window->is_last &= (~work.known & marks->valid) == 0;
-    if (!window->is_last)
-        window->starts = gm_known_starts(marks, window->starts);
-    window->open = is_inside ? gm_o200k_open(marks, &work) : GM_OPEN_NONE;
+    bool is_all_known = (~work.known & marks->valid) == 0;
+    window->is_last &= is_all_known;
+    gm_end_window(window, marks,
+                  is_inside && is_all_known ? gm_o200k_open(marks, &work) : GM_OPEN_NONE);
 }
 
 #endif

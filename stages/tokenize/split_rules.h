@@ -30,17 +30,16 @@ GM_WINDOW_INLINE void gm_gpt2_starts(struct gm_window *window, const struct gm_m
 {
     uint64_t letters = marks->letters, numbers = marks->number, spaces = marks->space;
     uint64_t others = marks->valid & ~(letters | numbers | spaces);
-    uint64_t is_open = window->open != GM_OPEN_NONE;
-    uint64_t unprefixed = ~(marks->blank << 1);
+    uint64_t unprefixed = ~(marks->blank << 1 | gm_blank_before(window));
     uint64_t other_starts = others & ~(others << 1) & unprefixed;
-    window->starts = (letters & ~(letters << 1 | is_open) & unprefixed) |
+    window->starts = (letters & ~(letters << 1 | gm_word_before(window)) & unprefixed) |
                      (numbers & ~(numbers << 1) & unprefixed) | other_starts |
-                     (spaces & ~(spaces << 1)) |
+                     (spaces & ~(spaces << 1 | gm_blank_before(window))) |
                      gm_chars_before(marks, spaces, marks->valid & ~spaces);
     bool is_inside = gm_cut_contractions(
         window, marks, other_starts & marks->apostrophe & letters >> 1, GM_CONTRACTION_EXACT);
-    window->starts = window->is_last ? window->starts : gm_known_starts(marks, window->starts);
-    window->open = is_inside && gm_ends_with(marks, letters) ? GM_OPEN_WORD : GM_OPEN_NONE;
+    gm_end_window(window, marks,
+                  is_inside && gm_ends_with(marks, letters) ? GM_OPEN_WORD : GM_OPEN_NONE);
 }
 
 /* A run of others that nothing precedes which it takes in (a blank), and that is one character
@@ -51,22 +50,23 @@ GM_WINDOW_INLINE void gm_cl100k_starts(struct gm_window *window, const struct gm
     uint64_t letters = marks->letters | (scheme == GM_SCHEME_QWEN35 ? marks->mark : 0);
     uint64_t numbers = marks->number, spaces = marks->space;
     uint64_t others = marks->valid & ~(letters | numbers | spaces);
-    uint64_t is_open = window->open != GM_OPEN_NONE;
-    uint64_t other_starts = others & ~(others << 1) & ~(marks->blank << 1);
-    uint64_t prefixed = (spaces & ~marks->newline) << 1 | gm_behind_chars(marks, other_starts);
+    uint64_t after_blank = gm_blank_before(window);
+    uint64_t other_starts = others & ~(others << 1) & ~(marks->blank << 1 | after_blank);
+    uint64_t prefixed =
+        (spaces & ~marks->newline) << 1 | after_blank | gm_behind_chars(marks, other_starts);
     struct gm_space_rule rule = {.follows = marks->valid & ~spaces,
                                  .end_takes_all = scheme == GM_SCHEME_CL100K_END};
     gm_eat_newlines(marks, others, &rule);
-    window->starts = (letters & ~(letters << 1 | is_open) & ~prefixed) | other_starts |
-                     gm_space_starts(marks, &rule, window->is_last);
+    window->starts = (letters & ~(letters << 1 | gm_word_before(window)) & ~prefixed) |
+                     other_starts | gm_space_starts(window, marks, &rule);
     if (scheme == GM_SCHEME_QWEN2 || scheme == GM_SCHEME_QWEN35)
         window->starts |= numbers & ~marks->continuation;
     else
         window->starts |= gm_number_triples(marks);
     bool is_inside = gm_cut_contractions(
         window, marks, other_starts & marks->apostrophe & letters >> 1, GM_CONTRACTION_FOLD);
-    window->starts = window->is_last ? window->starts : gm_known_starts(marks, window->starts);
-    window->open = is_inside && gm_ends_with(marks, letters) ? GM_OPEN_WORD : GM_OPEN_NONE;
+    gm_end_window(window, marks,
+                  is_inside && gm_ends_with(marks, letters) ? GM_OPEN_WORD : GM_OPEN_NONE);
 }
 
 #endif

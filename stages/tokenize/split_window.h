@@ -9,10 +9,10 @@
  *      spaces       .  .  .  1  .  .  .  .  .  .  .
  *      starts       1  .  1  1  .  .  .  .  .  .  1
  *
- * A window begins where a piece begins or, "open", inside a run of letters. So a rule needs nothing
- * from before the window but the kind of the open run; what it cannot tell because the text goes on
- * behind the window, it leaves out, and the next window begins early enough to see it. "x << 1" is
- * "the byte before is an x".
+ * A window begins where a piece begins or, "open", behind a blank or letters. So a rule needs
+ * nothing from before the window but the kind of the open run; what it cannot tell because the text
+ * goes on behind the window, it leaves out, and the next window begins early enough to see it. "x
+ * << 1" is "the byte before is an x".
  *
  * Inline functions without target attributes: each tier compiles them for its own instructions. */
 #ifndef GM_TOKENIZE_SPLIT_WINDOW_H
@@ -35,12 +35,13 @@ struct gm_marks {
     uint64_t newline, blank, apostrophe, slash; /* \r \n, U+0020, ', / */
 };
 
-/* The run of letters that a window may begin inside. */
+/* The piece that a window may begin inside. */
 enum gm_open {
-    GM_OPEN_NONE,     /* the window begins with a piece */
-    GM_OPEN_WORD,     /* letters, for o200k those behind a lowercase one */
-    GM_OPEN_CASELESS, /* o200k: no lowercase letter in the piece yet, the last has no case */
-    GM_OPEN_CJK       /* deepseek: letters of CJK */
+    GM_OPEN_NONE,     /* none: the window begins with a piece */
+    GM_OPEN_BLANK,    /* one of a single U+0020 so far */
+    GM_OPEN_WORD,     /* one that ends with letters, for o200k with those behind a lowercase one */
+    GM_OPEN_CASELESS, /* o200k: no lowercase letter yet, the last one has no case */
+    GM_OPEN_CJK       /* deepseek: with letters of CJK */
 };
 
 struct gm_window {
@@ -72,6 +73,17 @@ GM_WINDOW_INLINE unsigned gm_run_end(uint64_t bits, unsigned i)
 {
     uint64_t rest = ~(bits >> i);
     return rest == 0 ? 64 : i + gm_lowest(rest) > 64 ? 64 : i + gm_lowest(rest);
+}
+
+/* Bit 0 if the byte before the window is part of the open piece and of that kind. */
+GM_WINDOW_INLINE uint64_t gm_blank_before(const struct gm_window *window)
+{
+    return window->open == GM_OPEN_BLANK;
+}
+
+GM_WINDOW_INLINE uint64_t gm_word_before(const struct gm_window *window)
+{
+    return window->open > GM_OPEN_BLANK;
 }
 
 GM_WINDOW_INLINE bool gm_ends_with(const struct gm_marks *marks, uint64_t bits)
@@ -137,8 +149,6 @@ GM_WINDOW_INLINE uint64_t gm_behind_newlines(const struct gm_marks *marks,
 {
     uint64_t plain = marks->space & ~marks->newline;
     uint64_t starts = plain & marks->newline << 1 & ~rule->after;
-    if (starts == 0)
-        return 0;
     if (rule->end_takes_all && is_last && gm_ends_with(marks, plain))
         starts &= gm_bits_below(gm_behind_highest(marks->valid & ~plain));
     /* Those whose run of plain white space runs into another newline are not the last. */
@@ -151,12 +161,13 @@ GM_WINDOW_INLINE uint64_t gm_behind_newlines(const struct gm_marks *marks,
     return starts;
 }
 
-GM_WINDOW_INLINE uint64_t gm_space_starts(const struct gm_marks *marks,
-                                          const struct gm_space_rule *rule, bool is_last)
+GM_WINDOW_INLINE uint64_t gm_space_starts(const struct gm_window *window,
+                                          const struct gm_marks *marks,
+                                          const struct gm_space_rule *rule)
 {
     uint64_t spaces = marks->space;
-    return (spaces & ~(spaces << 1) & ~rule->eaten) | (rule->after & spaces) |
-           gm_behind_newlines(marks, rule, is_last) |
+    return (spaces & ~(spaces << 1 | gm_blank_before(window)) & ~rule->eaten) |
+           (rule->after & spaces) | gm_behind_newlines(marks, rule, window->is_last) |
            gm_chars_before(marks, spaces & ~marks->newline, rule->follows);
 }
 
@@ -169,13 +180,19 @@ GM_WINDOW_INLINE void gm_eat_newlines(const struct gm_marks *marks, uint64_t oth
     rule->after = sum & ~marks->newline;
 }
 
-/* Whether a run of white space goes on behind the window decides about the starts in it, but for
- * its first. */
-GM_WINDOW_INLINE uint64_t gm_known_starts(const struct gm_marks *marks, uint64_t starts)
+/* Leaves out the starts that are not certain, and says how the next window would begin at the end
+ * of this one. Whether a run of white space goes on behind the window decides about the starts in
+ * it, but for its first. words: GM_OPEN_NONE, or what a piece is in that ends the window with a
+ * word. */
+GM_WINDOW_INLINE void gm_end_window(struct gm_window *window, const struct gm_marks *marks,
+                                    enum gm_open words)
 {
-    if (!gm_ends_with(marks, marks->space))
-        return starts;
-    return starts & gm_bits_below(gm_behind_highest(marks->valid & ~marks->space) + 1);
+    window->open = words;
+    if (!gm_ends_with(marks, marks->space) || window->is_last)
+        return;
+    window->starts &= gm_bits_below(gm_behind_highest(marks->valid & ~marks->space) + 1);
+    if (gm_ends_with(marks, window->starts & marks->blank))
+        window->open = GM_OPEN_BLANK;
 }
 
 #endif
