@@ -119,8 +119,10 @@ TARGET_INLINE uint64_t from(const struct pair *bytes, uint8_t lowest)
                    _mm256_cmpeq_epi8(_mm256_max_epu8(bytes->high, all), bytes->high));
 }
 
-TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t left)
+TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t left,
+                            const void *context)
 {
+    (void)context;
     uint8_t copy[64];
     marks->n = left > 64 ? 64 : (unsigned)left;
     if (__builtin_expect(left < 64, 0)) {
@@ -160,7 +162,7 @@ TARGET_INLINE void write_ends(uint32_t *ends, uint64_t starts, uint32_t base)
     TARGET __attribute__((noinline)) static size_t next_##name(struct gm_split *split,             \
                                                                uint32_t *ends, size_t capacity)    \
     {                                                                                              \
-        const struct gm_tier_work work = {.classify = classify, .write = write_ends};              \
+        const struct gm_tier_work work = {classify, write_ends, NULL};                             \
         return gm_split_windows(split, ends, capacity, GM_SCHEME_##name, work);                    \
     }
 GM_SPLIT_RULES(X)

@@ -70,31 +70,70 @@ TARGET_INLINE __m512i flags_of_chars(__m512i window, __m512i flags, uint64_t fir
     return _mm512_mask_expand_epi8(flags, firsts, both);
 }
 
-TARGET_INLINE uint64_t has(__m512i flags, int flag)
+/* What every window is compared with: built before the loop and kept in registers, where the
+ * compiler would build each anew in every round. */
+struct constants {
+    __m512i ascii[2]; /* flags */
+    __m512i letters, mark, number, space, punct, cjk, upper, lower, caseless;
+    __m512i line_feed, carriage_return, blank, apostrophe, slash;
+};
+
+/* Hides from the compiler what is in the register. */
+TARGET_INLINE __m512i kept(__m512i value)
 {
-    return _mm512_test_epi8_mask(flags, _mm512_set1_epi8((char)flag));
+    __asm__("" : "+v"(value));
+    return value;
 }
 
-TARGET_INLINE uint64_t is(__m512i bytes, char byte)
+TARGET_INLINE __m512i all(int byte)
 {
-    return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte));
+    return kept(_mm512_set1_epi8((char)byte));
 }
 
-TARGET_INLINE void mark(struct gm_marks *marks, __m512i bytes, __m512i flags)
+TARGET_INLINE struct constants make_constants(void)
 {
-    marks->upper = has(flags, GM_FLAG_UPPER);
-    marks->lower = has(flags, GM_FLAG_LOWER);
-    marks->caseless = has(flags, GM_FLAG_CASELESS);
-    marks->letters = has(flags, GM_FLAG_LETTERS);
-    marks->mark = has(flags, GM_FLAG_MARK);
-    marks->number = has(flags, GM_FLAG_NUMBER);
-    marks->space = has(flags, GM_FLAG_SPACE);
-    marks->punct = has(flags, GM_FLAG_PUNCT);
-    marks->cjk = has(flags, GM_FLAG_CJK);
-    marks->newline = is(bytes, '\n') | is(bytes, '\r');
-    marks->blank = is(bytes, ' ');
-    marks->apostrophe = is(bytes, '\'');
-    marks->slash = is(bytes, '/');
+    return (struct constants){
+        .ascii = {kept(_mm512_loadu_si512(gm_split_ascii)),
+                  kept(_mm512_loadu_si512(gm_split_ascii + 64))},
+        .letters = all(GM_FLAG_LETTERS),
+        .mark = all(GM_FLAG_MARK),
+        .number = all(GM_FLAG_NUMBER),
+        .space = all(GM_FLAG_SPACE),
+        .punct = all(GM_FLAG_PUNCT),
+        .cjk = all(GM_FLAG_CJK),
+        .upper = all(GM_FLAG_UPPER),
+        .lower = all(GM_FLAG_LOWER),
+        .caseless = all(GM_FLAG_CASELESS),
+        .line_feed = all('\n'),
+        .carriage_return = all('\r'),
+        .blank = all(' '),
+        .apostrophe = all('\''),
+        .slash = all('/'),
+    };
+}
+
+TARGET_INLINE uint64_t from(__m512i bytes, int lowest)
+{
+    return _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)lowest));
+}
+
+TARGET_INLINE void mark(struct gm_marks *marks, __m512i bytes, __m512i flags,
+                        const struct constants *constants)
+{
+    marks->upper = _mm512_test_epi8_mask(flags, constants->upper);
+    marks->lower = _mm512_test_epi8_mask(flags, constants->lower);
+    marks->caseless = _mm512_test_epi8_mask(flags, constants->caseless);
+    marks->letters = _mm512_test_epi8_mask(flags, constants->letters);
+    marks->mark = _mm512_test_epi8_mask(flags, constants->mark);
+    marks->number = _mm512_test_epi8_mask(flags, constants->number);
+    marks->space = _mm512_test_epi8_mask(flags, constants->space);
+    marks->punct = _mm512_test_epi8_mask(flags, constants->punct);
+    marks->cjk = _mm512_test_epi8_mask(flags, constants->cjk);
+    marks->newline = _mm512_cmpeq_epi8_mask(bytes, constants->line_feed) |
+                     _mm512_cmpeq_epi8_mask(bytes, constants->carriage_return);
+    marks->blank = _mm512_cmpeq_epi8_mask(bytes, constants->blank);
+    marks->apostrophe = _mm512_cmpeq_epi8_mask(bytes, constants->apostrophe);
+    marks->slash = _mm512_cmpeq_epi8_mask(bytes, constants->slash);
 }
 
 /* Gives the continuation bytes the marks of their characters, and cuts off what does not fit. */
@@ -112,28 +151,28 @@ TARGET_INLINE void fill(struct gm_marks *marks)
     marks->cjk = gm_fill_chars(more, marks->cjk) & valid;
 }
 
-TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t left)
+TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t left,
+                            const void *context)
 {
-    uint64_t loaded = _bzhi_u64(~UINT64_C(0), left > 64 ? 64 : (unsigned)left);
-    __m512i bytes = _mm512_maskz_loadu_epi8(loaded, text);
-    uint64_t high = _mm512_movepi8_mask(bytes);
-    __m512i flags =
-        _mm512_maskz_permutex2var_epi8(loaded & ~high, _mm512_loadu_si512(gm_split_ascii), bytes,
-                                       _mm512_loadu_si512(gm_split_ascii + 64));
+    const struct constants *constants = context;
     marks->n = left > 64 ? 64 : (unsigned)left;
-    marks->valid = loaded;
+    marks->valid = _bzhi_u64(~UINT64_C(0), marks->n);
     marks->continuation = 0;
+    __m512i bytes = __builtin_expect(left >= 64, 1) ? _mm512_loadu_si512(text)
+                                                    : _mm512_maskz_loadu_epi8(marks->valid, text);
+    /* The permutation looks at seven bits; what it gives to other bytes than ASCII goes below. */
+    __m512i flags = _mm512_permutex2var_epi8(constants->ascii[0], bytes, constants->ascii[1]);
+    uint64_t high = _mm512_movepi8_mask(bytes);
     if (high == 0) {
-        mark(marks, bytes, flags);
+        mark(marks, bytes, flags, constants);
         return;
     }
-    uint64_t firsts = high & has(bytes, 0x40);
-    marks->n =
-        gm_whole_chars(left, firsts, _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xE0)),
-                       _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8((char)0xF0)));
+    uint64_t firsts = from(bytes, 0xC0);
+    marks->n = gm_whole_chars(left, firsts, from(bytes, 0xE0), from(bytes, 0xF0));
     marks->valid = _bzhi_u64(~UINT64_C(0), marks->n);
     marks->continuation = high & ~firsts & marks->valid;
-    mark(marks, bytes, flags_of_chars(bytes, flags, firsts));
+    flags = _mm512_maskz_mov_epi8(~high, flags);
+    mark(marks, bytes, flags_of_chars(bytes, flags, firsts), constants);
     fill(marks);
 }
 
@@ -163,7 +202,8 @@ TARGET_INLINE void write_ends(uint32_t *ends, uint64_t starts, uint32_t base)
     TARGET __attribute__((noinline)) static size_t next_##name(struct gm_split *split,             \
                                                                uint32_t *ends, size_t capacity)    \
     {                                                                                              \
-        const struct gm_tier_work work = {.classify = classify, .write = write_ends};              \
+        const struct constants constants = make_constants();                                       \
+        const struct gm_tier_work work = {classify, write_ends, &constants};                       \
         return gm_split_windows(split, ends, capacity, GM_SCHEME_##name, work);                    \
     }
 GM_SPLIT_RULES(X)

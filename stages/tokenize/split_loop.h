@@ -9,9 +9,10 @@
 /* What a tier brings. Both are inlined: the pointers are constants. */
 struct gm_tier_work {
     /* Marks of the first bytes of the text; left > 0. Reads min(left, 64) bytes. */
-    void (*classify)(struct gm_marks *marks, const uint8_t *text, size_t left);
+    void (*classify)(struct gm_marks *marks, const uint8_t *text, size_t left, const void *context);
     /* Writes base + i for each bit i; there is room for 64 whatever the number of bits. */
     void (*write)(uint32_t *ends, uint64_t starts, uint32_t base);
+    const void *context; /* for classify */
 };
 
 /* The next pieces, as in split.h, but only while there is room for a whole window. */
@@ -47,7 +48,7 @@ GM_WINDOW_INLINE size_t gm_split_windows(struct gm_split *split, uint32_t *ends,
     while (at < n_bytes && n + 65 <= capacity) {
         struct gm_window window = {.text = text + at, .left = n_bytes - at, .open = open};
         struct gm_marks marks;
-        work.classify(&marks, window.text, window.left);
+        work.classify(&marks, window.text, window.left, work.context);
         window.is_last = marks.n == window.left;
         gm_window_starts(&window, &marks, scheme);
         uint64_t starts = window.starts & ~(open == GM_OPEN_NONE ? UINT64_C(1) : 0);
