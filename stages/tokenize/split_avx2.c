@@ -66,7 +66,9 @@ TARGET_INLINE __m256i groups_of(__m256i bytes)
 /* Characters behind ASCII. */
 TARGET_INLINE void mark_chars(struct gm_marks *marks, const uint8_t *text, uint64_t firsts)
 {
-    uint64_t of_class[16] = {0};
+    uint64_t of_class[16];
+    for (unsigned i = 0; i < 16; i += 4)
+        _mm256_storeu_si256((__m256i *)(of_class + i), _mm256_setzero_si256());
     for (uint64_t each = firsts & marks->valid; each != 0; each &= each - 1) {
         unsigned at = gm_lowest(each);
         size_t length;
@@ -136,7 +138,8 @@ TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t 
     mark_ascii(marks, &bytes);
     marks->valid = _bzhi_u64(~UINT64_C(0), marks->n);
     marks->continuation = 0;
-    if (high == 0)
+    marks->is_ascii = high == 0;
+    if (marks->is_ascii)
         return;
     uint64_t firsts = from(&bytes, 0xC0);
     marks->n = gm_whole_chars(left, firsts, from(&bytes, 0xE0), from(&bytes, 0xF0));

@@ -163,7 +163,8 @@ TARGET_INLINE void classify(struct gm_marks *marks, const uint8_t *text, size_t 
     /* The permutation looks at seven bits; what it gives to other bytes than ASCII goes below. */
     __m512i flags = _mm512_permutex2var_epi8(constants->ascii[0], bytes, constants->ascii[1]);
     uint64_t high = _mm512_movepi8_mask(bytes);
-    if (high == 0) {
+    marks->is_ascii = high == 0;
+    if (marks->is_ascii) {
         mark(marks, bytes, flags, constants);
         return;
     }

@@ -50,7 +50,13 @@ GM_WINDOW_INLINE size_t gm_split_windows(struct gm_split *split, uint32_t *ends,
         struct gm_marks marks;
         work.classify(&marks, window.text, window.left, work.context);
         window.is_last = marks.n == window.left;
-        gm_window_starts(&window, &marks, scheme);
+        /* The same twice: with bitmaps that are known to be empty, half of a rule falls away. */
+        if (marks.is_ascii) {
+            marks.continuation = marks.caseless = marks.mark = marks.cjk = 0;
+            gm_window_starts(&window, &marks, scheme);
+        } else {
+            gm_window_starts(&window, &marks, scheme);
+        }
         uint64_t starts = window.starts & ~(open == GM_OPEN_NONE ? UINT64_C(1) : 0);
         work.write(ends + n, starts, (uint32_t)at);
         n += (size_t)__builtin_popcountll(starts);

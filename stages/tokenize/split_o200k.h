@@ -35,8 +35,9 @@ GM_WINDOW_INLINE void gm_o200k_deal_marks(const struct gm_window *window,
     }
 }
 
-/* [\r\n/]* behind signs. Slashes behind newlines are rare, so are runs in which newlines and
- * slashes take turns: those are left to the scalar rule. */
+/* [\r\n/]* behind signs. Slashes behind newlines are rare; runs in which newlines and slashes take
+ * turns are rarer, and so are marks behind signs that such a slash may have parted from the signs
+ * before: those are left to the scalar rule. */
 GM_WINDOW_INLINE void gm_o200k_eat(const struct gm_marks *marks, struct gm_o200k *work,
                                    struct gm_space_rule *rule)
 {
@@ -50,11 +51,9 @@ GM_WINDOW_INLINE void gm_o200k_eat(const struct gm_marks *marks, struct gm_o200k
     uint64_t sum = eatable + (marks->newline & work->others << 1 & ~turns);
     rule->eaten = eatable & ~sum;
     rule->after = sum & ~eatable;
-    if (turns != 0)
+    uint64_t signs = work->others & ~marks->mark;
+    if (turns != 0 || (marks->mark & signs << 1) != 0)
         work->known &= gm_bits_below(gm_lowest(slashes));
-    uint64_t doubtful = marks->mark & (rule->eaten & marks->slash) << 1;
-    if (doubtful != 0)
-        work->known &= gm_bits_below(gm_lowest(doubtful));
 }
 
 /* Starts inside of runs of letters. Behind a lowercase letter and what may follow it, an uppercase

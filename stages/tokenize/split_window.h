@@ -30,6 +30,7 @@ struct gm_marks {
     uint64_t valid;        /* the lowest n bits */
     unsigned n;            /* bytes: 64, or less at the end of the text or before a character that
                               does not fit */
+    bool is_ascii;         /* then the rules are shorter: continuation, caseless, mark, cjk are 0 */
     uint64_t continuation; /* bytes of a character but its first */
     uint64_t upper, lower, caseless, letters, mark, number, space, punct, cjk;
     uint64_t newline, blank, apostrophe, slash; /* \r \n, U+0020, ', / */

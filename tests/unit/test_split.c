@@ -78,6 +78,7 @@ static void o200k_cuts_words_where_the_case_rises(void **state)
     check(GM_SCHEME_O200K, "it's DON'T he'llo a's's", "it's| DON'T| he'll|o| a's|'s");
     check(GM_SCHEME_O200K, "\u4E2DAB \u4E2DAb A\u4E2D", "\u4E2D|AB| \u4E2DAb| A\u4E2D");
     check(GM_SCHEME_O200K, "x;\n//\n y", "x|;\n//\n| y");
+    check(GM_SCHEME_O200K, " &\r/\u00B1\u0301x !/\n", " &\r/|\u00B1\u0301x| !/\n");
     check(GM_SCHEME_O200K, "!\u0301a !\u0301a !!\u0301a", "!\u0301a| !\u0301|a| !!\u0301|a");
 }
 
