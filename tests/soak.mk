@@ -3,9 +3,9 @@
 
 SOAK := GRISTMILL=$(abspath $(BUILD))/gristmill
 
-.PHONY: soak soak-kill soak-memory soak-disk soak-syscalls
+.PHONY: soak soak-kill soak-memory soak-disk soak-syscalls soak-power
 ## soak: all campaigns (about half an hour)
-soak: soak-kill soak-memory soak-disk soak-syscalls
+soak: soak-kill soak-memory soak-disk soak-syscalls soak-power
 
 ## soak-kill: 200 kill -9 of each kind of process, 400 of everything at once
 soak-kill: all
@@ -24,3 +24,7 @@ soak-disk: all
 ## soak-syscalls: the writer killed at the first 40 calls of each kind, each sync failing
 soak-syscalls: all
 	$(SOAK) SAMPLES=40 python3 tests/fault/writer_syscalls.py
+
+## soak-power: 300 power losses on each of ext4 and XFS (root, loop devices, mkfs.xfs)
+soak-power: all
+	$(SOAK) LOSSES=300 python3 tests/fault/power_loss.py
