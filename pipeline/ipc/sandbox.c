@@ -147,3 +147,13 @@ enum gm_status gm_sandbox_enter(const struct gm_sandbox *sandbox, enum gm_sandbo
         gm_err_add(err, "sandbox");
     return status;
 }
+
+void gm_sandbox_keep_back(uint64_t n_bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_max == RLIM_INFINITY ||
+        limit.rlim_max <= n_bytes)
+        return;
+    limit.rlim_cur = limit.rlim_max - n_bytes;
+    setrlimit(RLIMIT_AS, &limit); /* below the hard limit nothing can refuse it */
+}

@@ -62,4 +62,8 @@ enum gm_status gm_sandbox_probe(struct gm_err *err);
 enum gm_status gm_sandbox_enter(const struct gm_sandbox *sandbox, enum gm_sandbox_state *state,
                                 struct gm_err *err);
 
+/* Of the memory that the sandbox allows, so many bytes cannot be had for now; 0: all can. In the
+ * process itself, before or after gm_sandbox_enter. No limit: no effect. */
+void gm_sandbox_keep_back(uint64_t n_bytes);
+
 #endif

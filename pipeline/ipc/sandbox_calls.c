@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -187,6 +188,7 @@ static const struct condition {
     {F, SCMP_SYS(ioctl), 0, 1, {{IS(1, FIONREAD)}}},
     {F, SCMP_SYS(ioctl), 0, 1, {{IS(1, FIONBIO)}}},
     {ALL, SCMP_SYS(prlimit64), 0, 2, {{IS(0, 0)}, {IS(2, 0)}}}, /* reads this process's limits */
+    {W, SCMP_SYS(prlimit64), 0, 2, {{IS(0, 0)}, {IS(1, RLIMIT_AS)}}}, /* below the hard one */
 #if !GM_SANITIZED
     {F, SCMP_SYS(prctl), 0, 1, {{IS(0, PR_SET_NAME)}}},
 #endif

@@ -143,6 +143,12 @@ void gm_chain_close(struct gm_worker *worker)
     free(chain);
 }
 
+/* Memory ran out, and there is more to be had: for a lease that has the machine to itself. */
+static bool wants_heap(const struct gm_worker *worker, const struct gm_desc *lease)
+{
+    return !(lease->flags & GM_DESC_HEAP) && gm_plan_spare_bytes(worker->route) > 0;
+}
+
 /* One row through stages [0, n_stages). */
 static enum gm_status run_row(struct gm_worker *worker, struct gm_chain *chain, uint32_t row,
                               uint32_t n_stages, struct gm_err *err)
@@ -183,6 +189,8 @@ static enum gm_status run_rows(struct gm_worker *worker, const struct gm_desc *l
         enum gm_status status = run_row(worker, chain, row, n_stages, err);
         if (status != GM_OK)
             return status;
+        if (batch->reasons[row] == GM_REASON_LIMIT_MEMORY && wants_heap(worker, lease))
+            return GM_AGAIN;
     }
     gm_worker_publish(worker, GM_WORKER_NOTHING);
     for (uint32_t i = 0; i < n_stages; i++)
@@ -303,11 +311,15 @@ static enum gm_status encode(struct gm_worker *worker, bool hop1, struct gm_err 
 }
 
 /* When the output cannot be held, the rows become rejects, which always fit. */
-static enum gm_status encode_or_reject(struct gm_worker *worker, bool hop1, struct gm_err *err)
+static enum gm_status encode_or_reject(struct gm_worker *worker, const struct gm_desc *lease,
+                                       struct gm_err *err)
 {
+    bool hop1 = (lease->flags & GM_DESC_HOP1) != 0;
     struct gm_chain *chain = worker->context;
     enum gm_status status = encode(worker, hop1, err);
     enum gm_reason reason = GM_REASON_NONE;
+    if (status == GM_NOMEM && wants_heap(worker, lease))
+        return GM_AGAIN;
     if (status == GM_NOMEM)
         reason = GM_REASON_LIMIT_MEMORY;
     else if (status == GM_OK && chain->out.bytes.n_bytes > worker->plan->memory.max_block_bytes)
@@ -381,18 +393,32 @@ static bool prepare_rows(struct gm_chain *chain)
     return true;
 }
 
-/* The supervisor finds out who is to blame. */
-static enum gm_status complain(struct gm_worker *worker, const struct gm_desc *lease,
-                               struct gm_err *err)
+/* Gives the lease back undone. BAD: the supervisor finds out who is to blame. */
+static enum gm_status give_back(struct gm_worker *worker, const struct gm_desc *lease,
+                                enum gm_desc_flags why, struct gm_err *err)
 {
     struct gm_chain *chain = worker->context;
     struct gm_desc done = *lease;
     done.kind = GM_DESC_DONE;
-    done.flags |= GM_DESC_BAD;
+    done.flags = (uint16_t)(done.flags | why);
     done.out_bytes = 0;
     gm_err_clear(err);
     gm_batch_reset(&chain->batch);
     return gm_port_send(&worker->port, &done, err);
+}
+
+static enum gm_status hand_out(struct gm_worker *worker, const struct gm_desc *lease,
+                               struct gm_err *err)
+{
+    struct gm_chain *chain = worker->context;
+    uint8_t *data;
+    enum gm_status status = gm_worker_block(worker, worker->setup->own_arena, lease->out_page,
+                                            lease->out_bytes, &data, err);
+    if (status != GM_OK)
+        return status;
+    gm_out_borrow(&chain->out, data, lease->out_bytes);
+    status = encode_or_reject(worker, lease, err);
+    return status == GM_OK ? deliver(worker, lease, err) : status;
 }
 
 enum gm_status gm_chain_lease(struct gm_worker *worker, const struct gm_desc *lease,
@@ -405,7 +431,7 @@ enum gm_status gm_chain_lease(struct gm_worker *worker, const struct gm_desc *le
     if (status == GM_OK)
         status = gm_block_open(data, lease->in_bytes, &chain->batch, err);
     if (status == GM_INTERNAL && data)
-        return complain(worker, lease, err);
+        return give_back(worker, lease, GM_DESC_BAD, err);
     if (status == GM_OK &&
         (!add_columns(worker->route, &chain->batch, GM_IN_COUNT) || !prepare_rows(chain)))
         status = gm_err_set(err, GM_NOMEM, "no memory for %u rows", chain->batch.n_rows);
@@ -417,15 +443,10 @@ enum gm_status gm_chain_lease(struct gm_worker *worker, const struct gm_desc *le
         done.out_bytes = 0;
         status = gm_port_send(&worker->port, &done, err);
     } else if (status == GM_OK) {
-        status = gm_worker_block(worker, worker->setup->own_arena, lease->out_page,
-                                 lease->out_bytes, &data, err);
-        if (status == GM_OK) {
-            gm_out_borrow(&chain->out, data, lease->out_bytes);
-            status = encode_or_reject(worker, (lease->flags & GM_DESC_HOP1) != 0, err);
-        }
-        if (status == GM_OK)
-            status = deliver(worker, lease, err);
+        status = hand_out(worker, lease, err);
     }
+    if (status == GM_AGAIN || (status == GM_NOMEM && wants_heap(worker, lease)))
+        return give_back(worker, lease, GM_DESC_HEAP, err);
     gm_batch_reset(&chain->batch);
     return status;
 }

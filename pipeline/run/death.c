@@ -136,6 +136,14 @@ static enum gm_status requeue_all(struct gm_engine *engine, struct gm_slot *slot
     return status;
 }
 
+/* It may have run out of its share of memory in a place that does not expect it. */
+static void give_more_memory(const struct gm_engine *engine, const struct gm_slot *slot)
+{
+    struct gm_unit *unit = gm_slot_unit(slot, atomic_load(&slot->link.parent.shared->cur_lease));
+    if (unit && !unit->container)
+        unit->wants_heap = gm_plan_spare_bytes(&engine->plan->routes[unit->route]) > 0;
+}
+
 static enum gm_status take_the_suspect(struct gm_engine *engine, struct gm_slot *slot,
                                        const struct gm_obituary *obituary, struct gm_err *err)
 {
@@ -176,19 +184,25 @@ enum gm_status gm_slot_died(struct gm_engine *engine, struct gm_slot *slot, stru
     slot->state = GM_SLOT_DOWN;
     if (engine->phase >= GM_ENGINE_FINISHING)
         return GM_OK;
+    if (slot->retiring && slot->n_leases == 0) {
+        slot->retiring = false;
+        return gm_spawn_slot(engine, slot, err);
+    }
     bool external = obituary.death == GM_DEATH_EXTERNAL && !slot->deadline_kill && !slot->broken;
     /* Leases are handed out before it is ready for them. */
     bool was_idle = slot->n_leases == 0 || atomic_load(&slot->link.parent.shared->cur_lease) == 0;
     engine->n_deaths++;
     gm_log(external ? GM_LOG_INFO : GM_LOG_WARN, "%s %s%s; its work is given to another",
            slot->title, obituary.text, slot->deadline_kill ? " (record deadline)" : "");
+    if (!external && !slot->deadline_kill)
+        give_more_memory(engine, slot);
     enum gm_status status = take_the_suspect(engine, slot, &obituary, err);
     if (status == GM_OK)
         status = requeue_all(engine, slot, err);
     if (status != GM_OK)
         return status;
     reclaim_grants(engine, slot);
-    slot->needs = slot->cancelling = slot->deadline_kill = slot->broken = false;
+    slot->needs = slot->cancelling = slot->deadline_kill = slot->broken = slot->retiring = false;
     return respawn(engine, slot, was_idle, external, err);
 }
 

@@ -60,7 +60,8 @@ static bool can_take(const struct gm_engine *engine, const struct gm_slot *slot,
                      const struct gm_unit *unit, uint32_t n_busy)
 {
     bool chain = engine->plan->routes[slot->route].kind == GM_ROUTE_CHAIN;
-    if (slot->state != GM_SLOT_UP || slot->broken || (int)slot->route != unit->route)
+    if (slot->state != GM_SLOT_UP || slot->broken || slot->retiring ||
+        (int)slot->route != unit->route)
         return false;
     /* One free block is enough to go on, also for a container: what it emits is the oldest, passes
      * the gate and gives its block back. None could be for ever, if all wait for that gate. */
@@ -91,6 +92,8 @@ static unsigned lease_flags(const struct gm_engine *engine, const struct gm_unit
         flags |= unit->gated ? GM_DESC_HOP2 : GM_DESC_HOP1;
     if (unit->container && unit->fd >= 0)
         flags |= GM_DESC_FD;
+    if (unit->wants_heap)
+        flags |= GM_DESC_HEAP;
     return flags;
 }
 
@@ -156,11 +159,44 @@ enum gm_status gm_requeue(struct gm_engine *engine, struct gm_unit *unit, struct
     return gm_heap_push(&engine->ready[unit->route], unit, err);
 }
 
+static const struct gm_unit *oldest_of_chains(const struct gm_engine *engine)
+{
+    const struct gm_unit *oldest = NULL;
+    for (uint32_t r = 0; r < engine->plan->n_routes; r++) {
+        const struct gm_unit *unit = gm_heap_peek(&engine->ready[r]);
+        if (engine->plan->routes[r].kind != GM_ROUTE_CHAIN || !unit)
+            continue;
+        struct gm_cursor at = {unit->task, unit->segment, unit->sub};
+        if (!oldest || gm_cursor_compare(oldest->task, oldest->segment, oldest->sub, &at) > 0)
+            oldest = unit;
+    }
+    return oldest;
+}
+
+/* A record that needs more memory than its worker's share borrows the shares of all: while it is in
+ * work no other chain is, and when it is the next the others are let run empty. */
+static bool chains_may_start(const struct gm_engine *engine)
+{
+    bool busy = false;
+    for (uint32_t i = 0; i < engine->n_slots; i++) {
+        const struct gm_slot *slot = &engine->slots[i];
+        if (engine->plan->routes[slot->route].kind != GM_ROUTE_CHAIN)
+            continue;
+        if (slot->retiring || (slot->n_leases > 0 && slot->leases[0]->wants_heap))
+            return false;
+        busy |= slot->n_leases > 0;
+    }
+    const struct gm_unit *oldest = oldest_of_chains(engine);
+    return !busy || !oldest || !oldest->wants_heap;
+}
+
 /* The oldest ready unit over all routes of that kind that can be leased now, and to whom. */
 static struct gm_slot *choose(struct gm_engine *engine, enum gm_route_kind kind,
                               struct gm_unit **unit)
 {
     struct gm_slot *best = NULL;
+    if (kind == GM_ROUTE_CHAIN && !chains_may_start(engine))
+        return NULL;
     for (uint32_t r = 0; r < engine->plan->n_routes; r++) {
         struct gm_unit *candidate = gm_heap_peek(&engine->ready[r]);
         if (engine->plan->routes[r].kind != kind || !candidate)
@@ -169,6 +205,8 @@ static struct gm_slot *choose(struct gm_engine *engine, enum gm_route_kind kind,
         if (best && gm_cursor_compare((*unit)->task, (*unit)->segment, (*unit)->sub, &at) < 0)
             continue;
         struct gm_slot *slot = choose_slot(engine, candidate);
+        if (slot && candidate->wants_heap && candidate != oldest_of_chains(engine))
+            continue;
         if (slot) {
             best = slot;
             *unit = candidate;

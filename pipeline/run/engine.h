@@ -68,8 +68,9 @@ struct gm_unit {
     uint64_t out_checksum; /* as the block stated it when it was handed over */
     bool in_shared;        /* input block is the segment's */
     bool out_shared;
-    bool gated;    /* hop 1 is behind it */
-    uint8_t *keys; /* what hop 1 handed out, until the gate has seen it; owned */
+    bool gated;      /* hop 1 is behind it */
+    bool wants_heap; /* ran out of its worker's memory: leased alone, with all of the limit */
+    uint8_t *keys;   /* what hop 1 handed out, until the gate has seen it; owned */
     uint32_t n_keys;
 
     bool container;      /* in.* is a container; emits units of its own */
@@ -142,7 +143,8 @@ struct gm_slot {
     bool cancelling;
     uint64_t seen_lease, seen_row, seen_beat, seen_ms; /* for the deadline */
     bool deadline_kill;
-    bool broken;             /* said something impossible and is being killed for it */
+    bool broken;   /* said something impossible and is being killed for it */
+    bool retiring; /* has had all the memory: told to stop, so that none of it stays in use */
     uint32_t n_early_deaths; /* in a row, without a finished lease */
     uint64_t respawn_ms;
     double block_ns; /* smoothed time of one lease */

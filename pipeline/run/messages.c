@@ -86,6 +86,10 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
     uint32_t base;
     if (desc->flags & GM_DESC_BAD)
         return bad_input(engine, slot, unit, err);
+    if (desc->flags & GM_DESC_HEAP && !(unit->wants_heap)) {
+        unit->wants_heap = true;
+        return gm_requeue(engine, unit, err);
+    }
     if (unit->probe)
         return gm_probe_passed(engine, unit, err);
     if (!gm_pool_holds(engine->arenas[slot->arena], desc->out_page, desc->out_bytes, &base) ||
@@ -110,6 +114,14 @@ static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
     return GM_OK;
 }
 
+static void retire(struct gm_slot *slot)
+{
+    const struct gm_desc stop = {.kind = GM_DESC_STOP};
+    slot->retiring = true;
+    if (gm_port_push(&slot->link.parent, &stop, NULL) != GM_OK)
+        gm_child_signal(&slot->child, SIGKILL);
+}
+
 static enum gm_status on_done(struct gm_engine *engine, struct gm_slot *slot,
                               const struct gm_desc *desc, struct gm_err *err)
 {
@@ -118,8 +130,11 @@ static enum gm_status on_done(struct gm_engine *engine, struct gm_slot *slot,
         return gm_slot_corrupt(slot,
                                "a result for a lease that it does not have, or still works on");
     measure_block(slot, unit);
+    bool had_all = unit->wants_heap;
     gm_slot_forget(slot, unit);
     slot->n_early_deaths = 0;
+    if (had_all)
+        retire(slot);
     return unit->container ? container_done(engine, unit, desc, err)
                            : chain_done(engine, slot, unit, desc, err);
 }

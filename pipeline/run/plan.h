@@ -146,4 +146,8 @@ void gm_plan_free(struct gm_plan *plan); /* NULL allowed */
 /* What `gristmill check` shows: sources, routes with their chains and columns, memory, sinks. */
 void gm_plan_describe(const struct gm_plan *plan, struct gm_buf *text);
 
+/* What one record of the route may have beyond its worker's share of memory; 0: nothing, or the
+ * worker has it always. */
+uint64_t gm_plan_spare_bytes(const struct gm_plan_route *route);
+
 #endif

@@ -30,8 +30,8 @@ enum level { ROOMY, NORMAL, TIGHT, N_LEVELS };
 
 /* A decoded picture of 25 million pixels takes 100 MB with its gray copy; xz and 7z need their
  * dictionary, 64 MB at most in usual archives. What one worker gets at most decides which records
- * come out, so it hangs on max_record only, and never on the level: the budget counts on not more
- * than a few workers having such a record at once. */
+ * come out, so it hangs on max_record only, and never on the level. Of a chain's workers only one
+ * at a time may have more than its share, and the others nothing meanwhile: dispatch.c. */
 static const struct {
     const char *family;
     uint64_t heap_bytes[N_LEVELS];
@@ -39,7 +39,7 @@ static const struct {
     unsigned most_per_byte;
 } heap_table[] = {
     {"text", {64 * MB, 32 * MB, 16 * MB}, 48 * MB, 26},
-    {"image", {112 * MB, 64 * MB, 40 * MB}, 112 * MB, 4},
+    {"image", {112 * MB, 64 * MB, 40 * MB}, 136 * MB, 4},
     {"unpack", {88 * MB, 40 * MB, 24 * MB}, 88 * MB, 2},
     {"files", {8 * MB, 8 * MB, 8 * MB}, 16 * MB, 4},
 };
@@ -276,4 +276,11 @@ void gm_plan_split_memory(struct gm_planner *planner)
         too_little(planner, n, is_auto);
     else
         finish(plan, n, level);
+}
+
+uint64_t gm_plan_spare_bytes(const struct gm_plan_route *route)
+{
+    return route->kind == GM_ROUTE_CHAIN && route->limit_bytes > route->heap_bytes
+               ? route->limit_bytes - route->heap_bytes
+               : 0;
 }

@@ -51,8 +51,8 @@ enum gm_desc_flags {
     GM_DESC_HOP2 = 16,    /* LEASE: the gate has been passed */
     GM_DESC_CONTENT = 32, /* SEGMENT: has a content block */
     GM_DESC_DRAIN = 64,   /* FINISH: commit and stop, but do not complete the run */
-    GM_DESC_BAD = 128     /* DONE: the input block is malformed. WRITTEN: the output block is, or is
-                             another than was handed over; nothing was written */
+    GM_DESC_BAD = 128,    /* DONE, WRITTEN: not done, the block is malformed or was changed */
+    GM_DESC_HEAP = 256    /* LEASE: alone, with all its memory. DONE: not done, it needs that */
 };
 
 struct gm_desc {
@@ -66,11 +66,9 @@ struct gm_desc {
     uint32_t in_arena; /* index of the arena that in_page is in */
     uint32_t in_page;
     uint32_t in_bytes;
-    uint32_t
-        out_page; /* in the worker's (SEGMENT: fetch's) own arena. WRITE: the checksum of the */
-    uint32_t out_bytes; /* block when it was handed over, low and high half */
-    uint32_t row_first; /* SEGMENT: first item of the task that it covers. LEASE of a container:
-                           block that is not built but told as lost; 0: none */
+    uint32_t out_page;  /* in the worker's (SEGMENT: fetch's) own arena; WRITE: low half of */
+    uint32_t out_bytes; /* the checksum that the block had when it was handed over, high half */
+    uint32_t row_first; /* SEGMENT: first item. LEASE of a container: block that is lost; 0: none */
     uint32_t row_count; /* LEASE of a container: first member that must not be opened */
 };
 _Static_assert(sizeof(struct gm_desc) == 64, "a descriptor fills one ring slot");

@@ -87,6 +87,8 @@ static enum gm_status serve(struct gm_worker *worker, struct gm_err *err)
             return gm_err_set(err, GM_INTERNAL, "unexpected message %u", desc.kind);
         atomic_store_explicit(&worker->port.shared->cur_row, 0, memory_order_release);
         atomic_store_explicit(&worker->port.shared->cur_lease, desc.lease, memory_order_release);
+        if (desc.flags & GM_DESC_HEAP)
+            gm_sandbox_keep_back(0); /* for good: after this lease a new process takes over */
         status = kinds[worker->route->kind].lease(worker, &desc, err);
         gm_worker_publish(worker, GM_WORKER_NOTHING);
         if (status != GM_OK)
@@ -104,6 +106,7 @@ static enum gm_status enter_sandbox(struct gm_worker *worker, struct gm_err *err
     enum gm_status status = gm_sandbox_enter(&sandbox, &state, err);
     if (status != GM_OK)
         return status;
+    gm_sandbox_keep_back(gm_plan_spare_bytes(worker->route));
     struct gm_control_hello hello = {GM_CONTROL_PROTOCOL, (uint32_t)getpid(), state,
                                      worker->setup->epoch};
     return gm_control_send(worker->port.control_fd, GM_CONTROL_HELLO, 0, &hello, sizeof hello, -1,

@@ -112,6 +112,65 @@ static void no_more_workers_are_busy_than_there_are_cpus(void **state)
     fake_engine_close(&fake);
 }
 
+/* Says that a lease needs more than its worker's share; or, after it has had it, that it is done.
+ */
+static void say_done(struct fake_engine *fake, uint32_t slot, const struct gm_desc *lease,
+                     bool needs_more)
+{
+    struct gm_desc done = *lease;
+    if (!needs_more) {
+        fake_worker_done(fake, slot, lease, NULL, 5);
+        return;
+    }
+    done.kind = GM_DESC_DONE;
+    done.flags |= GM_DESC_HEAP;
+    done.out_bytes = 0;
+    fake_say(&fake->workers[slot], &done);
+}
+
+static void who_needs_more_than_its_share_has_it_alone(void **state)
+{
+    struct fake_engine fake;
+    struct gm_desc first, second, lease;
+    (void)state;
+    fake_engine_open(&fake, 2, 0, 8);
+    for (uint32_t slot = 0; slot < 2; slot++)
+        fake.engine->slots[slot].block_ns = 1e9; /* one lease each */
+    feed_tasks(&fake, 6, ROUTE_TEXT);
+    turn(&fake);
+    uint32_t one = 0;
+    assert_true(fake_hear(&fake.workers[0], &first) && fake_hear(&fake.workers[1], &second));
+    if (first.task != 0) {
+        one = 1;
+        lease = first;
+        first = second;
+        second = lease;
+    }
+    assert_int_equal(first.flags & GM_DESC_HEAP, 0);
+    say_done(&fake, one, &first, true); /* the other still works: nobody gets anything */
+    turn(&fake);
+    assert_int_equal(n_leases(&fake, one), 0);
+    assert_int_equal(n_leases(&fake, 1 - one), 1);
+    say_done(&fake, 1 - one, &second, false);
+    turn(&fake);
+    assert_int_equal(n_leases(&fake, 0) + n_leases(&fake, 1), 1);
+    uint32_t holder = n_leases(&fake, 1) == 1;
+    assert_true(fake_hear(&fake.workers[holder], &lease));
+    assert_int_equal(lease.task, 0);
+    assert_int_not_equal(lease.flags & GM_DESC_HEAP, 0);
+    say_done(&fake, holder, &lease, false);
+    turn(&fake);
+    assert_true(fake.engine->slots[holder].retiring); /* told to stop, and replaced when it has */
+    assert_int_equal(n_leases(&fake, 0) + n_leases(&fake, 1), 0);
+    assert_true(fake_hear(&fake.workers[holder], &lease));
+    assert_int_equal(lease.kind, GM_DESC_STOP);
+    fake.engine->slots[holder].retiring = false;
+    turn(&fake);
+    assert_int_equal(n_leases(&fake, 0), 1);
+    assert_int_equal(n_leases(&fake, 1), 1);
+    fake_engine_close(&fake);
+}
+
 static void what_is_unpacked_is_finished_before_more_is_unpacked(void **state)
 {
     struct fake_engine fake;
@@ -316,6 +375,7 @@ int main(void)
         cmocka_unit_test(the_oldest_work_goes_first_and_to_the_idlest),
         cmocka_unit_test(quick_workers_get_work_ahead_and_slow_ones_do_not),
         cmocka_unit_test(no_more_workers_are_busy_than_there_are_cpus),
+        cmocka_unit_test(who_needs_more_than_its_share_has_it_alone),
         cmocka_unit_test(what_is_unpacked_is_finished_before_more_is_unpacked),
         cmocka_unit_test(without_an_output_block_nobody_is_leased),
         cmocka_unit_test(a_larger_output_block_replaces_the_small_one),
