@@ -190,6 +190,12 @@ WITH_BMI2 static bool walk_bmi2(struct gm_jpeg_band *band)
 {
     return walk(band, nth_bit_bmi2);
 }
+
+/* For the processors on which that instruction takes hundreds of cycles. */
+WITH_BMI2 static bool walk_bmi2_without_pdep(struct gm_jpeg_band *band)
+{
+    return walk(band, nth_bit_plain);
+}
 #endif
 
 static bool walk_plain(struct gm_jpeg_band *band)
@@ -200,8 +206,9 @@ static bool walk_plain(struct gm_jpeg_band *band)
 bool gm_jpeg_band_walk(struct gm_jpeg_band *band)
 {
 #ifdef __x86_64__
+    bool is_slow = __builtin_cpu_is("znver1") || __builtin_cpu_is("znver2");
     if (__builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
-        return walk_bmi2(band);
+        return is_slow ? walk_bmi2_without_pdep(band) : walk_bmi2(band);
 #endif
     return walk_plain(band);
 }

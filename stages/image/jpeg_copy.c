@@ -13,7 +13,6 @@
 
 struct gm_jpeg_copier {
     struct gm_huffman_cache *cache;
-    struct gm_huffman_first refinement; /* every block is one bit */
     struct gm_jpeg_window window;
     uint8_t *rows;
     size_t rows_bytes;
@@ -42,8 +41,6 @@ struct gm_jpeg_copier *gm_jpeg_copier_new(void)
         free(copier);
         return NULL;
     }
-    for (size_t i = 0; i < GM_ARRAY_LEN(copier->refinement.entries); i++)
-        copier->refinement.entries[i] = 1 | (GM_STEP_END + 1) << 5 | 1 << 13;
     return copier;
 }
 
@@ -206,10 +203,8 @@ static bool set_part(struct copy *copy, const struct gm_jpeg_scan *scan, unsigne
     *part = (struct gm_jpeg_part){.h = is_alone ? 1 : component->h,
                                   .v = is_alone ? 1 : component->v,
                                   .is_luma = scan->components[i] == 0};
-    if (scan->high > 0) {
-        part->first = &copy->copier->refinement;
+    if (scan->high > 0)
         return true;
-    }
     struct gm_huffman *dc = gm_huffman_get(cache, scan->dc[i], GM_HUFFMAN_PLAIN);
     if (copy->frame.sof != GM_JPEG_SOF2)
         part->ac = gm_huffman_get(cache, scan->ac[i], GM_HUFFMAN_SEQUENTIAL);
@@ -225,6 +220,7 @@ static bool set_parts(struct copy *copy, const struct gm_jpeg_scan *scan, struct
     const struct gm_jpeg_component *only = &frame->components[scan->components[0]];
     bool is_alone = scan->n_components == 1;
     walk->n_parts = scan->n_components;
+    walk->is_refinement = scan->high > 0;
     for (unsigned i = 0; i < scan->n_components; i++)
         if (!set_part(copy, scan, i, &walk->parts[i]))
             return false;

@@ -137,7 +137,7 @@ INLINE bool copy_row(struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part,
     }
     if (n_wide == 0)
         return true;
-    if (!state->is_contiguous && rows->codes) {
+    if (!state->is_contiguous) {
         if (row > 0 && is_first)
             rows->first[row] = first;
         else if (!gm_jpeg_put_dc(&rows->writers[row], rows->codes, first - rows->last[row]))
@@ -167,6 +167,8 @@ INLINE bool copy_luma(struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part
     return state->dc <= DC_MAGNITUDE && state->dc >= -DC_MAGNITUDE;
 }
 
+typedef bool mcu_walker(struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y);
+
 INLINE bool walk_mcu(struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y)
 {
     for (unsigned i = 0; i < walk->n_parts; i++) {
@@ -175,6 +177,28 @@ INLINE bool walk_mcu(struct gm_jpeg_walk *walk, struct state *state, uint32_t x,
                           : !skip_blocks(&state->bits, part, walk->window->data))
             return false;
     }
+    return true;
+}
+
+/* The bits of an MCU of a refinement scan: those of luma go into their rows. */
+INLINE bool walk_bits(struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y)
+{
+    struct gm_bits b = gm_bits_fill(state->bits);
+    uint64_t bits = b.buffer;
+    for (unsigned i = 0; i < walk->n_parts; i++) {
+        const struct gm_jpeg_part *part = &walk->parts[i];
+        unsigned n = (unsigned)part->h * part->v;
+        uint32_t n_wide = part->is_luma ? walk->blocks_wide - x * part->h : 0;
+        if (n_wide > part->h)
+            n_wide = part->h;
+        for (unsigned row = 0; part->is_luma && row < part->v; row++)
+            if (y * part->v + row < walk->blocks_high)
+                gm_bits_put(&walk->rows->writers[row],
+                            bits << row * part->h & ~(~(uint64_t)0 >> n_wide), n_wide);
+        bits <<= n;
+        b = gm_bits_drop(b, n);
+    }
+    state->bits = b;
     return true;
 }
 
@@ -188,7 +212,7 @@ static unsigned rows_in(const struct gm_jpeg_walk *walk, uint32_t y)
     return 0;
 }
 
-INLINE bool walk_scan(struct gm_jpeg_walk *walk)
+INLINE bool walk_scan(struct gm_jpeg_walk *walk, mcu_walker *walk_one)
 {
     struct gm_jpeg_data data;
     struct state state = {gm_jpeg_data_begin(&data, walk->window, walk->next, walk->end), 0, true};
@@ -202,7 +226,7 @@ INLINE bool walk_scan(struct gm_jpeg_walk *walk)
                 state.dc = 0;
                 state.is_contiguous = false;
             }
-            if (!gm_jpeg_data_ready(&data, &state.bits) || !walk_mcu(walk, &state, x, y))
+            if (!gm_jpeg_data_ready(&data, &state.bits) || !walk_one(walk, &state, x, y))
                 return false;
         }
         unsigned n_rows = rows_in(walk, y);
@@ -215,13 +239,13 @@ INLINE bool walk_scan(struct gm_jpeg_walk *walk)
 #ifdef __x86_64__
 __attribute__((target("bmi,bmi2,lzcnt"))) static bool walk_bmi2(struct gm_jpeg_walk *walk)
 {
-    return walk_scan(walk);
+    return walk->is_refinement ? walk_scan(walk, walk_bits) : walk_scan(walk, walk_mcu);
 }
 #endif
 
 static bool walk_plain(struct gm_jpeg_walk *walk)
 {
-    return walk_scan(walk);
+    return walk->is_refinement ? walk_scan(walk, walk_bits) : walk_scan(walk, walk_mcu);
 }
 
 bool gm_jpeg_walk(struct gm_jpeg_walk *walk)

@@ -9,9 +9,9 @@
 
 /* One component of a scan. */
 struct gm_jpeg_part {
-    struct gm_huffman_first *first;
-    struct gm_huffman *ac; /* NULL: the blocks have a DC part only */
-    uint8_t h, v;          /* blocks in an MCU */
+    struct gm_huffman_first *first; /* NULL in refinement scans */
+    struct gm_huffman *ac;          /* NULL: the blocks have a DC part only */
+    uint8_t h, v;                   /* blocks in an MCU */
     bool is_luma;
 };
 
@@ -20,6 +20,7 @@ struct gm_jpeg_walk {
     const uint8_t *next, *end; /* the data; next moves to the marker behind */
     unsigned n_parts;
     struct gm_jpeg_part parts[3];
+    bool is_refinement; /* of DC: each block is one bit. Luma must be in the scan */
     uint32_t mcus_wide, mcus_high;
     unsigned restart_interval;
     uint32_t blocks_wide, blocks_high; /* of luma */

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import inputs
+import jobs_images
 import jobs_tokenize
 import measure
 
@@ -392,6 +393,10 @@ def job_tokenize(context):
     return jobs_tokenize.run(context, Row)
 
 
+def job_images(context):
+    return jobs_images.run(context, Row)
+
+
 JOBS = {
     "handover": job_handover,
     "download": job_download,
@@ -403,4 +408,5 @@ JOBS = {
     "makespan": job_makespan,
     "jsonl": job_jsonl,
     "tokenize": job_tokenize,
+    "images": job_images,
 }

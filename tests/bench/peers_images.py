@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Pillow and jpegtran as peers of image_bench: the same lists, one process, CPU seconds as JSON.
+"""Pillow, libvips and jpegtran as peers of image_bench: the same lists, one process, CPU seconds as
+JSON.
 
-    peers_images.py pillow|draft|jpegtran LIST OUT
+    peers_images.py pillow|draft|vips|jpegtran LIST OUT
 
 pillow: open, convert("L"), save with its defaults. draft: the same after draft("L"), which lets
-libjpeg leave out the colors. jpegtran: one process a file (its CPU time counts, Python's does
+libjpeg leave out the colors. vips: colourspace("b-w") with VIPS_CONCURRENCY threads. jpegtran: one process a file (its CPU time counts, Python's does
 not)."""
 
 import json
@@ -23,6 +24,11 @@ def pillow(source, target, use_draft):
         image.convert("L").save(target)
 
 
+def vips(source, target):
+    import pyvips
+    pyvips.Image.new_from_file(source, access="sequential").colourspace("b-w").write_to_file(target)
+
+
 def jpegtran(source, target):
     subprocess.run(["jpegtran", "-grayscale", "-copy", "none", "-outfile", target, source],
                    check=True, stderr=subprocess.DEVNULL)
@@ -39,14 +45,18 @@ def main():
         paths = file.read().splitlines()
     extension = ".png" if paths and paths[0].endswith(".png") else ".jpg"
     clock = cpu_of_children if mode == "jpegtran" else time.process_time
-    if mode != "jpegtran":
+    if mode in ("pillow", "draft"):
         from PIL import Image
         Image.preinit()
+    if mode == "vips":
+        import pyvips  # noqa: F401  its start is not what is measured
     start = clock()
     for number, path in enumerate(paths):
         target = os.path.join(out, f"{number}{extension}")
         if mode == "jpegtran":
             jpegtran(path, target)
+        elif mode == "vips":
+            vips(path, target)
         else:
             pillow(path, target, mode == "draft")
     print(json.dumps({"cpu_s": round(clock() - start, 6), "files": len(paths)}))

@@ -229,7 +229,9 @@ static void every_truncation_is_refused(void **state)
         make(&bench, &recipe);
         for (size_t n = 0; n < bench.source.n_bytes; n++) {
             enum verdict verdict = route(&bench, bench.source.data, n, GM_METADATA_STRIP);
-            if (verdict != REFUSED)
+            enum gm_reason reason =
+                gm_picture_decode(&bench.picture, GM_MEDIA_JPEG, bench.source.data, n);
+            if (verdict != REFUSED || reason == GM_REASON_NONE)
                 fail_msg("kind %d cut to %zu of %zu bytes is taken", kind, n, bench.source.n_bytes);
         }
     }
@@ -332,6 +334,80 @@ static void sizes_beyond_the_limit_are_refused_unseen(void **state)
     close_bench(&bench);
 }
 
+/* The marker's first byte. */
+static size_t find_marker(const struct gm_buf *file, uint8_t marker)
+{
+    size_t at = 2;
+    while (file->data[at] != 0xff || file->data[at + 1] != marker)
+        at++;
+    return at;
+}
+
+static void scan_bombs_are_refused(void **state)
+{
+    struct jpeg_recipe recipe = {
+        .width = 16, .height = 16, .n_components = 1, .script = "0:0-0,0,0; 0:1-63,0,0;"};
+    struct bench bench;
+    struct gm_buf bomb = GM_BUF_INIT;
+    (void)state;
+    open_bench(&bench);
+    make(&bench, &recipe);
+    /* The last scan with its table, again and again: libjpeg sees nothing wrong in it. */
+    size_t end = bench.source.n_bytes - 2, start = end;
+    while (bench.source.data[start] != 0xff || bench.source.data[start + 1] != 0xc4)
+        start--;
+    gm_buf_append(&bomb, bench.source.data, end);
+    for (int i = 0; i < 2000; i++)
+        gm_buf_append(&bomb, bench.source.data + start, end - start);
+    gm_buf_append(&bomb, bench.source.data + end, 2);
+    assert_int_equal(route(&bench, bomb.data, bomb.n_bytes, GM_METADATA_STRIP), REFUSED);
+    assert_non_null(strstr(bench.picture.message, "more than 100 scans"));
+    gm_buf_free(&bomb);
+    close_bench(&bench);
+}
+
+/* Sets a byte of a marker's segment and expects that no route makes more of it than libjpeg does.
+ */
+static void lie(struct bench *bench, const struct gm_buf *good, uint8_t marker, size_t offset,
+                uint8_t value)
+{
+    gm_buf_clear(&bench->source);
+    gm_buf_append(&bench->source, good->data, good->n_bytes);
+    bench->source.data[find_marker(good, marker) + offset] = value;
+    enum verdict verdict =
+        route(bench, bench->source.data, bench->source.n_bytes, GM_METADATA_STRIP);
+    if (verdict == COPIED || verdict == TRANSCODED)
+        assert_true(has_same_luma(bench, bench->source.data, bench->source.n_bytes));
+}
+
+static void lies_in_headers_are_seen_through(void **state)
+{
+    static const uint8_t markers[] = {0xc0, 0xc2, 0xc4, 0xda, 0xdb, 0xdd};
+    static const uint8_t values[] = {0, 1, 2, 3, 4, 0x11, 0x22, 0x44, 0x7f, 0x80, 0xc0, 0xff};
+    struct bench bench;
+    struct gm_buf good = GM_BUF_INIT;
+    (void)state;
+    open_bench(&bench);
+    bench.picture.limits = (struct gm_picture_limits){1 << 22, 64u << 20, 0};
+    for (int progressive = 0; progressive < 2; progressive++) {
+        struct jpeg_recipe recipe = sampled(samplings[3]);
+        recipe.width = recipe.height = 40;
+        recipe.progressive = progressive;
+        recipe.restart = 3;
+        gm_buf_clear(&good);
+        jpeg_make(&recipe, &good);
+        for (size_t m = 0; m < sizeof markers; m++) {
+            if (markers[m] == (progressive ? 0xc0 : 0xc2))
+                continue;
+            for (size_t offset = 1; offset < 40; offset++)
+                for (size_t v = 0; v < sizeof values; v++)
+                    lie(&bench, &good, markers[m], offset, values[v]);
+        }
+    }
+    gm_buf_free(&good);
+    close_bench(&bench);
+}
+
 static void tables_of_one_file_do_not_serve_the_next(void **state)
 {
     struct bench bench;
@@ -412,6 +488,8 @@ int main(void)
         cmocka_unit_test(garbage_behind_the_end_is_ignored),
         cmocka_unit_test(junk_and_fill_bytes_between_markers_are_passed_over),
         cmocka_unit_test(sizes_beyond_the_limit_are_refused_unseen),
+        cmocka_unit_test(scan_bombs_are_refused),
+        cmocka_unit_test(lies_in_headers_are_seen_through),
         cmocka_unit_test(tables_of_one_file_do_not_serve_the_next),
         cmocka_unit_test(metadata_is_kept_as_asked),
     };

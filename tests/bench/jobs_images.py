@@ -1,0 +1,100 @@
+"""The jobs of the benchmark that are about pictures: the image stage by itself, one process on one
+core, against other libraries over the same lists of files. What is compared is CPU time, files read
+and written included; contestants run in turns."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import image_inputs
+import measure
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = os.environ.get("GM_FIXTURES", os.path.expanduser("~/.cache/gristmill/fixtures"))
+
+
+def pinned(argv):
+    """cpu_s of a contestant that prints it as JSON, on the last core that this process may use."""
+    core = str(max(os.sched_getaffinity(0)))
+    done = subprocess.run(["taskset", "-c", core, *map(str, argv)], capture_output=True, text=True,
+                          check=False, env=dict(os.environ, VIPS_CONCURRENCY="1"))
+    if done.returncode:
+        raise measure.Failed(f"{argv[0]}: {(done.stderr or done.stdout).strip()[-200:]}")
+    return json.loads(done.stdout)["cpu_s"]
+
+
+def python_with(module):
+    """The first Python that has it, or None."""
+    for python in filter(None, [sys.executable, os.environ.get("GM_PYTHON")]):
+        if subprocess.run([python, "-c", f"import {module}"], capture_output=True,
+                          check=False).returncode == 0:
+            return python
+    return None
+
+
+def image_peers():
+    """name -> command without the list and the folder for results; those that are installed."""
+    script = [sys.executable, HERE / "peers_images.py"]
+    peers = {"Pillow": [*script, "pillow"]}
+    if python_with("pyvips"):
+        peers["vips"] = [python_with("pyvips"), script[1], "vips"]
+    if shutil.which("jpegtran"):
+        peers["jpegtran"] = [*script, "jpegtran"]
+    sharp = os.path.join(os.path.dirname(FIXTURES), "node")
+    if shutil.which("node") and os.path.isdir(os.path.join(sharp, "node_modules", "sharp")):
+        peers["sharp"] = ["node", HERE / "peers_images.js", sharp]
+    return peers
+
+
+def contest(context, contestants, paths, name):
+    """name -> median CPU seconds of each contestant over a list of files."""
+    out = context.fresh(f"images-{name}")
+    out.mkdir()
+    listing = context.outputs / f"{name}.txt"
+    listing.write_text("".join(path + "\n" for path in paths))
+    runs = {who: (lambda argv=argv: pinned([*argv, listing, out]))
+            for who, argv in contestants.items()}
+    results = measure.interleave(runs, context.n_rounds)
+    return {who: measure.median(seconds) for who, seconds in results.items()}
+
+
+# list, what it is called, mode of image_bench -> peer -> target
+JPEG_ROWS = [
+    ("jpeg_web", "JPEG, pictures of the web", {
+        "lossless": {"Pillow": 5, "sharp": 12, "vips": 9, "jpegtran": 2.5},
+        "exact": {"Pillow": 1.3},
+        "luma": {"Pillow": 1.5},
+    }),
+    ("jpeg_cam", "JPEG, photos above 5 MP", {"lossless": {"Pillow": 10}}),
+    ("jpeg_thumb", "JPEG, thumbnails", {"lossless": {"Pillow": 4}}),
+]
+
+
+def jpeg_rows(context, row):
+    lists = image_inputs.jpegs(FIXTURES, context.folder / "images")
+    bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "image_bench"
+    rows = []
+    for name, title, modes in JPEG_ROWS:
+        peers = {who: argv for who, argv in image_peers().items()
+                 if any(who in targets for targets in modes.values())}
+        ours = {mode: [bench, mode] for mode in modes}
+        medians = contest(context, {**ours, **peers}, lists[name], name)
+        n_files = len(lists[name])
+        for mode, targets in modes.items():
+            for who, target in targets.items():
+                if who not in medians:
+                    rows.append(row(f"{title}: {mode}", f"{n_files / medians[mode]:.0f} files/s",
+                                    f"{who} is not installed", None, target))
+                    continue
+                rows.append(row(f"{title}: {mode}", f"{n_files / medians[mode]:.0f} files/s",
+                                f"{n_files / medians[who]:.0f} files/s ({who})",
+                                medians[who] / medians[mode], target))
+    return rows
+
+
+def run(context, row):
+    """row: the class of the table's lines."""
+    return jpeg_rows(context, row)
