@@ -17,6 +17,7 @@ struct pattern {
 struct set {
     struct pattern *patterns; /* sorted by bytes, a prefix in front of what it begins */
     uint32_t n;
+    uint32_t first[257]; /* those that start with byte b: first[b] .. first[b + 1] */
     struct gm_pairs pairs;
 };
 
@@ -102,6 +103,11 @@ static enum gm_status build_set(struct gm_added *added, enum gm_added_set kind, 
     for (uint32_t i = 0; status == GM_OK && i < set->n; i++) {
         const struct pattern *pattern = &set->patterns[i];
         gm_pairs_add(&set->pairs, pattern->text[0], pattern->n_bytes > 1 ? pattern->text[1] : -1);
+        set->first[pattern->text[0] + 1] = i + 1;
+    }
+    for (unsigned byte = 0; byte < 256; byte++) {
+        if (set->first[byte + 1] < set->first[byte])
+            set->first[byte + 1] = set->first[byte];
     }
     return status;
 }
@@ -175,12 +181,12 @@ static void narrow(const struct set *set, uint32_t depth, uint8_t byte, uint32_t
     *high = first;
 }
 
-/* The longest pattern at text; NULL: none. */
+/* The longest pattern at text, which has a byte; NULL: none. */
 static const struct pattern *longest(const struct set *set, const uint8_t *text, size_t n_bytes)
 {
     const struct pattern *found = NULL;
-    uint32_t low = 0, high = set->n;
-    for (uint32_t depth = 0; low < high; depth++) {
+    uint32_t low = set->first[text[0]], high = set->first[text[0] + 1];
+    for (uint32_t depth = 1; low < high; depth++) {
         /* The one that ends here stands in front of the longer ones. */
         if (set->patterns[low].n_bytes == depth)
             found = &set->patterns[low++];

@@ -6,6 +6,7 @@
 #include "tokenize/normal_form.h"
 #include "tokenize/normal_map.h"
 #include "tokenize/regex.h"
+#include "tokenize/replace_byte.h"
 #include "tokenize/unicode16.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct step {
     struct gm_normal_map map;
     const uint8_t *pattern, *content;
     size_t n_pattern_bytes, n_content_bytes;
+    struct gm_replace_byte replace_byte;
     struct gm_regex *regex;
     struct gm_charsmap charsmap;
 };
@@ -102,6 +104,12 @@ static bool run_replace_string(const struct step *step, const uint8_t *text, siz
     return true;
 }
 
+static bool run_replace_byte(const struct step *step, const uint8_t *text, size_t n_bytes,
+                             struct gm_buf *out)
+{
+    return gm_replace_byte(&step->replace_byte, text, n_bytes, out);
+}
+
 static bool run_replace_regex(const struct step *step, const uint8_t *text, size_t n_bytes,
                               struct gm_buf *out)
 {
@@ -174,6 +182,12 @@ static enum gm_status add_replace(struct gm_normalizer *normalizer, const struct
     set_content(step, spec, op->b);
     step->pattern = pattern;
     step->n_pattern_bytes = op->a.n_bytes;
+    if (!is_regex && op->a.n_bytes == 1 && op->b.n_bytes <= GM_REPLACE_MAX_BYTES) {
+        step->run = run_replace_byte;
+        step->replace_byte.from = pattern[0];
+        step->replace_byte.n_bytes = (uint8_t)op->b.n_bytes;
+        memcpy(step->replace_byte.content, gm_spec_bytes(spec, op->b), op->b.n_bytes);
+    }
     return is_regex ? gm_regex_new(&step->regex, pattern, op->a.n_bytes, GM_REGEX_ONIGURUMA, err)
                     : GM_OK;
 }

@@ -63,6 +63,13 @@ def byte_bpe(rng, **more):
     return model
 
 
+def lacking_bpe(rng, **more):
+    """Some bytes have no token: unknown, or nothing at all."""
+    letters = alphabet()
+    symbols = ["<unk>"] + [letters[byte] for byte in b"abcdexyz01 .,\n\xc3\xa9\xe2\x96"]
+    return make_bpe(rng, symbols, 60, **more)
+
+
 def char_bpe(rng, **more):
     symbols = ["<unk>"] + sorted(set("abcdeABxyz01 .,!\u2581\u00e9\u6f22"))
     return make_bpe(rng, symbols, 60, unk_token="<unk>", **more)
@@ -181,6 +188,10 @@ def model_cases(rng):
     for ignore in (False, True):
         yield (f"bytes, ignore_merges {ignore}", tokenizer(
             byte_bpe(rng, ignore_merges=ignore), pre_tokenizer=byte_level(), decoder=byte_level()))
+        for unk in (None, "<unk>"):
+            yield (f"lacking bytes, unk {unk}, fuse_unk {ignore}", tokenizer(
+                lacking_bpe(rng, unk_token=unk, fuse_unk=ignore), pre_tokenizer=byte_level(),
+                decoder=byte_level()))
         yield (f"characters, fuse_unk {ignore}", tokenizer(char_bpe(rng, fuse_unk=ignore)))
         yield (f"fallback, fuse_unk {ignore}", tokenizer(
             fallback_bpe(rng, fuse_unk=ignore),
