@@ -59,7 +59,7 @@ def newer_than_9():
 
 def normal_bits():
     """Bits 1, 2, 4, 8: the character is touched by NFC, NFD, NFKC, NFKD, alone or by its place; 16:
-    newer than the normal forms know."""
+    newer than the normal forms know; 32: touched by nothing but the order of marks."""
     nfd, nfkd = changed(N.NFD()), changed(N.NFKD())
     nfc, nfkc = changed(N.NFC()), changed(N.NFKC())
     order = N.NFD()
@@ -77,6 +77,8 @@ def normal_bits():
         composes = low or c in second
         bits[c] = ((composes or c in nfc) | (low or c in nfd) << 1 | (composes or c in nfkc) << 2 |
                    (low or c in nfkd) << 3 | (c in new) << 4)
+        if low and c not in second and not any(c in form for form in (nfc, nfd, nfkc, nfkd)):
+            bits[c] |= 32
         assert not (c in new and bits[c] & 15), hex(c)
     return bits
 

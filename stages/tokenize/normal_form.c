@@ -13,11 +13,11 @@
 #include <emmintrin.h>
 #endif
 
-/* A byte that is no character is as good as U+FFFD, which no form touches. */
+/* A byte that is no character is as good as one that the forms do not know. */
 static unsigned bits_at(const uint8_t *text, size_t n_bytes, size_t *length)
 {
     uint32_t c = gm_character_at(text, n_bytes, length);
-    return c == GM_NO_CHARACTER ? 0 : gm_hf_normal(c);
+    return c == GM_NO_CHARACTER ? GM_HF_NEW : gm_hf_normal(c);
 }
 
 /* Below this byte a text has no character that the form touches. */
@@ -62,14 +62,51 @@ static size_t skip_plain(const uint8_t *text, size_t n_bytes, size_t at, unsigne
     return at;
 }
 
+static int mark_class(int32_t code_point)
+{
+    return utf8proc_get_property(code_point)->combining_class;
+}
+
+/* Are the marks from at on, which never change, in order already, up to a character that is not
+ * touched? *length: theirs. */
+static bool are_in_order(const uint8_t *text, size_t n_bytes, unsigned form, size_t *length)
+{
+    int last_class = 0;
+    size_t at = 0, one;
+    while (at < n_bytes) {
+        uint32_t c = gm_character_at(text + at, n_bytes - at, &one);
+        unsigned bits = c == GM_NO_CHARACTER ? 0 : gm_hf_normal(c);
+        int class = bits & form ? mark_class((int32_t)c) : 0;
+        if (!(bits & form))
+            break;
+        if (!(bits & GM_HF_ORDER) || class < last_class)
+            return false;
+        last_class = class;
+        at += one;
+    }
+    *length = at;
+    return true;
+}
+
 /* The first character from at on that the form may touch; n_bytes: none. */
 static size_t find_touched(const uint8_t *text, size_t n_bytes, size_t at, unsigned form)
 {
     size_t length;
     while ((at = skip_plain(text, n_bytes, at, form)) < n_bytes) {
-        if (bits_at(text + at, n_bytes - at, &length) & form)
-            return at;
-        at += length;
+        /* Where one such character stands, others follow, with spaces between. */
+        for (unsigned n_plain = 0; at < n_bytes && n_plain < 4; at += length) {
+            unsigned bits;
+            if (text[at] < 0x80) {
+                length = 1;
+                n_plain++;
+                continue;
+            }
+            n_plain = 0;
+            bits = bits_at(text + at, n_bytes - at, &length);
+            if ((bits & form) &&
+                (!(bits & GM_HF_ORDER) || !are_in_order(text + at, n_bytes - at, form, &length)))
+                return at;
+        }
     }
     return n_bytes;
 }
@@ -91,11 +128,6 @@ static bool reserve(struct points *points, size_t extra)
     points->items = items;
     points->capacity = capacity;
     return true;
-}
-
-static int mark_class(int32_t code_point)
-{
-    return utf8proc_get_property(code_point)->combining_class;
 }
 
 #define LONGEST_DECOMPOSITION 32 /* 18 in Unicode 15 */

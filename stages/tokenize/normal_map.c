@@ -75,39 +75,71 @@ void gm_normal_map_init(struct gm_normal_map *map, enum gm_normal_map_kind kind)
     }
 }
 
-static void append(struct gm_buf *out, const uint32_t *code_points, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        uint8_t bytes[4];
-        gm_buf_append(out, bytes, gm_utf8_encode(code_points[i], bytes));
-    }
-}
+/* Most bytes that one character becomes: spaces around an ideograph of 4 bytes. */
+#define MAX_RESULT_BYTES 8
 
-bool gm_normal_map(const struct gm_normal_map *map, const uint8_t *text, size_t n_bytes,
-                   struct gm_buf *out)
+/* The first place from at on where something changes; n_bytes: none. */
+static size_t find_change(const struct gm_normal_map *map, const uint8_t *text, size_t n_bytes)
 {
-    size_t copied = 0, at = 0;
-    bool changed = false;
+    size_t at = 0, length;
     while (at < n_bytes) {
         uint32_t result[MAX_RESULT], c;
-        size_t length;
-        unsigned n;
         if (text[at] < 128 && map->ascii[text[at]] == text[at]) {
             at++;
             continue;
         }
         c = gm_character_at(text + at, n_bytes - at, &length);
-        result[0] = c;
-        n = c == GM_NO_CHARACTER ? 1 : map_one(map->kind, c, result);
-        if (n != 1 || result[0] != c) {
-            gm_buf_append(out, text + copied, at - copied);
-            append(out, result, n);
-            copied = at + length;
-            changed = true;
-        }
+        if (c != GM_NO_CHARACTER && (map_one(map->kind, c, result) != 1 || result[0] != c))
+            return at;
         at += length;
     }
-    if (changed)
-        gm_buf_append(out, text + copied, n_bytes - copied);
-    return changed;
+    return n_bytes;
+}
+
+/* What the character at text becomes, written to out; returns the number of bytes. */
+static size_t map_character(const struct gm_normal_map *map, const uint8_t *text, size_t n_bytes,
+                            size_t *length, uint8_t *out)
+{
+    uint32_t result[MAX_RESULT], c = gm_character_at(text, n_bytes, length);
+    size_t n_written = 0;
+    unsigned n;
+    if (c == GM_NO_CHARACTER) {
+        out[0] = text[0];
+        return 1;
+    }
+    n = map_one(map->kind, c, result);
+    for (unsigned i = 0; i < n; i++)
+        n_written += gm_utf8_encode(result[i], out + n_written);
+    return n_written;
+}
+
+bool gm_normal_map(const struct gm_normal_map *map, const uint8_t *text, size_t n_bytes,
+                   struct gm_buf *out)
+{
+    size_t at = find_change(map, text, n_bytes);
+    if (at == n_bytes)
+        return false;
+    gm_buf_append(out, text, at);
+    while (at < n_bytes) {
+        /* Room for the rest if it does not grow; when it does, there is more for the next turn. */
+        size_t length, room;
+        uint8_t *to;
+        if (!gm_buf_reserve(out, n_bytes - at + 64 * MAX_RESULT_BYTES))
+            return true;
+        to = out->data + out->n_bytes;
+        for (room = n_bytes - at + 64 * MAX_RESULT_BYTES;
+             at < n_bytes && room >= n_bytes - at + MAX_RESULT_BYTES;) {
+            size_t n = 1;
+            length = 1;
+            if (text[at] < 128 && map->ascii[text[at]] != 0xFF)
+                *to = map->ascii[text[at]];
+            else
+                n = map_character(map, text + at, n_bytes - at, &length, to);
+            to += n;
+            room -= n;
+            at += length;
+        }
+        out->n_bytes = (size_t)(to - out->data);
+    }
+    return true;
 }

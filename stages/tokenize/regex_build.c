@@ -12,7 +12,7 @@
 
 #define MAX_MARKS   8192u
 #define MAX_ENTRIES (1u << 22) /* of a table */
-#define MAX_WORK    (1u << 28) /* states looked at */
+#define MAX_WORK    (1u << 23) /* states looked at */
 #define NO_CLASS    UINT32_MAX
 
 struct tables {

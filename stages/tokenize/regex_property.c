@@ -58,45 +58,31 @@ static const struct category_name {
     {BIT(CN), "cn", "unassigned"},
 };
 
-/* One yes or no for each code point, with the argument that it needs. */
-typedef bool (*has_property)(uint32_t code_point, uint32_t argument);
-
-static bool in_categories(uint32_t code_point, uint32_t bits)
-{
-    return bits >> gm_unicode16_category(code_point) & 1;
-}
-
-static bool in_script(uint32_t code_point, uint32_t script)
-{
-    return gm_unicode16_script(code_point) == script;
-}
-
-static bool is_space(uint32_t code_point, uint32_t unused)
-{
-    (void)unused;
-    return gm_unicode16_is_space(code_point);
-}
-
-static bool is_word(uint32_t code_point, uint32_t unused)
-{
-    (void)unused;
-    return gm_unicode16_is_word(code_point);
-}
-
-static void add_where(struct gm_code_set *set, has_property has, uint32_t argument)
+/* Adds the code points of some categories, and those with some flags. */
+static void add_where(struct gm_code_set *set, uint32_t categories, unsigned flags)
 {
     uint32_t first = 0;
     bool inside = false;
     for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++) {
-        bool now = has(c, argument);
-        if (now && !inside)
+        unsigned properties = gm_unicode16(c);
+        bool now = (categories >> (properties & GM_UNICODE16_CATEGORY) & 1) || (properties & flags);
+        if (now == inside)
+            continue;
+        if (now)
             first = c;
-        if (!now && inside)
+        else
             gm_code_set_add(set, first, c - 1);
         inside = now;
     }
     if (inside)
         gm_code_set_add(set, first, GM_LAST_CODE_POINT);
+}
+
+static void add_script_number(struct gm_code_set *set, unsigned script)
+{
+    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++)
+        if (gm_unicode16_script(c) == script)
+            gm_code_set_add(set, c, c);
     gm_code_set_tidy(set);
 }
 
@@ -124,7 +110,7 @@ static bool add_script(struct gm_code_set *set, const char *wanted)
     const char *name;
     for (unsigned i = 0; i < 256 && (name = gm_unicode16_script_name((uint8_t)i)); i++)
         if (fold_name(folded, name, strlen(name)) && strcmp(folded, wanted) == 0) {
-            add_where(set, in_script, i);
+            add_script_number(set, i);
             return true;
         }
     return false;
@@ -138,7 +124,7 @@ bool gm_code_set_property(struct gm_code_set *set, const char *name, size_t n_by
     for (size_t i = 0; i < sizeof(category_names) / sizeof(category_names[0]); i++)
         if (strcmp(folded, category_names[i].short_name) == 0 ||
             strcmp(folded, category_names[i].long_name) == 0) {
-            add_where(set, in_categories, category_names[i].bits);
+            add_where(set, category_names[i].bits, 0);
             return true;
         }
     if (strcmp(folded, "any") == 0)
@@ -146,11 +132,11 @@ bool gm_code_set_property(struct gm_code_set *set, const char *name, size_t n_by
     else if (strcmp(folded, "ascii") == 0)
         gm_code_set_add(set, 0, 0x7F);
     else if (strcmp(folded, "space") == 0)
-        add_where(set, is_space, 0);
+        add_where(set, 0, GM_UNICODE16_SPACE);
     else if (strcmp(folded, "word") == 0)
-        add_where(set, is_word, 0);
+        add_where(set, 0, GM_UNICODE16_WORD);
     else if (strcmp(folded, "digit") == 0)
-        add_where(set, in_categories, BIT(ND));
+        add_where(set, BIT(ND), 0);
     else
         return add_script(set, folded);
     gm_code_set_tidy(set);

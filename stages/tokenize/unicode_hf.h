@@ -31,7 +31,8 @@ enum gm_hf_normal_bits {
     GM_HF_NFD = 2,
     GM_HF_NFKC = 4,
     GM_HF_NFKD = 8,
-    GM_HF_NEW = 16 /* not in Unicode 9.0, the version of the normal forms */
+    GM_HF_NEW = 16,  /* not in Unicode 9.0, the version of the normal forms */
+    GM_HF_ORDER = 32 /* a mark that never changes: the forms only put it in order */
 };
 unsigned gm_hf_normal(uint32_t code_point);
 

@@ -185,6 +185,7 @@ static void bytes_that_are_not_utf8_stay(void **state)
 {
     (void)state;
     check(GM_OP_NFC, 0, "e\u0301\xff\xcc", "\u00e9\xff\xcc");
+    check(GM_OP_NFC, 0, "\xe1\u0301\xe1\x84 \x80", "\xe1\u0301\xe1\x84 \x80");
     check(GM_OP_BERT_NORMALIZER, BERT, "A\xe4\xb8", "a\xe4\xb8");
     check(GM_OP_STRIP, GM_OP_LEFT | GM_OP_RIGHT, " \xe3\x80 ", "\xe3\x80");
 }
