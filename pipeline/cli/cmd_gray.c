@@ -1,11 +1,36 @@
-/* gristmill gray DIR|FILE|LIST... -o OUT: a folder of images to grayscale, with their features. */
+/* gristmill gray DIR|FILE|LIST... -o OUT: a folder of images to grayscale, with their features, and
+ * which of them are near-duplicates. */
 #include "cli/commands.h"
+#include "cli/dups.h"
 #include "cli/job.h"
+#include "cli/near.h"
+
+#include "base/fs.h"
 
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
-static const struct gm_opt table[] = {GM_OPT_END};
+#define DEFAULT_OUT "gray"
+
+struct opts {
+    bool dups;
+    uint64_t distance;
+    int hash;
+};
+
+static const char *const hash_names[] = {"phash", "dhash", "ahash", NULL};
+
+#define FIELD(name) offsetof(struct opts, name)
+static const struct gm_opt table[] = {
+    {"dups", GM_OPT_BOOL, FIELD(dups), "false", 0, 0, NULL, NULL,
+     "report near-duplicates in dups.jsonl of the run folder; without a source: of a run that is "
+     "there"},
+    {"distance", GM_OPT_U64, FIELD(distance), "4", 0, GM_NEAR_MAX_DISTANCE, NULL, "bits",
+     "near-duplicates differ in at most so many of the hash's 64 bits"},
+    {"hash", GM_OPT_ENUM, FIELD(hash), "phash", 0, 0, hash_names, NULL, "which hash is compared"},
+    GM_OPT_END};
+#undef FIELD
 static const struct gm_short shorts[] = {{'o', "out"}, {'\0', NULL}};
 static const char *const sections[] = {"image.gray", "image.features", "sink.images", "fetch", "",
                                        NULL};
@@ -38,17 +63,73 @@ static void add_source(struct gm_buf *yaml, const char *argument)
     gm_buf_char(yaml, '\n');
 }
 
-static enum gm_status run(struct gm_cli *cli, const void *opts, struct gm_err *err)
+static enum gm_status run_job(struct gm_cli *cli, struct gm_err *err)
 {
     struct gm_buf yaml = GM_BUF_INIT;
-    (void)opts;
-    gm_buf_text(&yaml, "job: gray\nout: gray\nsource:\n");
+    gm_buf_text(&yaml, "job: gray\nout: " DEFAULT_OUT "\nsource:\n");
     for (unsigned i = 0; i < cli->n_arguments; i++)
         add_source(&yaml, cli->arguments[i]);
     gm_buf_text(&yaml, "image:\n  - gray\n  - features\n"
                        "sink:\n  records: {}\n  images: {}\n");
     enum gm_status status = gm_job_short(cli, &yaml, err);
     gm_buf_free(&yaml);
+    return status;
+}
+
+/* The last -o or --set out=; else what run_job writes. */
+static const char *run_folder(const struct gm_cli *cli)
+{
+    const char *folder = DEFAULT_OUT;
+    for (size_t i = 0; i < cli->settings.n_items; i++)
+        if (strncmp(cli->settings.items[i], "out=", 4) == 0)
+            folder = cli->settings.items[i] + 4;
+    return folder;
+}
+
+static enum gm_status report_dups(struct gm_cli *cli, const struct opts *opts, struct gm_err *err)
+{
+    struct gm_dups_opts dups = {hash_names[opts->hash], (unsigned)opts->distance};
+    struct gm_dups_summary summary;
+    const char *folder = run_folder(cli);
+    enum gm_status status = gm_dups_report(folder, &dups, &summary, err);
+    if (status != GM_OK)
+        return gm_err_add(err, "near-duplicates");
+    if (cli->common.quiet || cli->common.json)
+        return GM_OK;
+    struct gm_buf text = GM_BUF_INIT;
+    gm_buf_printf(&text, "  near-duplicates: %llu of %llu images in %llu groups: %s/dups.jsonl\n",
+                  (unsigned long long)summary.n_images, (unsigned long long)summary.n_records,
+                  (unsigned long long)summary.n_groups, folder);
+    status = gm_write_full(STDERR_FILENO, text.data, text.n_bytes, "standard error", err);
+    gm_buf_free(&text);
+    return status;
+}
+
+/* A run folder among the pictures is fine, its files are not listed; one that is the folder of the
+ * pictures is a slip. */
+static enum gm_status check_folders(const struct gm_cli *cli, struct gm_err *err)
+{
+    struct stat in, out;
+    if (stat(run_folder(cli), &out) != 0)
+        return GM_OK;
+    for (unsigned i = 0; i < cli->n_arguments; i++)
+        if (stat(cli->arguments[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return gm_err_set(err, GM_USAGE, "%s is the source and the output: choose another -o",
+                              cli->arguments[i]);
+    return GM_OK;
+}
+
+static enum gm_status run(struct gm_cli *cli, const void *values, struct gm_err *err)
+{
+    const struct opts *opts = values;
+    enum gm_status status = check_folders(cli, err);
+    if (status != GM_OK)
+        return status;
+    if (cli->n_arguments == 0 && !opts->dups)
+        return gm_err_set(err, GM_USAGE, "nothing to do: name a folder, file or list");
+    status = cli->n_arguments ? run_job(cli, err) : GM_OK;
+    if (status == GM_OK && opts->dups && !cli->common.dry_run)
+        status = report_dups(cli, opts, err);
     return status;
 }
 
@@ -59,11 +140,15 @@ const struct gm_command gm_cmd_gray = {
     .details = "Takes folders (with all below them), image files, archives of images, and lists "
                "of URLs (.txt, .csv, .tsv, .jsonl, or - for standard input). Writes the gray "
                "images under the names that they had, and a record for each with its size, mean, "
-               "deviation and entropy. Stands for a job that --dry-run prints.",
-    .examples = "  gristmill gray photos -o gray-photos\n",
-    .min_arguments = 1,
+               "deviation, sharpness and hashes. Stands for a job that --dry-run prints.\n\n"
+               "With --dups, OUT/dups.jsonl then holds a line for each image that has a "
+               "near-duplicate, those that belong together one after the other.",
+    .examples = "  gristmill gray photos -o gray-photos\n"
+                "  gristmill gray photos -o gray-photos --dups --distance 6\n",
+    .min_arguments = 0,
     .max_arguments = 64,
     .opts = table,
+    .opts_bytes = sizeof(struct opts),
     .shorts = shorts,
     .sections = sections,
     .run = run,

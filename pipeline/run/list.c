@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "ipc/sandbox.h"
 #include "run/index.h"
+#include "run/own.h"
 #include "run/step.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ struct listing {
     int fd;         /* of the snapshot */
     int removed_fd; /* -1: nothing to compare with */
     int stdin_fd;
+    struct gm_own own;
 };
 
 static enum gm_status enter_sandbox(const struct listing *listing, struct gm_err *err)
@@ -33,7 +35,7 @@ static enum gm_status enter_sandbox(const struct listing *listing, struct gm_err
 
 static enum gm_status list_main(void *context, struct gm_err *err)
 {
-    const struct listing *listing = context;
+    struct listing *listing = context;
     const struct gm_plan *plan = listing->plan;
     struct gm_index *index = NULL;
     struct gm_lister_sink sink;
@@ -44,6 +46,7 @@ static enum gm_status list_main(void *context, struct gm_err *err)
         status = enter_sandbox(listing, err);
     if (status == GM_OK)
         status = gm_snapshot_begin(&sink, listing->fd, index ? gm_index_lookup : NULL, index, err);
+    sink.own = &listing->own;
     for (uint32_t i = 0; i < plan->n_sources && status == GM_OK; i++) {
         sink.source = i + 1;
         status =
@@ -71,6 +74,7 @@ enum gm_status gm_list_sources(const struct gm_plan *plan, struct gm_folder *fol
 {
     struct listing listing = {
         .plan = plan, .folder = folder->path, .fd = -1, .removed_fd = -1, .stdin_fd = -1};
+    gm_own_init(&listing.own, folder->path);
     const int create = O_RDWR | O_CREAT | O_TRUNC;
     enum gm_status status = gm_open_at(folder->generation_fd, TEMPORARY, create, &listing.fd, err);
     if (status == GM_OK && compare)

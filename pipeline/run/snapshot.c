@@ -1,6 +1,8 @@
 /* See snapshot.h. */
 #include "run/snapshot.h"
 
+#include "run/own.h"
+
 #include "base/fs.h"
 #include "base/hash.h"
 
@@ -131,6 +133,9 @@ enum gm_status gm_lister_add(struct gm_lister_sink *sink, const struct gm_item *
                              struct gm_err *err)
 {
     struct gm_previous previous = {0};
+    if (sink->own && item->kind == GM_ITEM_FILE &&
+        gm_own_holds(sink->own, item->locator, item->name))
+        return GM_OK;
     if (sink->lookup) {
         enum gm_status status = sink->lookup(sink->lookup_context, item, &previous, err);
         if (status != GM_OK)

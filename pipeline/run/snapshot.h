@@ -32,6 +32,7 @@ struct gm_previous {
 typedef enum gm_status gm_previous_lookup(void *context, const struct gm_item *item,
                                           struct gm_previous *previous, struct gm_err *err);
 
+struct gm_own;
 struct gm_lister_sink {
     int fd; /* the file, not owned */
     struct gm_buf buf;
@@ -41,6 +42,7 @@ struct gm_lister_sink {
     uint32_t source;    /* set by the caller, from 1: names to mirror of all but the first source
                            get the prefix "source-2/", so that no two are the same */
     uint64_t hash;
+    struct gm_own *own;         /* set by the caller: files in it are left out; NULL: none */
     gm_previous_lookup *lookup; /* NULL: first generation */
     void *lookup_context;
 };
