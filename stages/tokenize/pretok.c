@@ -53,14 +53,19 @@ static const char *complaint(const struct gm_op *op)
 static const char *order_complaint(const struct gm_spec *spec, uint32_t index)
 {
     const struct gm_op *op = &spec->pretokenizers[index];
+    bool changed = false;
     for (uint32_t i = 0; i < spec->n_normalizers; i++)
         if (spec->normalizers[i].kind == GM_OP_BYTE_LEVEL_NORMAL)
             return "behind a ByteLevel normalizer it is not supported";
-    for (uint32_t i = 0; i < index; i++)
+    for (uint32_t i = 0; i < index; i++) {
+        changed |= gm_pretok_changes(&spec->pretokenizers[i]);
         if (spec->pretokenizers[i].kind == GM_OP_PRE_BYTE_LEVEL)
             return "behind ByteLevel it is not supported";
+    }
+    /* The reference asks where the piece began in the text as it was; that is not known any more.
+     */
     if (op->kind == GM_OP_PRE_METASPACE && op->value == GM_PREPEND_FIRST && index > 0 &&
-        (spec->n_normalizers > 0 || gm_pretok_changes(&spec->pretokenizers[0])))
+        (spec->n_normalizers > 0 || changed))
         return "prepend_scheme first behind other steps is not supported";
     return NULL;
 }

@@ -177,9 +177,10 @@ static void what_is_not_supported_is_named(void **state)
     add(&order, GM_OP_PRE_BYTE_LEVEL, 0, 0, "");
     add(&order, GM_OP_PRE_DIGITS, 0, 0, "");
     refuse(&order, "pre-tokenizer 2 (Digits): behind ByteLevel it is not supported");
+    add(&first, GM_OP_PRE_DIGITS, 0, 0, "");
     add(&first, GM_OP_PRE_METASPACE, 0, GM_PREPEND_ALWAYS, "_");
     add(&first, GM_OP_PRE_METASPACE, 0, GM_PREPEND_FIRST, "_");
-    refuse(&first, "pre-tokenizer 2 (Metaspace): prepend_scheme first behind other steps is not "
+    refuse(&first, "pre-tokenizer 3 (Metaspace): prepend_scheme first behind other steps is not "
                    "supported");
     add(&normal, GM_OP_PRE_BERT, 0, 0, "");
     normal.spec.normalizers = &normalizer;
