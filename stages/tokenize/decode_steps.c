@@ -58,11 +58,12 @@ static size_t end_of(const struct gm_strings *strings, size_t i)
     return end;
 }
 
+/* Its data is never NULL: a list of empty texts has no buffer. */
 static struct text text_at(const struct gm_strings *strings, size_t i)
 {
     size_t start = i > 0 ? end_of(strings, i - 1) : 0;
-    return (struct text){strings->bytes.data ? strings->bytes.data + start : NULL,
-                         end_of(strings, i) - start};
+    const uint8_t *data = strings->bytes.data ? strings->bytes.data : (const uint8_t *)"";
+    return (struct text){data + start, end_of(strings, i) - start};
 }
 
 static void append(struct gm_buf *out, struct text text)

@@ -1,5 +1,5 @@
 /* Merges, in both spellings: "a b" and ["a", "b"]. What a pair becomes is found by its text, so
- * three names are looked up for each.
+ * three names are looked up for each; they are looked up for BATCH merges at once.
  *
  * A pair that is listed twice counts where it stands last, as in the reference. */
 #include "tokenize/load_model.h"
@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BATCH 32
+
 struct merges {
     struct gm_loader *loader;
     size_t prefix_bytes; /* continuing_subword_prefix, as the file spells it: cut from the right */
-    struct gm_buf joined;
+    struct gm_name_query queries[3 * BATCH]; /* left, right, joined */
+    size_t places[BATCH];                    /* in the file */
+    size_t n_waiting;
+    struct gm_buf joined; /* the joined texts of those that wait */
 };
 
 struct piece {
@@ -18,38 +23,53 @@ struct piece {
     size_t n_bytes;
 };
 
-static const struct gm_name *find(struct gm_loader *loader, struct piece piece)
+static enum gm_status refuse_unknown(const struct merges *merges, size_t i)
 {
-    return gm_names_find(&loader->names, piece.text, piece.n_bytes);
+    struct gm_loader *loader = merges->loader;
+    const struct gm_name_query *query = &merges->queries[3 * i];
+    while (query->found)
+        query++;
+    gm_load_refuse(loader, "%s is not in the vocabulary",
+                   gm_load_quote(loader, query->text, query->n_bytes));
+    return gm_err_add(loader->err, "model.merges[%zu]", merges->places[i]);
 }
 
-static enum gm_status refuse_unknown(struct gm_loader *loader, struct piece piece)
+/* Looks up what waits. */
+static enum gm_status flush(struct merges *merges)
 {
-    return gm_load_refuse(loader, "%s is not in the vocabulary",
-                          gm_load_quote(loader, piece.text, piece.n_bytes));
+    struct gm_spec *spec = merges->loader->spec;
+    if (merges->joined.failed)
+        return gm_load_no_memory(merges->loader);
+    const char *joined = (const char *)merges->joined.data;
+    for (size_t i = 0; i < merges->n_waiting; i++) {
+        merges->queries[3 * i + 2].text = joined;
+        joined += merges->queries[3 * i + 2].n_bytes;
+    }
+    gm_names_find_many(&merges->loader->names, merges->queries, 3 * merges->n_waiting);
+    for (size_t i = 0; i < merges->n_waiting; i++) {
+        const struct gm_name_query *query = &merges->queries[3 * i];
+        if (!query[0].found || !query[1].found || !query[2].found)
+            return refuse_unknown(merges, i);
+        spec->merges[spec->n_merges++] =
+            (struct gm_spec_merge){query[0].found->id, query[1].found->id, query[2].found->id};
+    }
+    merges->n_waiting = 0;
+    gm_buf_clear(&merges->joined);
+    return GM_OK;
 }
 
 static enum gm_status add_merge(struct merges *merges, struct piece left, struct piece right)
 {
-    struct gm_loader *loader = merges->loader;
-    const struct gm_name *left_name = find(loader, left), *right_name = find(loader, right);
-    if (!left_name || !right_name)
-        return refuse_unknown(loader, left_name ? right : left);
     if (right.n_bytes < merges->prefix_bytes)
-        return gm_load_refuse(loader, "%s is shorter than continuing_subword_prefix",
-                              gm_load_quote(loader, right.text, right.n_bytes));
-    gm_buf_clear(&merges->joined);
+        return gm_load_refuse(merges->loader, "%s is shorter than continuing_subword_prefix",
+                              gm_load_quote(merges->loader, right.text, right.n_bytes));
+    struct gm_name_query *query = &merges->queries[3 * merges->n_waiting++];
+    size_t n_right = right.n_bytes - merges->prefix_bytes;
     gm_buf_append(&merges->joined, left.text, left.n_bytes);
-    gm_buf_append(&merges->joined, right.text + merges->prefix_bytes,
-                  right.n_bytes - merges->prefix_bytes);
-    if (merges->joined.failed)
-        return gm_load_no_memory(loader);
-    struct piece joined = {(const char *)merges->joined.data, merges->joined.n_bytes};
-    const struct gm_name *name = find(loader, joined);
-    if (!name)
-        return refuse_unknown(loader, joined);
-    loader->spec->merges[loader->spec->n_merges++] =
-        (struct gm_spec_merge){left_name->id, right_name->id, name->id};
+    gm_buf_append(&merges->joined, right.text + merges->prefix_bytes, n_right);
+    query[0] = (struct gm_name_query){.text = left.text, .n_bytes = left.n_bytes};
+    query[1] = (struct gm_name_query){.text = right.text, .n_bytes = right.n_bytes};
+    query[2] = (struct gm_name_query){.n_bytes = left.n_bytes + n_right};
     return GM_OK;
 }
 
@@ -167,11 +187,14 @@ static enum gm_status read_merges(struct merges *merges, struct gm_json_walk wal
     for (size_t i = 0; status == GM_OK && gm_json_step(&walk, NULL, &node); i++) {
         if (i == 0)
             spelling = gm_json_node_value(node).kind;
+        merges->places[merges->n_waiting] = i;
         status = read_merge(merges, node, spelling);
         if (status == GM_INPUT)
             gm_err_add(loader->err, "model.merges[%zu]", i);
+        else if (merges->n_waiting == BATCH)
+            status = flush(merges);
     }
-    return status;
+    return status == GM_OK ? flush(merges) : status;
 }
 
 enum gm_status gm_load_merges(struct gm_loader *loader, struct gm_json_node model)

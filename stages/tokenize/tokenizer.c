@@ -4,26 +4,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The reference asks whether a piece comes from the beginning of the document after the normalizer
- * has run; where that may have dropped the first characters, ours cannot tell. */
+static bool has_metaspace_first(const struct gm_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->n_pretokenizers; i++) {
+        if (spec->pretokenizers[i].kind == GM_OP_PRE_METASPACE &&
+            spec->pretokenizers[i].value == GM_PREPEND_FIRST)
+            return true;
+    }
+    return false;
+}
+
+static bool may_drop_characters(const struct gm_op *op)
+{
+    return op->kind == GM_OP_NMT || op->kind == GM_OP_STRIP_ACCENTS ||
+           op->kind == GM_OP_PRECOMPILED || op->kind == GM_OP_BERT_NORMALIZER ||
+           (op->kind == GM_OP_STRIP && (op->flags & GM_OP_LEFT)) ||
+           (op->kind == GM_OP_REPLACE && op->b.n_bytes == 0);
+}
+
+/* The reference asks where a piece begins in the document as it was before normalisation. Ours
+ * cannot tell once first characters may have been dropped, or when tokens are found in text that
+ * normalisation may have put there. */
 static enum gm_status check_first(const struct gm_spec *spec, struct gm_err *err)
 {
-    bool first = false;
-    for (uint32_t i = 0; i < spec->n_pretokenizers; i++)
-        first = first || (spec->pretokenizers[i].kind == GM_OP_PRE_METASPACE &&
-                          spec->pretokenizers[i].value == GM_PREPEND_FIRST);
-    for (uint32_t i = 0; first && i < spec->n_normalizers; i++) {
-        const struct gm_op *op = &spec->normalizers[i];
-        bool drops = op->kind == GM_OP_NMT || op->kind == GM_OP_STRIP_ACCENTS ||
-                     op->kind == GM_OP_PRECOMPILED || op->kind == GM_OP_BERT_NORMALIZER ||
-                     (op->kind == GM_OP_STRIP && (op->flags & GM_OP_LEFT)) ||
-                     (op->kind == GM_OP_REPLACE && op->b.n_bytes == 0);
-        if (drops)
-            return gm_err_set(err, GM_INPUT,
-                              "pre_tokenizer: Metaspace with prepend_scheme \"first\" behind a "
-                              "normalizer that removes characters is not supported");
-    }
-    return GM_OK;
+    if (spec->n_normalizers == 0 || !has_metaspace_first(spec))
+        return GM_OK;
+    bool good = true;
+    for (uint32_t i = 0; i < spec->n_normalizers; i++)
+        good = good && !may_drop_characters(&spec->normalizers[i]);
+    for (uint32_t i = 0; i < spec->n_added; i++)
+        good = good && !(spec->added[i].flags & GM_ADDED_NORMALIZED);
+    return good ? GM_OK
+                : gm_err_set(err, GM_INPUT,
+                             "pre_tokenizer: Metaspace with prepend_scheme \"first\" is not "
+                             "supported together with a normalizer that removes characters or "
+                             "with normalized added tokens");
 }
 
 /* ByteLevel's add_prefix_space is for each piece that reaches it: ahead of a split rule that is

@@ -241,6 +241,11 @@ def step_cases(rng):
             yield (f"metaspace {scheme} {cut}", tokenizer(
                 unigram(rng), pre_tokenizer=metaspace(scheme, cut), decoder=metaspace(scheme, cut),
                 added_tokens=[added("<s>", True), added("yes")]))
+    for normalizer in ({"type": "Prepend", "prepend": "a"}, {"type": "NFKC"}, {"type": "NFD"},
+                       replace(" ", "ab"), {"type": "Lowercase"}):
+        yield (f"metaspace first behind {normalizer['type']}", tokenizer(
+            unigram(rng), normalizer=normalizer, pre_tokenizer=metaspace("first"),
+            added_tokens=[added("<s>", True), added("yes", lstrip=True, rstrip=True)]))
     yield ("gpt2 with prefix space", tokenizer(byte_bpe(rng), decoder=byte_level(), added_tokens=[
         added("<s>", True), added("[X]")], pre_tokenizer=byte_level(add_prefix_space=True)))
     yield ("gpt2 by pattern", tokenizer(byte_bpe(rng), decoder=byte_level(), pre_tokenizer=sequence(
