@@ -57,7 +57,8 @@ GM_WINDOW_INLINE size_t gm_split_windows(struct gm_split *split, uint32_t *ends,
         } else {
             gm_window_starts(&window, &marks, scheme);
         }
-        uint64_t starts = window.starts & ~(open == GM_OPEN_NONE ? UINT64_C(1) : 0);
+        /* Bytes that are no UTF-8 can have marks behind the window. */
+        uint64_t starts = window.starts & marks.valid & ~(open == GM_OPEN_NONE ? UINT64_C(1) : 0);
         work.write(ends + n, starts, (uint32_t)at);
         n += (size_t)__builtin_popcountll(starts);
         open = window.open;
