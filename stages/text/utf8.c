@@ -1,9 +1,11 @@
-/* Stage utf8: makes sure that a text is UTF-8, and drops a byte order mark at its start. Later
- * stages and sinks rely on it: the column "text" is valid UTF-8 and not empty from here on. The
+/* Stage utf8: makes sure that a text is UTF-8, and drops a byte order mark at the start of a file
+ * (in a string of a JSON line U+FEFF is a character like any other, and stays). Later stages and
+ * sinks rely on it: the column "text" is valid UTF-8 and not empty from here on. The
  * planner puts it behind extract when a job does not list it. A valid text costs no copy. */
 #include "base/utf8.h"
 
 #include "base/buf.h"
+#include "media.h"
 #include "stage.h"
 
 #include <string.h>
@@ -17,7 +19,7 @@ struct utf8_opts {
 struct utf8 {
     const struct utf8_opts *opts;
     struct gm_buf repaired;
-    int raw_text, text;
+    int raw_text, media, text;
 };
 
 static const char *const invalid_choices[] = {"error", "replace", NULL};
@@ -33,10 +35,11 @@ static const struct gm_opt opts[] = {
 
 static const struct gm_column_def in[] = {
     {"raw_text", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL, "the text before UTF-8 validation"},
+    {"media", GM_TYPE_U64, GM_COLUMN_HIDDEN, NULL, "what the body is"},
     GM_COLUMN_END};
 
 static const struct gm_column_def out[] = {
-    {"text", GM_TYPE_STRING, GM_COLUMN_VISIBLE, NULL, "the text, without a byte order mark"},
+    {"text", GM_TYPE_STRING, GM_COLUMN_VISIBLE, NULL, "the text, without a file's byte order mark"},
     GM_COLUMN_END};
 
 static enum gm_status utf8_open(void *ctx, const void *options, const void *prepared,
@@ -47,6 +50,7 @@ static enum gm_status utf8_open(void *ctx, const void *options, const void *prep
     struct utf8 *utf8 = ctx;
     utf8->opts = options;
     utf8->raw_text = bind->in[0];
+    utf8->media = bind->in[1];
     utf8->text = bind->out[0];
     gm_buf_init(&utf8->repaired);
     return GM_OK;
@@ -81,7 +85,8 @@ static enum gm_status utf8_process(void *ctx, struct gm_batch *batch, uint32_t r
 {
     struct utf8 *utf8 = ctx;
     struct gm_view raw = gm_batch_view(batch, utf8->raw_text, row);
-    if (raw.n_bytes >= 3 && memcmp(raw.data, "\xEF\xBB\xBF", 3) == 0) {
+    bool is_file = gm_batch_u64(batch, utf8->media, row) != GM_MEDIA_JSON_LINE;
+    if (is_file && raw.n_bytes >= 3 && memcmp(raw.data, "\xEF\xBB\xBF", 3) == 0) {
         raw.data += 3;
         raw.n_bytes -= 3;
     }

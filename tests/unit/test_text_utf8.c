@@ -37,6 +37,8 @@ static void a_byte_order_mark_is_dropped(void **state)
     start(NULL);
     chain_run_text(&chain, GM_MEDIA_TEXT, "\xEF\xBB\xBFtext \xEF\xBB\xBF");
     assert_true(chain_equals(&chain, "text", 0, "text \xEF\xBB\xBF"));
+    chain_run_text(&chain, GM_MEDIA_JSON_LINE, "{\"text\":\"\xEF\xBB\xBFtext\"}");
+    assert_true(chain_equals(&chain, "text", 0, "\xEF\xBB\xBFtext")); /* a character of it */
     chain_free(&chain);
 }
 
