@@ -117,11 +117,14 @@ static enum gm_status keep_stdin(const char *out, struct gm_buf *path, struct gm
 static enum gm_status add_sources(struct gm_cli *cli, struct gm_buf *yaml, struct gm_err *err)
 {
     enum gm_status status = GM_OK;
+    unsigned n_stdin = 0;
     gm_buf_text(yaml, "source:\n");
     for (unsigned i = 0; i < cli->n_arguments && status == GM_OK; i++) {
         struct gm_buf path = GM_BUF_INIT;
         if (strcmp(cli->arguments[i], "-") != 0)
             gm_buf_text(&path, cli->arguments[i]);
+        else if (n_stdin++ > 0)
+            status = gm_err_set(err, GM_USAGE, "standard input can be read once only");
         else if (cli->common.dry_run)
             gm_buf_printf(&path, "%s/" STDIN_NAME ".jsonl", gm_job_out(cli, DEFAULT_OUT));
         else

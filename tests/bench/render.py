@@ -43,6 +43,8 @@ manifest are inside; CPU time is that of all processes of a run.
 | makespan | `gristmill run` with text and image stages over two folders | CPU time of all processes / cores |
 | peak memory | the same run; field `peak_memory_bytes` of `--json` | `memory:` of the job, 5 % over it allowed |
 | JSONL | `gristmill run` over one file of 200 MB, documents of about 2 KB | MB of input per second of CPU time of all processes; in brackets MB per second of the clock |
+| tokenize | `gristmill tokenize FILE.jsonl -t TOKENIZER -o OUT --eos TOKEN`; the corpus of `make fixtures` four times over | `tests/bench/recipe_tokenize.py` over its first 16 MB: multiprocessing Pool, HF `tokenizers`, NumPy, as Megatron-LM's preprocess_data.py does it; its .bin and .idx must be ours byte for byte |
+| ... in memory | the same run | `build/tests/bench/encode_rate`: a process on each core encodes texts that are in memory, again and again; MB of text per second of all together, and per second of CPU time |
 """
 
 WIDTH, ROW, LEFT, TOP, RIGHT = 860, 26, 400, 50, 120

@@ -89,6 +89,8 @@ texts s4 | cmp -s - want || fail "kept stdin: other texts"
 run 0 tokenize - -t tok.json -o s5
 says err 'media.empty +1'
 
+run 64 tokenize - - -t tok.json -o s6
+
 # Counting leaves nothing behind
 mkdir tmp
 TMPDIR=$work/tmp run 0 tokenize in.jsonl -t tok.json --count-only

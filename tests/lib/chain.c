@@ -39,6 +39,7 @@ void chain_add(struct chain *chain, const struct gm_stage *stage, const char *se
     }
     struct gm_err err;
     GM_ASSERT(!stage->check || stage->check(link->opts, &err) == GM_OK);
+    GM_ASSERT(!stage->prepare || stage->prepare(link->opts, &link->prepared, &err) == GM_OK);
 }
 
 void chain_free(struct chain *chain)
@@ -47,6 +48,8 @@ void chain_free(struct chain *chain)
         struct chain_link *link = &chain->links[i];
         if (chain->is_open && link->stage->close)
             link->stage->close(link->ctx);
+        if (link->prepared && link->stage->discard)
+            link->stage->discard(link->prepared);
         gm_opts_free(link->stage->opts, link->opts);
         free(link->opts);
         free(link->ctx);
@@ -77,7 +80,8 @@ static void open_links(struct chain *chain)
     for (size_t i = 0; i < chain->n_links && !chain->is_open; i++) {
         struct chain_link *link = &chain->links[i];
         if (link->stage->open)
-            GM_ASSERT(link->stage->open(link->ctx, link->opts, NULL, &link->bind, &err) == GM_OK);
+            GM_ASSERT(link->stage->open(link->ctx, link->opts, link->prepared, &link->bind, &err) ==
+                      GM_OK);
     }
     chain->is_open = true;
 }

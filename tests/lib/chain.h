@@ -11,6 +11,7 @@
 struct chain_link {
     const struct gm_stage *stage;
     void *opts;
+    void *prepared;
     void *ctx;
     int in[CHAIN_MAX_COLUMNS], out[CHAIN_MAX_COLUMNS];
     struct gm_bind bind;
@@ -31,7 +32,7 @@ struct chain_row {
 
 void chain_init(struct chain *chain);
 /* settings: "option=value option=value" (values without spaces), or NULL. Asserts that they are
- * right and that stage->check accepts them. */
+ * right and that stage->check and stage->prepare accept them. */
 void chain_add(struct chain *chain, const struct gm_stage *stage, const char *settings);
 void chain_free(struct chain *chain);
 
