@@ -19,6 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct gm_out; /* sink.h */
+/* The sizes of the records of the last part. */
+enum gm_status gm_out_sizes(struct gm_out *out, const uint32_t *sizes, uint32_t n_records,
+                            struct gm_err *err);
+
 /* A shard that is complete, as the writer shows it to the hooks below. */
 struct gm_shard_facts {
     uint64_t n_records;
@@ -57,5 +62,8 @@ struct gm_counter_def {
     const char *name;
     const char *help;
 };
+
+/* counter: index into the sink's table. Not for rows that do not come out. */
+void gm_out_add(struct gm_out *out, unsigned counter, uint64_t n);
 
 #endif

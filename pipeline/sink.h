@@ -37,13 +37,6 @@ enum gm_status gm_out_end(struct gm_out *out, uint32_t n_records, struct gm_err 
 /* An empty scratch buffer that keeps its memory between blocks. */
 struct gm_buf *gm_out_scratch(struct gm_out *out);
 
-/* The sizes of the records of the last part, for a sink that keeps them: shard.h. */
-enum gm_status gm_out_sizes(struct gm_out *out, const uint32_t *sizes, uint32_t n_records,
-                            struct gm_err *err);
-
-/* Counts something of rows that come out; counter: index into the sink's table of counters. */
-void gm_out_add(struct gm_out *out, unsigned counter, uint64_t n);
-
 struct gm_sink {
     const char *name; /* key in the `sink:` section: "records", "images", "bodies" */
     const char *summary;
