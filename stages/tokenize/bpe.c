@@ -17,9 +17,9 @@
 #define N_UNITS   128u
 #define PART_HASH 0x8000000000u /* sets long parts apart from long pieces */
 
-/* In the bits of key[1] where entries have their number of ids. A part of a piece has a kind of its
- * own, because its bytes may be a token that merges do not make. Of LONG and ID the length is 0,
- * so that no entry is like them. */
+/* A part of a piece has a kind of its own, because its bytes may be a token that merges do not
+ * make. Kinds from LONG_PIECE on stand in the upper bits of key[1], with length 0, so that no entry
+ * is like them; a short part is told by the upper bit of its size. */
 enum unit_kind {
     UNIT_PIECE = 0, /* up to 15 bytes */
     UNIT_PART = 1,
@@ -33,15 +33,23 @@ struct unit {
     const struct gm_word_bucket *bucket;
     uint64_t span; /* start | n_bytes << 32, one store */
 };
+#define PART_SPAN ((uint64_t)1 << 63)
 
 static inline uint32_t unit_start(const struct unit *unit)
 {
     return (uint32_t)unit->span;
 }
 
+static enum unit_kind unit_kind(const struct unit *unit)
+{
+    uint64_t kind = unit->key[1] >> GM_WORD_KIND_SHIFT;
+    return kind ? (enum unit_kind)kind : unit->span & PART_SPAN ? UNIT_PART : UNIT_PIECE;
+}
+
 static inline uint32_t unit_n_bytes(const struct unit *unit)
 {
-    return (uint32_t)(unit->span >> 32);
+    bool is_long = unit->key[1] >> GM_WORD_KIND_SHIFT;
+    return (uint32_t)((is_long ? unit->span : unit->span & ~PART_SPAN) >> 32);
 }
 
 struct gm_bpe_cache {
@@ -97,7 +105,7 @@ static void put_long(struct unit *unit, const struct gm_bpe_cache *cache, const 
 {
     uint64_t hash = gm_bpe_hash(text + start, n_bytes);
     hash ^= kind == UNIT_LONG_PART ? PART_HASH : 0;
-    *unit = (struct unit){{hash | 1, (uint64_t)kind << GM_WORD_COUNT_SHIFT},
+    *unit = (struct unit){{hash | 1, (uint64_t)kind << GM_WORD_KIND_SHIFT},
                           cache->words.words,
                           (uint64_t)n_bytes << 32 | start};
     __builtin_prefetch(gm_word_cache_index(&cache->words, hash));
@@ -112,9 +120,8 @@ static void put_unit(struct unit *unit, const struct gm_bpe_cache *cache, const 
         return;
     }
     gm_word_key(text + start, n_bytes, unit->key);
-    unit->span = (uint64_t)n_bytes << 32 | start;
-    unit->bucket = gm_word_cache_bucket(&cache->words, unit->key[0], unit->key[1]);
-    unit->key[1] |= (uint64_t)(is_part ? UNIT_PART : UNIT_PIECE) << GM_WORD_COUNT_SHIFT;
+    unit->span = (uint64_t)n_bytes << 32 | start | (is_part ? PART_SPAN : 0);
+    unit->bucket = gm_word_cache_bucket(&cache->words, unit->key);
     __builtin_prefetch(unit->bucket);
 }
 
@@ -143,7 +150,7 @@ static __attribute__((noinline)) unsigned fill_rare(struct gm_bpe_cache *cache, 
     if (is_cut && !work->is_part && bpe->head->flags & GM_BPE_WHOLE_PIECES)
         id = gm_bpe_whole(bpe, piece, n_bytes);
     if (id != GM_NO_TOKEN) {
-        *unit = (struct unit){{1, (uint64_t)UNIT_ID << GM_WORD_COUNT_SHIFT},
+        *unit = (struct unit){{1, (uint64_t)UNIT_ID << GM_WORD_KIND_SHIFT},
                               cache->words.words,
                               (uint64_t)n_bytes << 32 | id};
     } else if (n_bytes > 0) {
@@ -157,44 +164,67 @@ static __attribute__((noinline)) unsigned fill_rare(struct gm_bpe_cache *cache, 
     return n_bytes > 0;
 }
 
+/* The key of a word of 1..15 bytes in text of at least 16 bytes. */
+static inline void load_key(const uint8_t *word, uint64_t n_bytes, uint64_t key[2])
+{
+    static const struct {
+        uint64_t masks[2], length[2];
+    } of[16] = {
+#define OF(n)                                                                                      \
+    {                                                                                              \
+        {(n) >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * ((n)&7)) - 1,                                 \
+         (n) <= 8 ? 0 : ((uint64_t)1 << 8 * ((n)&7)) - 1},                                         \
+        {                                                                                          \
+            0, (uint64_t)(n) << GM_WORD_LENGTH_SHIFT                                               \
+        }                                                                                          \
+    }
+        OF(0), OF(1), OF(2),  OF(3),  OF(4),  OF(5),  OF(6),  OF(7),
+        OF(8), OF(9), OF(10), OF(11), OF(12), OF(13), OF(14), OF(15)};
+#undef OF
+#ifdef __SSE2__
+    const __m128i *row = (const __m128i *)(const void *)&of[n_bytes];
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)word);
+    bytes = _mm_or_si128(_mm_and_si128(bytes, _mm_loadu_si128(&row[0])), _mm_loadu_si128(&row[1]));
+    _mm_storeu_si128((__m128i *)(void *)key, bytes);
+#else
+    memcpy(key, word, 16);
+    key[0] &= of[n_bytes].masks[0];
+    key[1] = (key[1] & of[n_bytes].masks[1]) | of[n_bytes].length[1];
+#endif
+}
+
 static unsigned fill(struct gm_bpe_cache *cache, struct work *work)
 {
-    static const uint64_t masks[16][2] = {
-#define LOW(n) {(((uint64_t)1 << 8 * (n)) - 1), 0}
-#define HIGH(n)                                                                                    \
-    {                                                                                              \
-        UINT64_MAX, (((uint64_t)1 << 8 * ((n)-8)) - 1)                                             \
-    }
-        LOW(0),  LOW(1),  LOW(2),   LOW(3),   LOW(4),   LOW(5),   LOW(6),   LOW(7),
-        HIGH(8), HIGH(9), HIGH(10), HIGH(11), HIGH(12), HIGH(13), HIGH(14), HIGH(15)};
-#undef LOW
-#undef HIGH
     const uint8_t *text = work->text;
-    const uint32_t *ends = work->ends, *last = work->last;
+    const uint32_t *ends = work->ends;
     uint64_t begin = work->begin, safe = work->n_bytes < 16 ? 0 : work->n_bytes - 15;
     struct unit *unit = cache->units, *full = unit + N_UNITS;
-    struct gm_word_cache words = cache->words;
+    const struct gm_word_cache words = cache->words;
+    bool is_rare = work->is_part;
 
-    while (unit < full && ends < last) {
-        uint64_t n_bytes = *ends - begin;
-        if (n_bytes - 1 >= GM_WORD_MAX_BYTES || begin >= safe || work->is_part) {
+    while (unit < full && ends < work->last) {
+        struct unit *stop = work->last - ends < full - unit ? unit + (work->last - ends) : full;
+        while (unit < stop && !is_rare) {
+            uint64_t n_bytes = *ends - begin;
+            is_rare = (n_bytes - 1 >= GM_WORD_MAX_BYTES) | (begin >= safe);
+            if (is_rare)
+                break;
+            load_key(text + begin, n_bytes, unit->key);
+            unit->bucket = gm_word_cache_bucket(&words, unit->key);
+            __builtin_prefetch(unit->bucket);
+            unit->span = n_bytes << 32 | begin;
+            begin += n_bytes;
+            ends++;
+            unit++;
+        }
+        if (is_rare) {
             work->begin = (uint32_t)begin;
             work->ends = ends;
             unit += fill_rare(cache, work, unit);
             begin = work->begin;
             ends = work->ends;
-            continue;
+            is_rare = work->is_part;
         }
-        uint64_t low, high;
-        memcpy(&low, text + begin, sizeof low);
-        memcpy(&high, text + begin + 8, sizeof high);
-        low &= masks[n_bytes][0];
-        high = (high & masks[n_bytes][1]) | n_bytes << GM_WORD_LENGTH_SHIFT;
-        const struct gm_word_bucket *bucket = gm_word_cache_bucket(&words, low, high);
-        __builtin_prefetch(bucket);
-        *unit++ = (struct unit){{low, high}, bucket, n_bytes << 32 | begin};
-        begin += n_bytes;
-        ends++;
     }
     work->begin = (uint32_t)begin;
     work->ends = ends;
@@ -259,15 +289,14 @@ static size_t encode_word(struct gm_bpe_cache *cache, const uint8_t *word, size_
 static void put_word(struct gm_bpe_cache *cache, const struct unit *unit, const uint32_t *ids,
                      size_t n_ids)
 {
-    uint64_t key[2] = {unit->key[0], unit->key[1] << 4 >> 4};
     cache->counters.n_misses++;
-    gm_word_cache_put(&cache->words, key, ids, n_ids);
+    gm_word_cache_put(&cache->words, unit->key, ids, n_ids);
 }
 
 static size_t miss(struct gm_bpe_cache *cache, const struct unit *unit, const uint8_t *word,
                    uint32_t *ids)
 {
-    enum unit_kind kind = (enum unit_kind)(unit->key[1] >> GM_WORD_COUNT_SHIFT);
+    enum unit_kind kind = unit_kind(unit);
     bool is_keepable;
 
     size_t n_ids = encode_word(cache, word, unit_n_bytes(unit), kind, ids, &is_keepable);
@@ -290,11 +319,8 @@ struct missing {
 
 static bool is_missing(const struct missing *missing, const struct unit *unit)
 {
-    if (unit->key[1] >> GM_WORD_COUNT_SHIFT >= UNIT_LONG_PIECE)
+    if (unit->key[1] >> GM_WORD_KIND_SHIFT || gm_word_bucket_find(unit->bucket, unit->key) < 2)
         return false;
-    for (unsigned i = 0; i < 2; i++)
-        if (gm_word_difference(&unit->bucket->entries[i], unit->key) == 0)
-            return false;
     for (size_t i = 0; i < missing->n; i++)
         if (missing->units[i]->key[0] == unit->key[0] && missing->units[i]->key[1] == unit->key[1])
             return false;
@@ -349,7 +375,7 @@ static __attribute__((noinline)) size_t emit_rare(struct gm_bpe_cache *cache,
                                                   const struct unit *unit, const struct unit *end,
                                                   const uint8_t *text, uint32_t *ids)
 {
-    enum unit_kind kind = (enum unit_kind)(unit->key[1] >> GM_WORD_COUNT_SHIFT);
+    enum unit_kind kind = unit_kind(unit);
     const uint8_t *word = text + unit_start(unit);
     size_t n_ids;
 
@@ -371,27 +397,26 @@ static __attribute__((noinline)) size_t emit_rare(struct gm_bpe_cache *cache,
     return n_ids == SIZE_MAX ? miss(cache, unit, word, ids) : n_ids;
 }
 
-/* limit: where ids has less than four places left behind the fast path. */
-static size_t emit(struct gm_bpe_cache *cache, unsigned n_units, const uint8_t *text, uint32_t *ids,
-                   const uint32_t *limit)
+/* The ids of a window. An entry is copied with all of its four ids, for which there is room if four
+ * bytes of text or more are behind the start of the unit. is_last: behind the window are less; then
+ * the last three units come from emit_rare. A unit has at least one byte. */
+static size_t emit(struct gm_bpe_cache *cache, unsigned n_units, bool is_last, const uint8_t *text,
+                   uint32_t *ids)
 {
+    const struct unit *unit = cache->units, *end = unit + n_units;
+    const struct unit *careful = !is_last ? end : n_units < 4 ? unit : end - 3;
     uint32_t *at = ids;
 
-    for (const struct unit *unit = cache->units; unit < cache->units + n_units; unit++) {
-        const struct gm_word_entry *entries = unit->bucket->entries;
-        uint64_t first = gm_word_difference(&entries[0], unit->key),
-                 second = gm_word_difference(&entries[1], unit->key);
-        const struct gm_word_entry *entry = entries + ((first | -first) >> 63);
-        size_t n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
-        bool is_rare = ((first != 0) & (second != 0)) | (n_ids > GM_WORD_INLINE_IDS) | (at > limit);
-        if (__builtin_expect(is_rare, 0)) {
-            n_ids = emit_rare(cache, unit, cache->units + n_units, text, at);
+    for (; unit < end; unit++) {
+        unsigned i = unit < careful ? gm_word_bucket_find(unit->bucket, unit->key) : 2;
+        if (__builtin_expect(i == 2, 0)) {
+            size_t n_ids = emit_rare(cache, unit, end, text, at);
             if (n_ids == SIZE_MAX)
                 return SIZE_MAX;
-        } else {
-            memcpy(at, entry->ids, sizeof entry->ids);
+            at += n_ids;
+            continue;
         }
-        at += n_ids;
+        at += gm_word_entry_copy(&unit->bucket->entries[i], at);
     }
     return (size_t)(at - ids);
 }
@@ -401,14 +426,13 @@ size_t gm_bpe_encode(struct gm_bpe_cache *cache, const uint8_t *text, size_t n_b
 {
     struct work work = {text, n_bytes, ends, ends + n_pieces, begin, false};
     uint64_t n_units_done = 0, n_misses = cache->counters.n_misses;
+    uint32_t end = n_pieces > 0 ? ends[n_pieces - 1] : begin;
     size_t n_ids = 0;
 
-    if (n_pieces == 0)
-        return 0;
-    const uint32_t *end = ids + (ends[n_pieces - 1] - begin);
     while (work.ends < work.last) {
         unsigned n_units = fill(cache, &work);
-        size_t n = emit(cache, n_units, text, ids + n_ids, end - GM_WORD_INLINE_IDS);
+        bool is_last = end - work.begin < GM_WORD_INLINE_IDS;
+        size_t n = emit(cache, n_units, is_last, text, ids + n_ids);
         if (n == SIZE_MAX)
             return SIZE_MAX;
         n_ids += n;

@@ -103,48 +103,55 @@ static struct gm_word_entry *new_entry(struct gm_word_cache *cache, struct gm_wo
 void gm_word_cache_put(struct gm_word_cache *cache, const uint64_t key[2], const uint32_t *ids,
                        size_t n_ids)
 {
-    struct gm_word_entry *entry = new_entry(cache, gm_word_cache_bucket(cache, key[0], key[1]));
+    struct gm_word_entry *entry = new_entry(cache, gm_word_cache_bucket(cache, key));
     uint64_t place;
 
     entry->key[0] = key[0];
-    entry->key[1] = key[1] | (uint64_t)n_ids << GM_WORD_COUNT_SHIFT;
+    entry->key[1] = key[1];
+    memset(entry->ids, 0, sizeof entry->ids);
     if (n_ids <= GM_WORD_INLINE_IDS) {
         memcpy(entry->ids, ids, n_ids * sizeof *ids);
+        entry->ids[3] |= (uint32_t)n_ids << GM_WORD_N_IDS_SHIFT;
         return;
     }
+    entry->key[1] |= GM_WORD_IN_RECORD;
     memcpy(new_record(cache, n_ids, &place), ids, n_ids * sizeof *ids);
     memcpy(entry->ids, &place, sizeof place);
+    entry->ids[2] = (uint32_t)n_ids;
 }
 
+/* SIZE_MAX: another word, or the record is gone. */
 static size_t copy_ids(const struct gm_word_cache *cache, const struct gm_word_entry *entry,
-                       uint32_t *ids)
+                       const uint64_t key[2], uint32_t *ids)
 {
-    size_t n_ids = entry->key[1] >> GM_WORD_COUNT_SHIFT;
-    const uint32_t *from = entry->ids;
     uint64_t place;
 
-    if (n_ids > GM_WORD_INLINE_IDS) {
-        memcpy(&place, entry->ids, sizeof place);
-        from = record_at(cache, place);
-    }
-    if (!from)
+    if (entry->key[0] != key[0] || (entry->key[1] & ~GM_WORD_IN_RECORD) != key[1])
         return SIZE_MAX;
-    for (size_t i = 0; i < n_ids; i++)
-        ids[i] = from[i];
-    return n_ids;
+    if (!(entry->key[1] & GM_WORD_IN_RECORD)) {
+        size_t n_ids = entry->ids[3] >> GM_WORD_N_IDS_SHIFT;
+        for (size_t i = 0; i < n_ids; i++)
+            ids[i] = entry->ids[i] & GM_WORD_ID_MASK;
+        return n_ids;
+    }
+    memcpy(&place, entry->ids, sizeof place);
+    const uint32_t *record = record_at(cache, place);
+    if (!record)
+        return SIZE_MAX;
+    memcpy(ids, record, entry->ids[2] * sizeof *ids);
+    return entry->ids[2];
 }
 
 size_t gm_word_cache_get(const struct gm_word_cache *cache, const struct gm_word_bucket *bucket,
                          const uint64_t key[2], uint32_t *ids)
 {
-    const struct gm_word_bucket *beside = neighbour(cache, bucket);
+    const struct gm_word_bucket *buckets[] = {bucket, neighbour(cache, bucket)};
 
-    for (int i = 0; i < 2; i++)
-        if (gm_word_difference(&bucket->entries[i], key) == 0)
-            return copy_ids(cache, &bucket->entries[i], ids);
-    for (int i = 0; i < 2; i++)
-        if (gm_word_difference(&beside->entries[i], key) == 0)
-            return copy_ids(cache, &beside->entries[i], ids);
+    for (int i = 0; i < 4; i++) {
+        size_t n_ids = copy_ids(cache, &buckets[i / 2]->entries[i % 2], key, ids);
+        if (n_ids != SIZE_MAX)
+            return n_ids;
+    }
     return SIZE_MAX;
 }
 

@@ -334,6 +334,42 @@ static void nothing_is_read_behind_the_text(void **state)
     munmap(memory, 2 * page);
 }
 
+/* Room for an id for each byte, and no memory behind it; windows of units end everywhere, empty
+ * pieces follow. */
+static void nothing_is_written_behind_the_ids(void **state)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *memory =
+        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct gm_spec spec;
+    struct token_image made;
+    uint32_t ends[400];
+    uint8_t text[400];
+    (void)state;
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
+    token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
+    token_spec_add_bytes(&spec);
+    token_image_make(&made, &spec);
+    struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 1 << 20);
+    memset(text, 'x', sizeof text);
+    for (uint32_t n_bytes = 1; n_bytes < 300; n_bytes++)
+        for (uint32_t size = 1; size < 6; size++) {
+            uint32_t *ids = (uint32_t *)(void *)(memory + page) - n_bytes;
+            size_t n = 0;
+            for (uint32_t at = 0; at < n_bytes;)
+                ends[n++] = at = at + size < n_bytes ? at + size : n_bytes;
+            for (uint32_t i = 0; i < size; i++)
+                ends[n++] = n_bytes;
+            for (int pass = 0; pass < 2; pass++)
+                assert_int_equal(gm_bpe_encode(cache, text, sizeof text, 0, ends, n, ids), n_bytes);
+        }
+    gm_bpe_cache_free(cache);
+    token_image_free(&made);
+    token_spec_free(&spec);
+    munmap(memory, 2 * page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_token_out_of_reach_of_merges),
         cmocka_unit_test(many_words_in_a_small_cache),
         cmocka_unit_test(nothing_is_read_behind_the_text),
+        cmocka_unit_test(nothing_is_written_behind_the_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
