@@ -52,7 +52,7 @@ struct gm_word_cache {
     struct gm_index_bucket *index;
     uint32_t *records;
     size_t n_words, n_index; /* buckets; the first is even */
-    size_t n_records;        /* of u32, a power of two */
+    size_t n_records;        /* of u32 */
     uint64_t head;           /* place of the next record */
     unsigned turn;           /* which entry is replaced next */
     void *memory;
