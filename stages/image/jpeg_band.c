@@ -30,8 +30,8 @@ INLINE uint32_t read_end_run(struct gm_bits *bits, unsigned run)
 }
 
 /* One code of a first scan, read by itself. False: none, or it goes too far. */
-static inline bool read_code(const struct gm_jpeg_band *band, struct gm_bits *bits, unsigned *k,
-                             uint64_t *nonzero, uint32_t *end_run)
+INLINE bool read_code(const struct gm_jpeg_band *band, struct gm_bits *bits, unsigned *k,
+                      uint64_t *nonzero, uint32_t *end_run)
 {
     unsigned code = gm_huffman_decode(band->ac, bits->buffer);
     unsigned run = code >> 4 & 15, size = code & 15;
@@ -148,24 +148,25 @@ INLINE bool read_refinement(const struct gm_jpeg_band *band, struct gm_bits *bit
 
 INLINE bool walk(struct gm_jpeg_band *band, nth_bit *nth)
 {
+    const struct gm_jpeg_band fixed = *band; /* nothing that is written can be part of it */
     struct gm_jpeg_data data;
     struct gm_bits bits = gm_jpeg_data_begin(&data, band->window, band->next, band->end);
     unsigned until_restart = band->restart_interval;
     uint32_t end_run = 0;
-    for (size_t i = 0; i < band->n_blocks; i++) {
-        if (band->restart_interval && until_restart-- == 0) {
+    for (size_t i = 0; i < fixed.n_blocks; i++) {
+        if (fixed.restart_interval && until_restart-- == 0) {
             if (end_run > 0 || !gm_jpeg_data_restart(&data, &bits))
                 return false;
-            until_restart = band->restart_interval - 1;
+            until_restart = fixed.restart_interval - 1;
         }
-        if (end_run > 0 && !band->is_refinement) {
+        if (end_run > 0 && !fixed.is_refinement) {
             end_run--;
             continue;
         }
         if (!gm_jpeg_data_ready(&data, &bits))
             return false;
-        if (!(band->is_refinement ? read_refinement(band, &bits, &band->nonzero[i], &end_run, nth)
-                                  : read_first(band, &bits, &band->nonzero[i], &end_run)))
+        if (!(fixed.is_refinement ? read_refinement(&fixed, &bits, &fixed.nonzero[i], &end_run, nth)
+                                  : read_first(&fixed, &bits, &fixed.nonzero[i], &end_run)))
             return false;
     }
     return end_run == 0 && gm_jpeg_data_finish(&data, bits, &band->next);

@@ -27,7 +27,7 @@
 #define GM_HUFFMAN_ONE_BITS   9
 #define GM_HUFFMAN_NEXT_BITS  12
 #define GM_HUFFMAN_FIRST_BITS 12
-#define GM_HUFFMAN_BAND_BITS  10
+#define GM_HUFFMAN_BAND_BITS  11
 #define GM_HUFFMAN_DC_SIZES   12 /* DC differences of 8-bit pictures have 0 to 11 value bits */
 
 /* A table as it stands in a DHT segment: 16 counts, then the symbols. */
