@@ -256,8 +256,10 @@ static enum gm_reason read_array(struct bmp *bmp)
 
 struct rle {
     const uint8_t *at, *end;
-    uint64_t n_done; /* pixels, in stored order */
-    bool ended;      /* end-of-bitmap seen */
+    uint32_t row, column; /* the next pixel, in stored order; column may be the width: what comes
+                             before the next end of line is ignored, as rows are padded by some */
+    uint64_t n_done;      /* pixels in the plane; all before the next one */
+    bool ended;           /* end-of-bitmap seen */
 };
 
 static void put_pixel(struct bmp *bmp, struct rle *rle, unsigned index)
@@ -268,20 +270,28 @@ static void put_pixel(struct bmp *bmp, struct rle *rle, unsigned index)
     rle->n_done++;
 }
 
-static void put_run(struct bmp *bmp, struct rle *rle, unsigned count, unsigned value)
+/* How many of count pixels the row still takes. */
+static unsigned room_in_row(const struct bmp *bmp, const struct rle *rle, unsigned count)
 {
-    uint64_t room = bmp->width - rle->n_done % bmp->width;
-    if (count > room)
-        count = (unsigned)room;
-    for (unsigned i = 0; i < count; i++)
-        put_pixel(bmp, rle, bmp->bits == 8 ? value : i % 2 ? value & 15 : value >> 4);
+    uint32_t room = rle->row < bmp->height ? bmp->width - rle->column : 0;
+    return count < room ? count : room;
 }
 
-/* Pixels that no code sets have index 0. */
-static void put_gap(struct bmp *bmp, struct rle *rle, uint64_t count)
+static void put_run(struct bmp *bmp, struct rle *rle, unsigned count, unsigned value)
 {
-    uint64_t left = (uint64_t)bmp->width * bmp->height - rle->n_done;
-    for (count = count < left ? count : left; count; count--)
+    count = room_in_row(bmp, rle, count);
+    for (unsigned i = 0; i < count; i++)
+        put_pixel(bmp, rle, bmp->bits == 8 ? value : i % 2 ? value & 15 : value >> 4);
+    rle->column += count;
+}
+
+/* Moves on; pixels that no code sets have index 0. */
+static void move_to(struct bmp *bmp, struct rle *rle, uint64_t row, uint64_t column)
+{
+    rle->row = row < bmp->height ? (uint32_t)row : bmp->height;
+    rle->column = column < bmp->width ? (uint32_t)column : bmp->width;
+    uint64_t target = (uint64_t)rle->row * bmp->width + (rle->row < bmp->height ? rle->column : 0);
+    while (rle->n_done < target)
         put_pixel(bmp, rle, 0);
 }
 
@@ -291,11 +301,12 @@ static bool put_literal(struct bmp *bmp, struct rle *rle, unsigned count)
     n_bytes += n_bytes & 1;
     if ((size_t)(rle->end - rle->at) < n_bytes)
         return false;
-    uint64_t room = (uint64_t)bmp->width * bmp->height - rle->n_done;
-    for (unsigned i = 0; i < count && i < room; i++) {
+    count = room_in_row(bmp, rle, count);
+    for (unsigned i = 0; i < count; i++) {
         unsigned byte = rle->at[bmp->bits == 8 ? i : i / 2];
         put_pixel(bmp, rle, bmp->bits == 8 ? byte : i % 2 ? byte & 15 : byte >> 4);
     }
+    rle->column += count;
     rle->at += n_bytes;
     return true;
 }
@@ -303,11 +314,9 @@ static bool put_literal(struct bmp *bmp, struct rle *rle, unsigned count)
 /* An escape: end of line, end of bitmap, jump, or literal pixels. false: cut off. */
 static bool escape_code(struct bmp *bmp, struct rle *rle, unsigned code)
 {
-    uint64_t column = rle->n_done % bmp->width;
     switch (code) {
     case 0:
-        if (column)
-            put_gap(bmp, rle, bmp->width - column);
+        move_to(bmp, rle, (uint64_t)rle->row + 1, 0);
         return true;
     case 1:
         rle->ended = true;
@@ -315,7 +324,7 @@ static bool escape_code(struct bmp *bmp, struct rle *rle, unsigned code)
     case 2:
         if (rle->end - rle->at < 2)
             return false;
-        put_gap(bmp, rle, rle->at[0] + (uint64_t)rle->at[1] * bmp->width);
+        move_to(bmp, rle, (uint64_t)rle->row + rle->at[1], (uint64_t)rle->column + rle->at[0]);
         rle->at += 2;
         return true;
     default:
@@ -336,7 +345,7 @@ static enum gm_reason read_rle(struct bmp *bmp)
             return gm_picture_truncated(bmp->picture, "before the end-of-bitmap code");
         unsigned count = rle.at[0], value = rle.at[1];
         rle.at += 2;
-        if (count && rle.n_done < n_pixels)
+        if (count)
             put_run(bmp, &rle, count, value);
         else if (!count && !escape_code(bmp, &rle, value))
             return gm_picture_truncated(bmp->picture, "within a run");

@@ -17,6 +17,7 @@
 #define HEAD_BYTES       13
 #define DESCRIPTOR_BYTES 9
 #define MAX_CODES        4096
+#define MAX_MIN_WIDTH    11 /* above 8 it makes no sense, but such files exist */
 #define NO_COLOR         (-1)
 
 struct lzw {
@@ -237,6 +238,8 @@ static size_t unfold(struct lzw *lzw, const struct lzw_state *state, unsigned co
         lzw->stack[MAX_CODES - ++n] = lzw->suffix[walk];
         walk = lzw->prefix[walk];
     }
+    if (walk > UINT8_MAX)
+        return 0; /* a literal that is no index */
     lzw->stack[MAX_CODES - ++n] = (uint8_t)walk;
     return n;
 }
@@ -289,7 +292,7 @@ static enum gm_reason read_frame(struct gif *gif)
     const uint8_t *min_width = take(gif, 1);
     if (!min_width)
         return truncated(gif, "before the image data");
-    if (*min_width < 1 || *min_width > 8)
+    if (*min_width < 1 || *min_width > MAX_MIN_WIDTH)
         return broken(gif, "an impossible LZW code width");
     enum gm_reason reason = begin(gif);
     if (reason)
