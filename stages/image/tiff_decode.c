@@ -172,6 +172,10 @@ static enum gm_reason read_tags(struct tiff *tiff)
     if (!TIFFGetField(tiff->library, TIFFTAG_IMAGEWIDTH, &tiff->width) ||
         !TIFFGetField(tiff->library, TIFFTAG_IMAGELENGTH, &tiff->height))
         return broken(tiff, "the size of the picture is not given");
+    enum gm_reason reason = gm_picture_check(
+        tiff->picture, &(struct gm_picture_shape){tiff->width, tiff->height, 1, 1}, 0);
+    if (reason)
+        return reason;
     tiff->compression = field16(tiff, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
     tiff->planar = field16(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
     tiff->orientation = field16(tiff, TIFFTAG_ORIENTATION, 1);
