@@ -31,8 +31,8 @@ LIMIT_S = 60
 PR_SET_CHILD_SUBREAPER = 36
 KINDS = ("text", "image", "unpack", "fetch", "write")
 # Measured times, state of the folder, derived: not part of what must be the same.
-UNCOMPARED = {"items.jsonl", "run.db", "run.db-wal", "run.db-shm", "run.db-journal", "lock", "journal",
-              "inputs.snapshot"}
+UNCOMPARED = {"items.jsonl", "run.db", "run.db-wal", "run.db-shm", "run.db-journal", "run.db.tmp",
+              "lock", "journal", "inputs.snapshot"}
 
 bad = 0
 
