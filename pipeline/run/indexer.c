@@ -10,7 +10,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define LOWEST_PRIORITY 19
+/* Behind the workers, but not so far that on a busy machine the end of the run waits for it: who is
+ * not root cannot take it back. */
+#define NICE 5
 
 struct follow {
     const char *folder;
@@ -21,7 +23,7 @@ struct follow {
 static enum gm_status follow_main(void *context, struct gm_err *err)
 {
     const struct follow *follow = context;
-    if (setpriority(PRIO_PROCESS, 0, LOWEST_PRIORITY) != 0)
+    if (setpriority(PRIO_PROCESS, 0, NICE) != 0)
         gm_log(GM_LOG_DEBUG, "index: priority not lowered");
     enum gm_status status =
         gm_index_follow(follow->folder, follow->generation, follow->done_fd, err);

@@ -1,5 +1,5 @@
-/* The process that writes run.db beside the engine: it takes in what the writer appends, at the
- * lowest priority, so that a run has next to nothing left to index at its end.
+/* The process that writes run.db beside the engine: it takes in what the writer appends, at a
+ * lower priority, so that a run has next to nothing left to index at its end.
  *
  *      supervisor ---- byte: the manifest is there ----> indexer: the rest, commit, rename
  *                 ---- closed without one -------------> indexer: nothing is kept
