@@ -326,6 +326,25 @@ def check(name, build, file, model, texts, rng):
     return n_bad
 
 
+def check_invalid(build, file, model, rng):
+    """Bytes that are not UTF-8: U+FFFD as Python puts it; kept as bytes they are decoded again."""
+    texts = []
+    for _ in range(300):
+        text = bytearray(random_text(rng).encode())
+        for _ in range(rng.randrange(1, 6)):
+            at = rng.randrange(len(text) + 1)
+            text[at:at] = rng.choice([b"\xff", b"\x80", b"\xe2\x96", b"\xf0\x9f\x98", b"\xc0\xaf", b"\xed\xa0\x80"])
+        texts.append(bytes(text))
+    tool = Tool(build, file)
+    replaced = [text.decode(errors="replace").encode() for text in texts]
+    n_bad = tool.encode(texts, "-i", "replace") != [
+        reference_ids(model, text, add_special_tokens=False) for text in replaced]
+    n_bad += tool.decode(tool.encode(texts, "-i", "bytes")) != replaced
+    if n_bad:
+        print("invalid UTF-8: other ids or another text")
+    return n_bad
+
+
 def nothing_is_left(content, model):
     """Whether normalization makes an added token empty."""
     return model and model.normalizer and any(
@@ -361,6 +380,8 @@ def main():
                 try:
                     if model:
                         n_bad += check(name, build, path, model, texts, rng)
+                        if name.startswith("bytes,"):
+                            n_bad += check_invalid(build, path, model, rng)
                     else:
                         Tool(build, path).encode([b"x"])
                         print(f"{name}: we do not refuse")
