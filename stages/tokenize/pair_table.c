@@ -68,28 +68,25 @@ static bool place_all(struct search *search)
     return true;
 }
 
-/* Counting sort by bucket. false: a bucket is too full. */
-static bool sort_items(const struct search *search, const uint64_t *items, size_t n,
+/* Counting sort by bucket. */
+static void sort_items(const struct search *search, const uint64_t *items, size_t n,
                        uint64_t *sorted, uint32_t *begins)
 {
     size_t n_buckets = search->n_buckets;
-    bool is_fit = true;
 
     memset(begins, 0, (n_buckets + 2) * sizeof *begins);
     for (size_t i = 0; i < n; i++)
         begins[gm_pair_bucket(hash_of(items[i], search->multiplier), n_buckets) + 2]++;
-    for (size_t i = 0; i < n_buckets; i++) {
-        is_fit &= begins[i + 2] <= MAX_BUCKET;
+    for (size_t i = 0; i < n_buckets; i++)
         begins[i + 2] += begins[i + 1];
-    }
     for (size_t i = 0; i < n; i++)
         sorted[begins[gm_pair_bucket(hash_of(items[i], search->multiplier), n_buckets) + 1]++] =
             items[i];
-    return is_fit;
 }
 
-/* Removes items with the same key, inside of each bucket; the higher rank stays. */
-static void drop_doubles(uint64_t *sorted, uint32_t *begins, size_t n_buckets)
+/* Removes items with the same key, inside of each bucket; the higher rank stays. false: a bucket is
+ * too full. */
+static bool drop_doubles(uint64_t *sorted, uint32_t *begins, size_t n_buckets)
 {
     size_t n = 0;
     for (size_t bucket = 0; bucket < n_buckets; bucket++) {
@@ -102,10 +99,13 @@ static void drop_doubles(uint64_t *sorted, uint32_t *begins, size_t n_buckets)
                 sorted[n++] = sorted[i];
             else if (sorted[i] > sorted[at])
                 sorted[at] = sorted[i];
+            if (n - begin > MAX_BUCKET)
+                return false;
         }
         begins[bucket] = (uint32_t)begin;
     }
     begins[n_buckets] = (uint32_t)n;
+    return true;
 }
 
 static bool new_buf(struct gm_buf *buf, size_t n_bytes, int fill)
@@ -134,10 +134,9 @@ static enum gm_status try_build(struct search *search, const uint64_t *items, si
     search->slots = (void *)slots->data;
     search->pilots = (void *)pilots->data;
     status = GM_AGAIN;
-    if (sort_items(search, items, n_items, sorted, begins)) {
-        drop_doubles(sorted, begins, search->n_buckets);
-        status = place_all(search) ? GM_OK : GM_AGAIN;
-    }
+    sort_items(search, items, n_items, sorted, begins);
+    if (drop_doubles(sorted, begins, search->n_buckets) && place_all(search))
+        status = GM_OK;
 out:
     free(sorted);
     free(begins);

@@ -118,22 +118,25 @@ static uint32_t merge_of(const struct gm_spec *spec, uint32_t left, uint32_t rig
 /* From symbols on: those of characters are taken from the encoder without merges. */
 static size_t naive(const struct gm_spec *spec, uint32_t *ids, size_t n)
 {
+    static uint32_t ranks[MAX_TEXT], results[MAX_TEXT];
+
+    for (size_t i = 0; i + 1 < n; i++)
+        ranks[i] = merge_of(spec, ids[i], ids[i + 1], &results[i]);
     while (n > 1) {
-        uint32_t least = UINT32_MAX, result = 0, merged = 0;
         size_t at = 0;
-        for (size_t i = 0; i + 1 < n; i++) {
-            uint32_t rank = merge_of(spec, ids[i], ids[i + 1], &merged);
-            if (rank < least) {
-                least = rank;
-                at = i;
-                result = merged;
-            }
-        }
-        if (least == UINT32_MAX)
+        for (size_t i = 1; i + 1 < n; i++)
+            at = ranks[i] < ranks[at] ? i : at;
+        if (ranks[at] == UINT32_MAX)
             break;
-        ids[at] = result;
-        memmove(ids + at + 1, ids + at + 2, (n - at - 2) * sizeof *ids);
+        ids[at] = results[at];
         n--;
+        memmove(ids + at + 1, ids + at + 2, (n - at - 1) * sizeof *ids);
+        memmove(ranks + at, ranks + at + 1, (n - at) * sizeof *ranks);
+        memmove(results + at, results + at + 1, (n - at) * sizeof *results);
+        if (at + 1 < n)
+            ranks[at] = merge_of(spec, ids[at], ids[at + 1], &results[at]);
+        if (at > 0)
+            ranks[at - 1] = merge_of(spec, ids[at - 1], ids[at], &results[at - 1]);
     }
     return n;
 }

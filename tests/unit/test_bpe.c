@@ -76,6 +76,9 @@ static void a_later_line_with_the_same_pair_wins(void **state)
     token_spec_merge(&spec, "b", "c");
     token_spec_merge(&spec, "a", "b");
     check(&spec, "abc", "a bc");
+    for (int i = 0; i < 1000; i++)
+        token_spec_merge(&spec, "b", "c");
+    check(&spec, "abc", "ab c");
     token_spec_free(&spec);
 }
 
