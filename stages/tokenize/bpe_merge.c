@@ -81,8 +81,13 @@ static uint32_t next_character(const uint8_t *text, size_t n_bytes, size_t *leng
     }
     *length = n;
     uint32_t character = text[0] & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n; i++) {
+        if ((text[i] & 0xC0) != 0x80) {
+            *length = 1;
+            return UINT32_MAX;
+        }
         character = character << 6 | (text[i] & 0x3F);
+    }
     return character;
 }
 
