@@ -8,6 +8,10 @@
 #include "image/luma.h"
 
 #define STRIP_ROWS 16
+/* The library writes rows that begin at a multiple of its vectors past the caches, straight into
+ * memory, from where it would take long to get them back for the conversion to gray. So they
+ * begin elsewhere. */
+#define VECTOR_BYTES 32
 
 /* Coefficients of the whole picture (files of several scans), and the rows in work. */
 static uint64_t working_bytes(const struct gm_jpeg_reader *reader)
@@ -50,8 +54,12 @@ static void read_rows(struct gm_jpeg_reader *reader, row_luma *luma)
     j_decompress_ptr cinfo = &reader->cinfo;
     struct gm_picture *picture = reader->picture;
     size_t width = cinfo->output_width;
-    size_t stride = width * (size_t)cinfo->output_components;
-    uint8_t *strip = luma ? gm_picture_scratch(picture, stride * STRIP_ROWS) : NULL;
+    size_t stride =
+        (width * (size_t)cinfo->output_components + VECTOR_BYTES - 1) & ~(size_t)(VECTOR_BYTES - 1);
+    uint8_t *strip =
+        luma ? gm_picture_scratch(picture, stride * STRIP_ROWS + 2 * VECTOR_BYTES) : NULL;
+    if (strip)
+        strip += VECTOR_BYTES + VECTOR_BYTES / 4 - (uintptr_t)strip % VECTOR_BYTES;
     if (luma && !strip)
         gm_jpeg_reader_escape(
             reader, gm_picture_fail(picture, GM_REASON_LIMIT_MEMORY, "no memory for rows"));
@@ -63,8 +71,8 @@ static void read_rows(struct gm_jpeg_reader *reader, row_luma *luma)
         for (uint32_t i = 0; i < n_rows; i++)
             rows[i] = luma ? strip + stride * i : gray + width * i;
         n_rows = jpeg_read_scanlines(cinfo, rows, n_rows);
-        if (luma)
-            luma(strip, gray, width * n_rows);
+        for (uint32_t i = 0; luma && i < n_rows; i++)
+            luma(strip + stride * i, gray + width * i, width);
     }
 }
 
