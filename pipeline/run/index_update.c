@@ -1,6 +1,6 @@
-/* See index.h: the writing side. One transaction a generation, so that a crash leaves the index at
- * a generation's end. A new index is made under another name and moved into place when it is
- * whole: it needs no journal of its own, and nobody meets half of it.
+/* See index.h: the writing side. The index is copied to another name, or begun there, and moved
+ * into place when the generation is in: a crash leaves the one before, nobody meets half of one,
+ * and there is no journal that the lister, which may only read, would have to roll back.
  *
  * While a run is under way its items are taken in as they are appended, so that little is left to
  * do at the end. What is taken in may be cut off again by a writer that starts over; then this
@@ -26,6 +26,7 @@
 #define TEMPORARY  GM_INDEX_NAME ".tmp"
 #define FOLLOW_MS  100
 #define READ_BYTES (256u * 1024u)
+#define COPY_BYTES ((size_t)1 << 30)
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS items(locator TEXT PRIMARY KEY, generation INT, item INT,"
@@ -69,7 +70,6 @@ struct update {
     const char *folder;
     int folder_fd;
     sqlite3 *db;
-    bool fresh;          /* a new file under its temporary name */
     struct gm_buf lines; /* read and not taken in yet: the beginning of a line */
     struct gm_buf text;  /* values of the row at hand; rows point into it */
 };
@@ -279,21 +279,42 @@ static uint32_t last_generation(sqlite3 *db)
 
 /* ---- the database ---- */
 
+static enum gm_status copy_bytes(int from_fd, int to_fd, struct gm_err *err)
+{
+    ssize_t n;
+    do
+        n = copy_file_range(from_fd, NULL, to_fd, NULL, COPY_BYTES, 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    return n == 0 ? GM_OK : gm_err_sys(err, GM_IO, errno, "unable to copy %s", GM_INDEX_NAME);
+}
+
+/* The index as it is now, under the other name; the first one begins empty. */
+static enum gm_status copy_index(int folder_fd, struct gm_err *err)
+{
+    int from_fd = -1, to_fd = -1;
+    enum gm_status status =
+        gm_open_at(folder_fd, TEMPORARY, O_WRONLY | O_CREAT | O_TRUNC, &to_fd, err);
+    if (status == GM_OK)
+        status = gm_open_at(folder_fd, GM_INDEX_NAME, O_RDONLY | O_NOFOLLOW, &from_fd, err);
+    if (status == GM_OK)
+        status = copy_bytes(from_fd, to_fd, err);
+    else if (status == GM_MISSING)
+        status = GM_OK;
+    gm_close(&from_fd);
+    gm_close(&to_fd);
+    return status;
+}
+
 static enum gm_status open_database(struct update *update, struct gm_err *err)
 {
     struct gm_buf path = GM_BUF_INIT;
-    unlinkat(update->folder_fd, TEMPORARY, 0);
-    update->fresh = faccessat(update->folder_fd, GM_INDEX_NAME, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
-    gm_buf_printf(&path, "%s/%s", update->folder, update->fresh ? TEMPORARY : GM_INDEX_NAME);
-    enum gm_status status = GM_OK;
-    if (sqlite3_open(gm_buf_cstr(&path), &update->db) != SQLITE_OK)
+    enum gm_status status = copy_index(update->folder_fd, err);
+    gm_buf_printf(&path, "%s/%s", update->folder, TEMPORARY);
+    if (status == GM_OK && sqlite3_open(gm_buf_cstr(&path), &update->db) != SQLITE_OK)
         status = failure(update->db, err);
     gm_buf_free(&path);
     if (status == GM_OK)
-        status = run_sql(update,
-                         update->fresh ? "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"
-                                       : "PRAGMA journal_mode=DELETE; PRAGMA synchronous=NORMAL",
-                         err);
+        status = run_sql(update, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", err);
     return status == GM_OK ? run_sql(update, schema, err) : status;
 }
 
@@ -322,9 +343,9 @@ enum gm_status gm_index_follow(const char *folder, uint32_t generation, int done
     for (uint32_t g = first; g <= generation && status == GM_OK; g++)
         status = add_generation(&update, g, g == generation ? done_fd : -1, err);
     sqlite3_close(update.db);
-    if (update.fresh && status == GM_OK)
+    if (status == GM_OK)
         status = publish(&update, err);
-    else if (update.fresh)
+    else if (update.folder_fd >= 0)
         unlinkat(update.folder_fd, TEMPORARY, 0);
     gm_close(&update.folder_fd);
     gm_buf_free(&update.lines);
