@@ -27,7 +27,8 @@ def vocabulary():
 
 
 def corpora(context):
-    """A large file for us and its first lines for the peer, which takes as long for them."""
+    """A name, the corpus, a larger file of it for us, and its first lines for the peer, which takes as
+    long for them."""
     source = FIXTURES / "corpus" / "mixed.jsonl"
     name = "mixed texts" if source.exists() else "English-like texts"
     if not source.exists():
@@ -48,7 +49,7 @@ def corpora(context):
     large, small = context.folder / f"{mark}-large.jsonl", context.folder / f"{mark}-small.jsonl"
     inputs.once(large, make_large)
     inputs.once(small, make_small)
-    return name, large, small
+    return name, source, large, small
 
 
 def megabytes(path):
@@ -84,13 +85,13 @@ def same_files(context, small, tokenizer, prefix):
 def run(context, row):
     """Rows for the table; row: the class of them."""
     what, tokenizer = vocabulary()
-    name, large, small = corpora(context)
+    name, source, large, small = corpora(context)
     rates, memory, cpu = [], [], []
     for _ in range(context.n_rounds):
         cost = ours(context, large, tokenizer)
         rates.append(megabytes(large) / cost.wall_s)
         cpu.append(megabytes(large) / cost.cpu_s)
-        memory.append(in_memory(context, small, tokenizer))
+        memory.append(in_memory(context, source, tokenizer))
     rate, both = measure.median(rates), measure.median([pair[1] for pair in memory])
     title = f"tokenize {name}, {what}: JSONL to .bin/.idx"
     rows = []
