@@ -9,8 +9,8 @@ command -v strace >/dev/null || { echo "strace is not installed"; exit 77; }
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 strace -o /dev/null true 2>/dev/null || { echo "strace may not trace here"; exit 77; }
-blocks=14 group=3 bad=0
-changing="write openat fdatasync fsync syncfs ftruncate renameat unlinkat mkdirat"
+blocks=11 group=3 bad=0
+changing="write pwrite64 openat fdatasync fsync syncfs ftruncate renameat unlinkat mkdirat"
 
 mkdir "$work/reference"
 "$tool" "$work/reference" $blocks $group || exit 1
