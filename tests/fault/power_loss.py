@@ -1,8 +1,8 @@
 """The file system goes away in the middle of a run, as in a power loss: what was not on the disk by
 then is gone, as are all processes. After mounting it again (its journal is replayed) the same command
-goes on; the output is that of an undisturbed run, and no frame of our journal that was behind another
-one is missing. LOSSES: how many times for each file system; FILE_SYSTEMS: ext4 and xfs, if they can be
-made here. An image on a loop device; needs root."""
+goes on; the output is that of an undisturbed run, and no commit that another one followed is missing.
+LOSSES: how many times for each file system; FILE_SYSTEMS: ext4 and xfs, if they can be made here. An
+image on a loop device; needs root."""
 import array
 import fcntl
 import os
@@ -18,6 +18,7 @@ import fault
 SHUTDOWN = 0x8004587D      # FS_IOC_SHUTDOWN: _IOR('X', 125, __u32)
 WITHOUT_LOG_FLUSH = 2      # ext4's and XFS's flag have the same number
 FRAME_BYTES = 2048         # pipeline/run/journal.h
+COMMIT = 3                 # kind of the frames that are synced before the next one is written
 IMAGE_BYTES = 768 << 20
 MAKE = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"]}
 
@@ -55,17 +56,21 @@ class Disk:
             os.close(fd)
 
 
-def frames(out):
+def commits(out):
+    """How many there are in the journal, on the disk or on their way to it."""
     try:
-        return os.path.getsize(f"{out}/journal") // FRAME_BYTES
+        with open(f"{out}/journal", "rb") as file:
+            data = file.read()
     except OSError:
         return 0
+    kinds = (data[at + 4] for at in range(0, len(data) - FRAME_BYTES + 1, FRAME_BYTES))
+    return sum(kind == COMMIT for kind in kinds)
 
 
-def wait_until(process, out, n_frames, delay_s):
-    """Until the journal has so many frames, and a little longer."""
+def wait_until(process, out, n_commits, delay_s):
+    """Until the journal has so many commits, and a little longer."""
     deadline = time.monotonic() + 20
-    while frames(out) < n_frames and process.poll() is None and time.monotonic() < deadline:
+    while commits(out) < n_commits and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
     end = time.monotonic() + delay_s
     while process.poll() is None and time.monotonic() < end:
@@ -75,17 +80,17 @@ def wait_until(process, out, n_frames, delay_s):
 def lose_once(disk, job, out, rng, options):
     """true: it went away while the run was under way."""
     process = fault.spawn(job, out, *options)
-    wait_until(process, out, frames(out) + rng.randint(0, 8), rng.random() * 0.08)
-    seen = frames(out)
+    wait_until(process, out, commits(out) + rng.randint(0, 8), rng.random() * 0.08)
+    seen = commits(out)
     disk.lose_power()
     under_way = process.poll() is None
     code, _, err = fault.finish(process)  # it cannot write any more: that ends it
     fault.check(not under_way or code in (74, 70, 71, 0), f"{disk.kind}: exit {code}: {err[-400:]}")
     disk.detach()
     fault.check(disk.attach(), f"{disk.kind}: the image cannot be mounted again")
-    kept = frames(out)
-    fault.check(kept >= seen - 1, f"{disk.kind}: {seen} frames were seen, {kept} are there: one that "
-                "was followed by another is gone")
+    kept = commits(out)
+    fault.check(kept >= seen - 1, f"{disk.kind}: {seen} commits were seen, {kept} are there: one "
+                "that was followed by another is gone")
     return under_way
 
 
