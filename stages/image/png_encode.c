@@ -20,7 +20,7 @@
 #define KEPT_BYTES   ((size_t)4 << 20)
 
 /* The sample: slices of this size, one of so many, but at least the first. */
-#define SLICE_BYTES       ((size_t)32 << 10)
+#define SLICE_BYTES       ((size_t)16 << 10)
 #define SLICES_PER_SAMPLE 8
 
 /* Packing without a search is worth a little size. */
@@ -121,29 +121,31 @@ static bool filter(struct gm_png_encoder *encoder, const struct gm_gray *gray)
     return true;
 }
 
-/* Whether matches are not worth their search. */
-static bool skips_search(const struct gm_png_encoder *encoder, uint8_t *to, size_t room)
+static size_t search(const struct gm_png_encoder *encoder, size_t at, size_t n_bytes, uint8_t *to,
+                     size_t room)
 {
-    const struct gm_buf *rows = &encoder->filtered;
-    size_t with = 0, without = 0;
-    for (size_t at = 0; at < rows->n_bytes; at += SLICE_BYTES * SLICES_PER_SAMPLE) {
-        size_t n_bytes = rows->n_bytes - at < SLICE_BYTES ? rows->n_bytes - at : SLICE_BYTES;
-        without += gm_deflate_rle_size(rows->data + at, n_bytes);
-        with += libdeflate_zlib_compress(encoder->compressor, rows->data + at, n_bytes, to, room);
-    }
-    return without * 100 < with * TOLERANCE_PERCENT;
+    return libdeflate_zlib_compress(encoder->compressor, encoder->filtered.data + at, n_bytes, to,
+                                    room);
 }
 
-/* Packs the filtered rows; room is the bound of either way. */
+/* Packs the filtered rows; room is the bound of either way. What is as small as one slice is its
+ * own sample, and packed by then. */
 static size_t pack(const struct gm_png_encoder *encoder, uint8_t *to, size_t room)
 {
     const struct gm_buf *rows = &encoder->filtered;
-    if (encoder->may_skip_search && skips_search(encoder, to, room))
+    size_t with = 0, without = 0;
+    for (size_t at = 0; encoder->may_skip_search && at < rows->n_bytes;
+         at += SLICE_BYTES * SLICES_PER_SAMPLE) {
+        size_t n_bytes = rows->n_bytes - at < SLICE_BYTES ? rows->n_bytes - at : SLICE_BYTES;
+        without += gm_deflate_rle_size(rows->data + at, n_bytes);
+        with += search(encoder, at, n_bytes, to, room);
+    }
+    if (without * 100 < with * TOLERANCE_PERCENT)
         return gm_deflate_rle(rows->data, rows->n_bytes, to);
-    size_t n_bytes =
-        libdeflate_zlib_compress(encoder->compressor, rows->data, rows->n_bytes, to, room);
-    GM_ASSERT(n_bytes > 0); /* the bound was given */
-    return n_bytes;
+    if (with == 0 || rows->n_bytes > SLICE_BYTES)
+        with = search(encoder, 0, rows->n_bytes, to, room);
+    GM_ASSERT(with > 0); /* the bound was given */
+    return with;
 }
 
 static void put_be32(uint8_t *to, uint32_t value)

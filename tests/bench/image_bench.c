@@ -1,9 +1,10 @@
 /* image_bench MODE LIST OUT-DIR
  *
  * Reads every file named in LIST (a line each), makes it gray and writes it below OUT-DIR, in one
- * process, without the engine: what the image stage itself costs. MODE: lossless, exact, luma, or
- * bytes (read and write only). Prints a JSON line: CPU seconds, files, pixels, bytes out, and how
- * many files each route took. Peers of the same shape are in peers_images.py and peers_images.js.
+ * process, without the engine: what the image stage itself costs. MODE: lossless, exact, luma (to
+ * JPEG), png, pgm (any format to that), or bytes (read and write only). Prints a JSON line: CPU
+ * seconds, files, pixels, bytes out, and how many files each route took. Peers of the same shape
+ * are in peers_images.py and peers_images.js.
  */
 #include "base/fs.h"
 #include "image/encode.h"
@@ -20,14 +21,15 @@
 
 #define QUALITY 75
 
-enum mode { LOSSLESS, EXACT, LUMA, BYTES, N_MODES };
-static const char *const mode_names[] = {"lossless", "exact", "luma", "bytes"};
+enum mode { LOSSLESS, EXACT, LUMA, PNG, PGM, BYTES, N_MODES };
+static const char *const mode_names[] = {"lossless", "exact", "luma", "png", "pgm", "bytes"};
 
 struct bench {
     enum mode mode;
     const char *out_dir;
     struct gm_jpeg_copier *copier;
     struct gm_jpeg_encoder *encoder;
+    struct gm_png_encoder *png;
     struct gm_picture picture;
     struct gm_buf out;
     unsigned n_files, n_copied, n_coefficients, n_pixels_route;
@@ -52,10 +54,15 @@ static void through_pixels(struct bench *bench, const struct gm_jpeg_file *file,
     struct gm_err err = {0};
     bench->picture.luma_mode = bench->mode == LUMA ? GM_LUMA_FAST : GM_LUMA_EXACT;
     bench->picture.limits.extra_bytes_per_pixel = 1;
-    if (gm_picture_decode(&bench->picture, GM_MEDIA_JPEG, file->data, file->n_bytes))
+    enum gm_media media = gm_media_sniff(file->data, file->n_bytes, "", 0);
+    if (gm_picture_decode(&bench->picture, media, file->data, file->n_bytes))
         die(bench->picture.message, name);
     struct gm_gray plane = {bench->picture.plane, bench->picture.width, bench->picture.height};
-    if (gm_jpeg_encode(bench->encoder, &plane, NULL, &bench->out, &err))
+    enum gm_status status =
+        bench->mode == PNG   ? gm_png_encode(bench->png, &plane, &bench->out, &err)
+        : bench->mode == PGM ? gm_pgm_encode(&plane, &bench->out, &err)
+                             : gm_jpeg_encode(bench->encoder, &plane, NULL, &bench->out, &err);
+    if (status)
         die(err.text, name);
     bench->n_pixels_route++;
 }
@@ -111,7 +118,7 @@ int main(int argc, char **argv)
             bench.mode = (enum mode)i;
     FILE *list = argc == 4 ? fopen(argv[2], "re") : NULL;
     if (bench.mode == N_MODES || !list) {
-        fputs("usage: image_bench lossless|exact|luma|bytes LIST OUT-DIR\n", stderr);
+        fputs("usage: image_bench lossless|exact|luma|png|pgm|bytes LIST OUT-DIR\n", stderr);
         return 64;
     }
     bench.out_dir = argv[3];
@@ -119,7 +126,8 @@ int main(int argc, char **argv)
     gm_picture_init(&bench.picture);
     bench.copier = gm_jpeg_copier_new();
     bench.encoder = gm_jpeg_encoder_new(QUALITY);
-    if (!bench.copier || !bench.encoder)
+    bench.png = gm_png_encoder_new(1);
+    if (!bench.copier || !bench.encoder || !bench.png)
         die("no memory", "start");
     char name[4096];
     while (fgets(name, sizeof name, list)) {
@@ -135,6 +143,7 @@ int main(int argc, char **argv)
     gm_picture_fini(&bench.picture);
     gm_jpeg_copier_free(bench.copier);
     gm_jpeg_encoder_free(bench.encoder);
+    gm_png_encoder_free(bench.png);
     gm_buf_free(&bench.out);
     return 0;
 }

@@ -4,6 +4,9 @@ jpeg_cam    every photo of at least 5 megapixels, as shipped
 jpeg_web    photos as a web site serves them: 320 to 1600 pixels wide, quality 75 to 95, 4:2:0 or
             4:4:4, every fourth progressive
 jpeg_thumb  256 pixels, quality 85
+png_photo   40 photos, 800 pixels wide
+png_graphic 300 screenshots of a manual, as shipped
+webp        40 photos, 1000 pixels wide, quality 80; ten of them lossless as well
 
 The recipe is fixed: same packages, same bytes."""
 
@@ -72,6 +75,36 @@ def cam_files(found):
                     image.width * image.height >= CAM_PIXELS:
                 large.append(path)
     return large
+
+
+def make_others(found, folder):
+    for number, source in enumerate(random.Random(2).sample(found, 40)):
+        with Image.open(source) as image:
+            image = image.convert("RGB")
+        for width, ending, options in ((800, ".png", {}), (1000, ".webp", {"quality": 80}),
+                                       (1000, "-l.webp", {"lossless": True})):
+            if number >= 10 and options.get("lossless"):
+                continue
+            size = (width, max(1, round(image.height * width / image.width)))
+            image.resize(size, Image.Resampling.LANCZOS).save(folder / f"other-{number:02}{ending}",
+                                                              **options)
+
+
+def others(fixtures, folder):
+    """name of a list -> its files, of the formats beside JPEG."""
+    index = folder / "others.json"
+    if not index.exists():
+        images = pathlib.Path(fixtures) / "images"
+        graphics = sorted(str(p) for p in (images / "gimp-help-en").rglob("*.png"))
+        if len(graphics) < 300:
+            raise Missing(f"no screenshots below {images}: make fixtures")
+        folder.mkdir(parents=True, exist_ok=True)
+        make_others(photos(images), folder)
+        lists = {"png_photo": sorted(str(p) for p in folder.glob("other-*.png")),
+                 "png_graphic": random.Random(3).sample(graphics, 300),
+                 "webp": sorted(str(p) for p in folder.glob("other-*.webp"))}
+        index.write_text(json.dumps(lists, indent=1))
+    return json.loads(index.read_text())
 
 
 def jpegs(fixtures, folder):

@@ -95,6 +95,28 @@ def jpeg_rows(context, row):
     return rows
 
 
+# list, what it is called, mode of image_bench, how many times Pillow's speed it should have
+OTHER_ROWS = [
+    ("png_photo", "PNG to PNG, photos", "png", 8),
+    ("png_graphic", "PNG to PNG, screenshots", "png", 4.5),
+    ("webp", "WebP to PGM", "pgm", 1.5),
+]
+
+
+def other_rows(context, row):
+    lists = image_inputs.others(FIXTURES, context.folder / "images")
+    bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "image_bench"
+    rows = []
+    for name, title, mode, target in OTHER_ROWS:
+        medians = contest(context, {"ours": [bench, mode], "Pillow": image_peers()["Pillow"]},
+                          lists[name], name)
+        n_files = len(lists[name])
+        rows.append(row(title, f"{n_files / medians['ours']:.0f} files/s",
+                        f"{n_files / medians['Pillow']:.0f} files/s (Pillow)",
+                        medians["Pillow"] / medians["ours"], target))
+    return rows
+
+
 def run(context, row):
     """row: the class of the table's lines."""
-    return jpeg_rows(context, row)
+    return jpeg_rows(context, row) + other_rows(context, row)

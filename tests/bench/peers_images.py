@@ -43,7 +43,7 @@ def main():
     mode, list_name, out = sys.argv[1:]
     with open(list_name, encoding="utf-8") as file:
         paths = file.read().splitlines()
-    extension = ".png" if paths and paths[0].endswith(".png") else ".jpg"
+    extension = {"png": ".png", "ebp": ".pgm"}.get(paths[0][-3:] if paths else "", ".jpg")
     clock = cpu_of_children if mode == "jpegtran" else time.process_time
     if mode in ("pillow", "draft"):
         from PIL import Image
