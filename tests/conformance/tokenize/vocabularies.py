@@ -10,6 +10,7 @@ import tempfile
 from compare import Tool, fixtures, read_documents, reference, show_difference, skip
 
 CORPUS_BYTES = 110_000_000
+SLICE_BYTES = 4_000_000
 
 
 def pick_documents(n_bytes):
@@ -19,15 +20,30 @@ def pick_documents(n_bytes):
     return read_documents(path, n_bytes, max(1, CORPUS_BYTES // n_bytes))
 
 
+def slices(texts):
+    """Parts of some MB: the reference needs a hundred times the memory of a text."""
+    part, n_bytes = [], 0
+    for text in texts:
+        part.append(text)
+        n_bytes += len(text)
+        if n_bytes > SLICE_BYTES:
+            yield part
+            part, n_bytes = [], 0
+    if part:
+        yield part
+
+
 def compare(name, texts, ours, theirs):
-    n_bad = 0
-    for text, mine, other in zip(texts, ours, theirs):
-        if mine != other:
-            n_bad += 1
-            if n_bad <= 2:
-                show_difference(name, text, mine, other)
-    n_tokens = sum(map(len, theirs))
-    print(f"{name}: {len(texts)} documents, {n_tokens} tokens, {n_bad} documents differ")
+    """ours and theirs: from a list of texts to their ids."""
+    n_bad = n_tokens = 0
+    for part in slices(texts):
+        for text, mine, other in zip(part, ours(part), theirs(part), strict=True):
+            n_tokens += len(other)
+            if mine != other:
+                n_bad += 1
+                if n_bad <= 2:
+                    show_difference(name, text, mine, other)
+    print(f"{name}: {len(texts)} documents, {n_tokens} tokens, {n_bad} documents differ", flush=True)
     return n_bad
 
 
@@ -36,14 +52,20 @@ def check_json(name, path, build, texts, tokenizers):
     model.no_truncation()
     model.no_padding()
     tool = Tool(build, path)
-    strings = [text.decode() for text in texts]
-    theirs = [e.ids for e in model.encode_batch_fast(strings, add_special_tokens=False)]
-    n_bad = compare(name, texts, tool.encode(texts), theirs)
+    strings = [text.decode() for text in texts[:100]]
+
+    def encode(part):
+        batch = model.encode_batch_fast([text.decode() for text in part], add_special_tokens=False)
+        return [encoding.ids for encoding in batch]
+
+    n_bad = compare(name, texts, tool.encode, encode)
+    theirs = encode(texts[:100])
     special = [e.ids for e in model.encode_batch_fast(strings[:20], add_special_tokens=True)]
-    n_bad += compare(f"{name} with special tokens", texts[:20], tool.encode(texts[:20], "-s"), special)
+    n_bad += compare(f"{name} with special tokens", texts[:20],
+                     lambda part: tool.encode(part, "-s"), lambda part: special)
     for flag in (False, True):
-        decoded = [text.encode() for text in model.decode_batch(special + theirs[:100], skip_special_tokens=flag)]
-        if tool.decode(special + theirs[:100], *(["-s"] if flag else [])) != decoded:
+        decoded = [text.encode() for text in model.decode_batch(special + theirs, skip_special_tokens=flag)]
+        if tool.decode(special + theirs, *(["-s"] if flag else [])) != decoded:
             print(f"{name}: decoded text differs")
             n_bad += 1
     return n_bad
@@ -55,25 +77,32 @@ def read_ranks(path):
         return {base64.b64decode(token): int(rank) for token, rank in pairs}
 
 
+def tiktoken_model(name, path):
+    """tiktoken's encoding of that name with the ranks of the file; nothing is fetched."""
+    import tiktoken
+    import tiktoken_ext.openai_public as public
+
+    ranks = read_ranks(path)
+    public.load_tiktoken_bpe = lambda *args, **more: ranks
+    return tiktoken.Encoding(**public.ENCODING_CONSTRUCTORS[name]())
+
+
 def check_ranks(name, path, build, texts):
-    """tiktoken with the file's ranks; nothing is fetched."""
     try:
-        import tiktoken
-        import tiktoken_ext.openai_public as public
+        import tiktoken  # noqa: F401
     except ImportError:
         print(f"skipped: {name}: this Python lacks tiktoken")
         return 0
-    ranks = read_ranks(path)
-    public.load_tiktoken_bpe = lambda *args, **more: ranks
-    model = tiktoken.Encoding(**public.ENCODING_CONSTRUCTORS[name]())
-    strings = [text.decode() for text in texts]
+    model = tiktoken_model(name, path)
+    strings = [text.decode() for text in texts[:200]]
     tool = Tool(build, path, "-e", name)
-    n_bad = compare(f"{name} ordinary", texts, tool.encode(texts, "-o"),
-                    model.encode_ordinary_batch(strings, num_threads=2))
+    n_bad = compare(f"{name} ordinary", texts, lambda part: tool.encode(part, "-o"),
+                    lambda part: model.encode_ordinary_batch([text.decode() for text in part],
+                                                             num_threads=2))
     special = [f"{text[:300]}<|endoftext|>{text[300:600]}" for text in strings[:200]]
-    n_bad += compare(name, [text.encode() for text in special],
-                     tool.encode([text.encode() for text in special]),
-                     [model.encode(text, allowed_special="all") for text in special])
+    n_bad += compare(name, [text.encode() for text in special], tool.encode,
+                     lambda part: [model.encode(text.decode(), allowed_special="all")
+                                   for text in part])
     lists = [model.encode_ordinary(text)[1:50] for text in strings[:200]]
     if tool.decode(lists) != [model.decode(ids).encode() for ids in lists]:
         print(f"{name}: decoded text differs")
@@ -155,26 +184,28 @@ def present(path):
     return False
 
 
+NAMES = ["gpt35turbo", "gpt4o", "gptoss", "llama2", "llama3", "llama3_1", "qwen3", "deepseek_v3",
+         "gemma3", "gemini", "claude"]
+RANKS = {"r50k_base": "r50k", "p50k_base": "p50k", "p50k_edit": "p50k", "cl100k_base": "cl100k",
+         "o200k_base": "o200k", "o200k_harmony": "o200k"}
+MADE = {"gpt2": ("tiktoken/r50k_base.tiktoken", make_gpt2), "bert": ("bert/vocab.json", make_bert)}
+
+
 def main():
     build, n_bytes, only = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     tokenizers = reference()
     texts = pick_documents(n_bytes)
     n_bad = 0
-    names = ["gpt35turbo", "gpt4o", "gptoss", "llama2", "llama3", "llama3_1", "qwen3", "deepseek_v3",
-             "gemma3", "gemini", "claude"]
-    ranks = {"r50k_base": "r50k", "p50k_base": "p50k", "p50k_edit": "p50k", "cl100k_base": "cl100k",
-             "o200k_base": "o200k", "o200k_harmony": "o200k"}
-    made = {"gpt2": ("tiktoken/r50k_base.tiktoken", make_gpt2), "bert": ("bert/vocab.json", make_bert)}
-    for name in only or [*names, *ranks, *made]:
-        if name in made:
-            source, make = made[name]
+    for name in only or [*NAMES, *RANKS, *MADE]:
+        if name in MADE:
+            source, make = MADE[name]
             n_bad += check_made(name, os.path.join(fixtures(), source), make, build, texts, tokenizers)
             continue
-        path = os.path.join(fixtures(), f"tiktoken/{ranks[name]}_base.tiktoken" if name in ranks
+        path = os.path.join(fixtures(), f"tiktoken/{RANKS[name]}_base.tiktoken" if name in RANKS
                             else f"tokenizers/{name}.json")
         if not present(path):
             continue
-        if name in ranks:
+        if name in RANKS:
             n_bad += check_ranks(name, path, build, texts)
         else:
             n_bad += check_json(name, path, build, texts, tokenizers)

@@ -5,4 +5,4 @@
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 PYTHONDONTWRITEBYTECODE=1 exec "${GM_PYTHON:-python3}" tests/conformance/tokenize/vocabularies.py \
-    "$GM_BUILD" "${DOC_BYTES:-1000000}"
+    "$GM_BUILD" "${DOC_BYTES:-400000}"
