@@ -24,4 +24,13 @@ tsan:
 	@$(TSAN_ENV) setarch $$(uname -m) -R sh tests/run build-tsan \
 		$(TSAN_UNIT:tests/%.c=build-tsan/tests/%) tests/fault/fetch_
 
+# gcc 12 keeps the stacks that it watches for use after return aligned to 32 bytes, and stores vectors of
+# 64 bytes there with instructions that want 64.
+ifneq ($(findstring address,$(SANITIZE)),)
+ifeq ($(findstring clang,$(CC)),)
+WIDE_VECTORS := $(shell grep -l '__m512i' stages/*/*.c)
+$(WIDE_VECTORS:%.c=$(BUILD)/obj/%.o): CFLAGS += --param asan-use-after-return=0
+endif
+endif
+
 tsan-programs: $(TSAN_UNIT:tests/%.c=$(BUILD)/tests/%) $(BUILD)/tests/lib/tool_fetch
