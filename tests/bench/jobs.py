@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import inputs
+import jobs_encode
 import jobs_images
 import jobs_tokenize
 import measure
@@ -393,6 +394,10 @@ def job_tokenize(context):
     return jobs_tokenize.run(context, Row)
 
 
+def job_encode(context):
+    return jobs_encode.run(context, Row)
+
+
 def job_images(context):
     return jobs_images.run(context, Row)
 
@@ -407,6 +412,7 @@ JOBS = {
     "recipe-images": job_recipe_images,
     "makespan": job_makespan,
     "jsonl": job_jsonl,
+    "encode": job_encode,
     "tokenize": job_tokenize,
     "images": job_images,
 }

@@ -1,0 +1,84 @@
+"""The tokenizer's core on one pinned core, by CPU time, against gigatoken, tiktoken and Hugging Face
+tokenizers on the same documents. Ours: tokenize_bench, the peers: tokenize_peers.py, in turns. GM_PYTHON
+names a Python that has the peers, GM_FIXTURES the folder of `make fixtures`."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import measure
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = pathlib.Path(os.environ.get("GM_FIXTURES", pathlib.Path.home() / ".cache/gristmill/fixtures"))
+PEER_PYTHON = os.environ.get("GM_PYTHON", sys.executable)
+CL100K = "tiktoken/cl100k_base.tiktoken"
+
+# title, tokenizer, part of the corpus, megabytes of it, targets: warm and first pass against gigatoken
+ROWS = (
+    ("English, cl100k", CL100K, "en", 50, 1.6, 1.5),
+    ("mixed, cl100k", CL100K, "mixed", 110, 1.4, 1.5),
+    ("code, cl100k", CL100K, "code", 20, 1.0, None),
+    ("CJK, cl100k", CL100K, "cjk", 20, 1.0, None),
+    ("right-to-left and Indic, cl100k", CL100K, "rtl_indic", 20, 1.0, None),
+    ("emoji, cl100k", CL100K, "emoji", 6, 1.0, None),
+    ("web, cl100k", CL100K, "web", 15, 1.0, None),
+    ("English, o200k", "tiktoken/o200k_base.tiktoken", "en", 20, None, None),
+    ("mixed, Llama-3", "tokenizers/llama3.json", "mixed", 20, None, None),
+    ("mixed, Gemma-3", "tokenizers/gemma3.json", "mixed", 6, 2.0, None),
+    ("mixed, Llama-2", "tokenizers/llama2.json", "mixed", 6, 2.0, None),
+)
+OURS = re.compile(r"(\d+) ids, .*split (\d+) MB/s.*first (\d+) MB/s ([\d.]+) ns/piece, "
+                  r"warm (\d+) MB/s ([\d.]+) ns/piece, hits ([\d.]+)% ([\d.]+)%")
+PEER = re.compile(r"(\w+): .* (\d+) ids, first ([\d.]+) MB/s, warm ([\d.]+) MB/s")
+
+
+def pinned(*argv):
+    return ["taskset", "-c", str(max(os.sched_getaffinity(0))), *map(str, argv)]
+
+
+def ours(context, tokenizer, docs, megabytes):
+    tool = context.handover.with_name("tokenize_bench")
+    out = measure.run(pinned(tool, tokenizer, docs, megabytes, 1)).output["out"].decode()
+    found = OURS.search(out)
+    if not found:
+        raise measure.Failed(f"tokenize_bench said {out[:300]}")
+    return {"split": float(found[2]), "first": float(found[3]), "ns": float(found[6]),
+            "warm": float(found[5]), "hits": float(found[8])}
+
+
+def peers(tokenizer, docs, megabytes):
+    """name: (MB/s of the first pass, of the fastest other one)"""
+    argv = pinned(PEER_PYTHON, HERE / "tokenize_peers.py", tokenizer, docs, megabytes, 3)
+    out = measure.run(argv, timeout_s=300).output["out"].decode()
+    return {found[1]: (float(found[3]), float(found[4])) for found in PEER.finditer(out)}
+
+
+def compare(context, row, entry):
+    title, tokenizer, part, megabytes, warm_target, first_target = entry
+    tokenizer, docs = FIXTURES / tokenizer, FIXTURES / "corpus" / f"{part}.docs"
+    mine, theirs = [], []
+    for _ in range(context.n_rounds):
+        mine.append(ours(context, tokenizer, docs, megabytes))
+        theirs.append(peers(tokenizer, docs, megabytes))
+    own = {key: measure.median([one[key] for one in mine]) for key in mine[0]}
+    shown = (f"{own['warm']:.0f} MB/s ({own['ns']:.1f} ns a piece, {own['hits']:.2f} % hits, "
+             f"split {own['split']:.0f} MB/s)")
+    for name in theirs[0]:
+        first, warm = (measure.median([one[name][i] for one in theirs]) for i in (0, 1))
+        target = warm_target if name == "gigatoken" else {"tiktoken": 20, "tokenizers": 50}[name]
+        yield row(f"encode {title}, warm", shown, f"{warm:.1f} MB/s ({name}, 1 thread)",
+                  own["warm"] / warm, target)
+        if name == "gigatoken":
+            yield row(f"encode {title}, first pass", f"{own['first']:.0f} MB/s",
+                      f"{first:.1f} MB/s ({name}, 1 thread)", own["first"] / first, first_target)
+
+
+def run(context, row):
+    """Rows for the table; row: the class of them."""
+    found = subprocess.run([PEER_PYTHON, "-c", "import gigatoken, awkward, tiktoken, tokenizers"],
+                           capture_output=True, check=False)
+    if found.returncode or not (FIXTURES / "corpus" / "mixed.docs").exists():
+        return [row("encode, one core", "not measured", "make fixtures brings the peers and the texts")]
+    return [one for entry in ROWS for one in compare(context, row, entry)]
