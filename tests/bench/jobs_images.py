@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import image_inputs
+import inputs
 import measure
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -117,6 +118,62 @@ def other_rows(context, row):
     return rows
 
 
+N_WHOLE = 2000
+
+
+def whole_folder(context):
+    """A folder of 2,000 pictures: of the web, thumbnails, photos and screenshots as PNG, in turns."""
+    folder = context.folder / "images"
+    lists = {**image_inputs.jpegs(FIXTURES, folder), **image_inputs.others(FIXTURES, folder)}
+    kinds = [lists[name] for name in ("jpeg_web", "jpeg_thumb", "png_photo", "png_graphic")]
+    paths = [path for kind in kinds for path in kind]
+
+    def make(place):
+        place.mkdir()
+        for number in range(N_WHOLE):
+            path = pathlib.Path(paths[number % len(paths)])
+            shutil.copyfile(path, place / f"{number:04}-{path.name}")
+
+    inputs.once(context.folder / "whole", make)
+    return context.folder / "whole"
+
+
+def whole_rows(context, row):
+    """The command as it is, features included, against a Pool with Pillow; and how it scales."""
+    folder, n_cpus = whole_folder(context), len(os.sched_getaffinity(0))
+
+    def ours(*options):
+        return lambda: measure.run([context.gristmill, "gray", str(folder), "-o",
+                                    str(context.fresh("whole")), *options, "--quiet"]).wall_s
+
+    def plain():
+        job = context.outputs / "plain.yaml"
+        job.write_text(f"job: gray\nout: {context.fresh('whole')}\nsource: [{{files: {folder}}}]\n"
+                       "image: [gray]\nsink: {records: {}, images: {}}\n")
+        return measure.run([context.gristmill, "run", str(job), "--quiet"]).wall_s
+
+    def pool():
+        return measure.run([sys.executable, str(HERE / "recipe_images.py"), str(folder),
+                            str(context.fresh("whole-peer"))]).wall_s
+
+    runs = {"ours": ours(), "one": ours("--workers", "1"), "plain": plain,
+            "pool": pool}
+    medians = {who: measure.median(seconds)
+               for who, seconds in measure.interleave(runs, context.n_rounds).items()}
+    rates = {who: N_WHOLE / seconds for who, seconds in medians.items()}
+    title = f"gristmill gray, {N_WHOLE} pictures"
+    peer = f"{rates['pool']:.0f} files/s (Pool, Pillow)"
+    return [
+        row(f"{title}, with features", f"{rates['ours']:.0f} files/s", peer,
+            rates["ours"] / rates["pool"], 5),
+        row(f"{title}, gray only", f"{rates['plain']:.0f} files/s", peer,
+            rates["plain"] / rates["pool"], 5),
+        row(f"... efficiency of {n_cpus} workers", f"{rates['ours']:.0f} files/s",
+            f"{n_cpus * rates['one']:.0f} files/s ({n_cpus} times one worker)",
+            rates["ours"] / (n_cpus * rates["one"]), 0.9),
+    ]
+
+
 def run(context, row):
     """row: the class of the table's lines."""
-    return jpeg_rows(context, row) + other_rows(context, row)
+    return jpeg_rows(context, row) + other_rows(context, row) + whole_rows(context, row)
