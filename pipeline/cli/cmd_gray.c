@@ -1,5 +1,6 @@
-/* gristmill gray DIR|FILE|LIST... -o OUT: a folder of images to grayscale, with their features, and
- * which of them are near-duplicates. */
+/* gristmill gray DIR|FILE|LIST... -o OUT: a folder of images to grayscale; on demand with features
+ * of their pixels, and which of them are near-duplicates. The features need the decoded pixels,
+ * which a lossless copy of a JPEG does not: without them the command is several times faster. */
 #include "cli/commands.h"
 #include "cli/dups.h"
 #include "cli/job.h"
@@ -14,7 +15,7 @@
 #define DEFAULT_OUT "gray"
 
 struct opts {
-    bool dups;
+    bool features, dups;
     uint64_t distance;
     int hash;
 };
@@ -23,6 +24,9 @@ static const char *const hash_names[] = {"phash", "dhash", "ahash", NULL};
 
 #define FIELD(name) offsetof(struct opts, name)
 static const struct gm_opt table[] = {
+    {"features", GM_OPT_BOOL, FIELD(features), "false", 0, 0, NULL, NULL,
+     "describe the pixels too: statistics, sharpness, perceptual hashes; --dups and the options of "
+     "features imply it"},
     {"dups", GM_OPT_BOOL, FIELD(dups), "false", 0, 0, NULL, NULL,
      "report near-duplicates in dups.jsonl of the run folder; without a source: of a run that is "
      "there"},
@@ -63,14 +67,26 @@ static void add_source(struct gm_buf *yaml, const char *argument)
     gm_buf_char(yaml, '\n');
 }
 
-static enum gm_status run_job(struct gm_cli *cli, struct gm_err *err)
+/* Asked for, or needed for what was asked for. */
+static bool wants_features(const struct gm_cli *cli, const struct opts *opts)
+{
+    static const char section[] = "image.features.";
+    bool wants = opts->features || opts->dups;
+    for (size_t i = 0; i < cli->settings.n_items; i++)
+        wants |= strncmp(cli->settings.items[i], section, sizeof section - 1) == 0;
+    return wants;
+}
+
+static enum gm_status run_job(struct gm_cli *cli, const struct opts *opts, struct gm_err *err)
 {
     struct gm_buf yaml = GM_BUF_INIT;
     gm_buf_text(&yaml, "job: gray\nout: " DEFAULT_OUT "\nsource:\n");
     for (unsigned i = 0; i < cli->n_arguments; i++)
         add_source(&yaml, cli->arguments[i]);
-    gm_buf_text(&yaml, "image:\n  - gray\n  - features\n"
-                       "sink:\n  records: {}\n  images: {}\n");
+    gm_buf_text(&yaml, "image:\n  - gray\n");
+    if (wants_features(cli, opts))
+        gm_buf_text(&yaml, "  - features\n");
+    gm_buf_text(&yaml, "sink:\n  records: {}\n  images: {}\n");
     enum gm_status status = gm_job_short(cli, &yaml, err);
     gm_buf_free(&yaml);
     return status;
@@ -127,7 +143,7 @@ static enum gm_status run(struct gm_cli *cli, const void *values, struct gm_err 
         return status;
     if (cli->n_arguments == 0 && !opts->dups)
         return gm_err_set(err, GM_USAGE, "nothing to do: name a folder, file or list");
-    status = cli->n_arguments ? run_job(cli, err) : GM_OK;
+    status = cli->n_arguments ? run_job(cli, opts, err) : GM_OK;
     if (status == GM_OK && opts->dups && !cli->common.dry_run)
         status = report_dups(cli, opts, err);
     return status;
@@ -136,14 +152,20 @@ static enum gm_status run(struct gm_cli *cli, const void *values, struct gm_err 
 const struct gm_command gm_cmd_gray = {
     .name = "gray",
     .arguments = "DIR|FILE|LIST...",
-    .summary = "turn images into grayscale and describe them",
-    .details = "Takes folders (with all below them), image files, archives of images, and lists "
-               "of URLs (.txt, .csv, .tsv, .jsonl, or - for standard input). Writes the gray "
-               "images under the names that they had, and a record for each with its size, mean, "
-               "deviation, sharpness and hashes. Stands for a job that --dry-run prints.\n\n"
-               "With --dups, OUT/dups.jsonl then holds a line for each image that has a "
-               "near-duplicate, those that belong together one after the other.",
+    .summary = "turn images into grayscale",
+    .details =
+        "Takes folders (with all below them), image files, archives of images, and lists "
+        "of URLs (.txt, .csv, .tsv, .jsonl, or - for standard input). Writes the gray "
+        "images under the names that they had, and a record for each: format, size, frames, "
+        "SHA-256 of the file, and how it was converted. Stands for a job that --dry-run "
+        "prints.\n\n"
+        "With --features the records also describe the pixels: mean, deviation, entropy, "
+        "sharpness, perceptual hashes. That takes longer, for JPEGs several times: without it "
+        "they are converted without being decoded.\n\n"
+        "With --dups, OUT/dups.jsonl then holds a line for each image that has a "
+        "near-duplicate, those that belong together one after the other.",
     .examples = "  gristmill gray photos -o gray-photos\n"
+                "  gristmill gray photos -o gray-photos --features --histogram\n"
                 "  gristmill gray photos -o gray-photos --dups --distance 6\n",
     .min_arguments = 0,
     .max_arguments = 64,

@@ -31,6 +31,7 @@ static const char *const names[N_NAMES] = {"id", "source", "name", "file"};
 
 struct dups {
     const struct gm_dups_opts *opts;
+    uint64_t n_read;      /* records, with a hash or without */
     struct gm_buf images; /* struct image */
     struct gm_buf texts;
     struct gm_buf values[N_NAMES]; /* of the record in work, as JSON */
@@ -124,6 +125,7 @@ static void take_record(struct dups *dups, const char *line, size_t n_bytes)
             note_value(dups, name, line + from, reader.at - from);
     }
     gm_jread_free(&reader);
+    dups->n_read++;
     if (good && has_hash)
         add_image(dups, hash);
 }
@@ -277,6 +279,10 @@ static enum gm_status report(struct dups *dups, const struct gm_runfolder *folde
     enum gm_status status = GM_OK;
     for (uint32_t i = 0; i < folder->n_generations && status == GM_OK; i++)
         status = read_generation(dups, &folder->generations[i], err);
+    if (status == GM_OK && dups->n_read > 0 && n_images(dups) == 0)
+        status = gm_err_set(err, GM_INPUT,
+                            "no record of %s has a %s: it was made without --features or --dups",
+                            folder->path, dups->opts->hash);
     if (status == GM_OK) {
         drop_replaced(dups);
         summary->n_records = n_images(dups);

@@ -1,7 +1,6 @@
-/* The features stage: numbers that describe a gray picture, what its file says beside the pixels,
- * and hashes that find copies: of the file as it came, of the gray plane, which is the same for a
- * picture that was only packed anew, and perceptual ones, which are near each other for pictures
- * that look alike.
+/* The features stage: numbers that describe a gray picture, and hashes that find copies: of the
+ * gray plane, which is the same for a picture that was only packed anew, and perceptual ones, which
+ * are near each other for pictures that look alike.
  *
  * mean and std (population) are computed in integers from the histogram, so that they do not depend
  * on the order of pixels; entropy is Shannon's over the 256 gray values, in bits; sharpness is the
@@ -9,12 +8,10 @@
  * turned, if that was asked for. */
 #include "base/hash.h"
 #include "image/hash.h"
-#include "image/meta.h"
 #include "image/plane_stats.h"
 #include "stage.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <math.h>
 
 struct features_opts {
@@ -29,10 +26,8 @@ static const struct gm_opt features_opt_table[] = {
      "average, difference and perceptual hash, as imagehash computes them"},
     GM_OPT_END};
 
-enum in { IN_MEDIA, IN_BODY, IN_WIDTH, IN_HEIGHT, IN_PLANE };
+enum in { IN_WIDTH, IN_HEIGHT, IN_PLANE };
 static const struct gm_column_def features_in[] = {
-    [IN_MEDIA] = {"media", GM_TYPE_U64, 0, NULL, NULL},
-    [IN_BODY] = {"body", GM_TYPE_BYTES, 0, NULL, NULL},
     /* Not asked for by name, so that a job without gray hears of one lack, not of three. */
     [IN_WIDTH] = {"gray_width", GM_TYPE_U64, 0, "optional", NULL},
     [IN_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, "optional", NULL},
@@ -41,10 +36,6 @@ static const struct gm_column_def features_in[] = {
 };
 
 enum out {
-    OUT_BYTES,
-    OUT_FRAMES,
-    OUT_DATE,
-    OUT_ICC,
     OUT_MEAN,
     OUT_STD,
     OUT_MIN,
@@ -56,17 +47,9 @@ enum out {
     OUT_AVERAGE,
     OUT_DIFFERENCE,
     OUT_PERCEPTUAL,
-    OUT_SHA256,
     OUT_GRAY_SHA256
 };
 static const struct gm_column_def features_out[] = {
-    [OUT_BYTES] = {"bytes", GM_TYPE_U64, 0, "bytes", "size of the file as it came"},
-    [OUT_FRAMES] = {"frames", GM_TYPE_U64, 0, NULL,
-                    "frames of an animation, pages of a TIFF; else 1"},
-    [OUT_DATE] = {"exif_date", GM_TYPE_STRING, 0, NULL,
-                  "EXIF DateTimeOriginal, as in 2023-04-01T12:34:56, no time zone"},
-    [OUT_ICC] = {"icc_sha256", GM_TYPE_STRING, 0, NULL,
-                 "SHA-256 of the color profile, null if there is none"},
     [OUT_MEAN] = {"mean", GM_TYPE_F64, 0, "gray levels", "mean gray value, 0 black to 255 white"},
     [OUT_STD] = {"std", GM_TYPE_F64, 0, "gray levels", "standard deviation of the gray values"},
     [OUT_MIN] = {"min", GM_TYPE_U64, 0, "gray levels", "darkest value"},
@@ -80,7 +63,6 @@ static const struct gm_column_def features_out[] = {
     [OUT_AVERAGE] = {"ahash", GM_TYPE_STRING, 0, NULL, "average hash, 16 hexadecimal digits"},
     [OUT_DIFFERENCE] = {"dhash", GM_TYPE_STRING, 0, NULL, "difference hash"},
     [OUT_PERCEPTUAL] = {"phash", GM_TYPE_STRING, 0, NULL, "perceptual hash"},
-    [OUT_SHA256] = {"sha256", GM_TYPE_STRING, 0, NULL, "SHA-256 of the file as it came"},
     [OUT_GRAY_SHA256] = {"gray_sha256", GM_TYPE_STRING, 0, NULL,
                          "SHA-256 of the gray values, row by row"},
     GM_COLUMN_END,
@@ -157,36 +139,13 @@ static bool set_histogram(const struct features *features, struct gm_batch *batc
     return good;
 }
 
-static bool set_digest(struct gm_batch *batch, int column, uint32_t row,
-                       const uint8_t digest[GM_SHA256_BYTES])
-{
-    char hex[GM_SHA256_HEX_BYTES];
-    gm_sha256_hex(digest, hex);
-    return gm_batch_set_copy(batch, column, row, hex, GM_SHA256_HEX_BYTES - 1);
-}
-
 static bool set_sha256(struct gm_batch *batch, int column, uint32_t row, struct gm_view bytes)
 {
     uint8_t digest[GM_SHA256_BYTES];
+    char hex[GM_SHA256_HEX_BYTES];
     gm_sha256(bytes.data, bytes.n_bytes, digest);
-    return set_digest(batch, column, row, digest);
-}
-
-static bool set_meta(const struct features *features, struct gm_batch *batch, uint32_t row)
-{
-    const int *in = features->bind->in, *out = features->bind->out;
-    struct gm_view body = gm_batch_view(batch, in[IN_BODY], row);
-    struct gm_meta meta;
-    uint8_t digest[GM_SHA256_BYTES];
-    gm_meta_read(&meta, (enum gm_media)gm_batch_u64(batch, in[IN_MEDIA], row), body.data,
-                 body.n_bytes);
-    gm_batch_set_u64(batch, out[OUT_BYTES], row, body.n_bytes);
-    gm_batch_set_u64(batch, out[OUT_FRAMES], row, meta.n_frames);
-    if (meta.date[0] && !gm_batch_set_copy(batch, out[OUT_DATE], row, meta.date, strlen(meta.date)))
-        return false;
-    if (!gm_meta_icc_sha256(&meta, body.data, body.n_bytes, digest))
-        return true;
-    return set_digest(batch, out[OUT_ICC], row, digest);
+    gm_sha256_hex(digest, hex);
+    return gm_batch_set_copy(batch, column, row, hex, GM_SHA256_HEX_BYTES - 1);
 }
 
 static bool set_hash(struct gm_batch *batch, int column, uint32_t row, uint64_t hash)
@@ -232,9 +191,8 @@ static enum gm_status features_process(void *ctx, struct gm_batch *batch, uint32
                            (uint32_t)gm_batch_u64(batch, in[IN_HEIGHT], row)};
     if (plane.n_bytes == 0 || plane.n_bytes != (size_t)gray.width * gray.height)
         return gm_err_set(err, GM_INTERNAL, "features needs gray before it in the list");
-    if (!set_meta(features, batch, row) || !set_numbers(features, batch, row, &gray) ||
+    if (!set_numbers(features, batch, row, &gray) ||
         (features->opts->hashes && !set_hashes(features, batch, row, &gray)) ||
-        !set_sha256(batch, out[OUT_SHA256], row, gm_batch_view(batch, in[IN_BODY], row)) ||
         !set_sha256(batch, out[OUT_GRAY_SHA256], row, plane))
         return gm_err_set(err, GM_NOMEM, "no memory for the features");
     return GM_OK;
@@ -243,7 +201,7 @@ static enum gm_status features_process(void *ctx, struct gm_batch *batch, uint32
 const struct gm_stage gm_image_features = {
     .name = "features",
     .family = "image",
-    .summary = "statistics, sharpness, metadata and hashes of a picture",
+    .summary = "statistics, sharpness and hashes of a gray picture",
     .in = features_in,
     .out = features_out,
     .opts = features_opt_table,

@@ -52,6 +52,11 @@ enum out {
     OUT_GRAY_HEIGHT,
     OUT_GRAY_BYTES,
     OUT_FILE,
+    OUT_BYTES,
+    OUT_SHA256,
+    OUT_FRAMES,
+    OUT_DATE,
+    OUT_ICC,
     OUT_IMAGE,
     OUT_PLANE
 };
@@ -77,6 +82,14 @@ static const struct gm_column_def gray_out[] = {
     [OUT_GRAY_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, "pixels", "height of the gray picture"},
     [OUT_GRAY_BYTES] = {"gray_bytes", GM_TYPE_U64, 0, "bytes", "size of the gray file"},
     [OUT_FILE] = {"file", GM_TYPE_STRING, 0, NULL, "relative path of the gray file"},
+    [OUT_BYTES] = {"bytes", GM_TYPE_U64, 0, "bytes", "size of the file as it came"},
+    [OUT_SHA256] = {"sha256", GM_TYPE_STRING, 0, NULL, "SHA-256 of the file as it came"},
+    [OUT_FRAMES] = {"frames", GM_TYPE_U64, 0, NULL,
+                    "frames of an animation, pages of a TIFF; else 1"},
+    [OUT_DATE] = {"exif_date", GM_TYPE_STRING, 0, NULL,
+                  "EXIF DateTimeOriginal, as in 2023-04-01T12:34:56, no time zone"},
+    [OUT_ICC] = {"icc_sha256", GM_TYPE_STRING, 0, NULL,
+                 "SHA-256 of the color profile, null if there is none"},
     [OUT_IMAGE] = {"gray_image", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL, "the gray file"},
     [OUT_PLANE] =
         {"gray_plane", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL,
@@ -142,6 +155,7 @@ static enum gm_status gray_open(void *ctx, const void *opts, const void *prepare
     gm_picture_init(&gray->picture);
     gm_buf_init(&gray->file);
     gm_buf_init(&gray->name);
+    gm_sha256("", 0, (uint8_t[GM_SHA256_BYTES]){0}); /* the first use may read files */
     gray->picture.luma_mode = gray->opts->mode == GM_GRAY_LUMA ? GM_LUMA_FAST : GM_LUMA_EXACT;
     gray->picture.alpha = (enum gm_alpha_mode)gray->opts->alpha;
     gray->picture.sixteen_bit = (enum gm_sixteen_mode)gray->opts->sixteen_bit;
@@ -255,13 +269,42 @@ static void set_plane(struct gray *gray, struct gm_batch *batch, uint32_t row)
     gray->plane_is_set = true;
 }
 
+static bool set_digest(struct gm_batch *batch, int column, uint32_t row,
+                       const uint8_t digest[GM_SHA256_BYTES])
+{
+    char hex[GM_SHA256_HEX_BYTES];
+    gm_sha256_hex(digest, hex);
+    return gm_batch_set_copy(batch, column, row, hex, GM_SHA256_HEX_BYTES - 1);
+}
+
+/* What the file says beside its pixels. */
+static bool set_meta(const struct gray *gray, struct gm_batch *batch, uint32_t row)
+{
+    const int *out = gray->bind->out;
+    const struct gm_meta *meta = &gray->meta;
+    struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
+    uint8_t digest[GM_SHA256_BYTES];
+    gm_batch_set_u64(batch, out[OUT_BYTES], row, body.n_bytes);
+    gm_batch_set_u64(batch, out[OUT_FRAMES], row, meta->n_frames);
+    if (meta->orientation)
+        gm_batch_set_u64(batch, out[OUT_ORIENTATION], row, meta->orientation);
+    if (meta->date[0] &&
+        !gm_batch_set_copy(batch, out[OUT_DATE], row, meta->date, strlen(meta->date)))
+        return false;
+    if (gm_meta_icc_sha256(meta, body.data, body.n_bytes, digest) &&
+        !set_digest(batch, out[OUT_ICC], row, digest))
+        return false;
+    gm_sha256(body.data, body.n_bytes, digest);
+    return set_digest(batch, out[OUT_SHA256], row, digest);
+}
+
 static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uint32_t row,
                                   enum gm_gray_format format, struct gm_err *err)
 {
     const int *out = gray->bind->out;
     const struct gm_picture *picture = &gray->picture;
     enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
-    if (!set_file_name(gray, batch, row, format) ||
+    if (!set_file_name(gray, batch, row, format) || !set_meta(gray, batch, row) ||
         !gm_batch_set_copy(batch, out[OUT_IMAGE], row, gray->file.data, gray->file.n_bytes))
         return gm_err_set(err, GM_NOMEM, "no memory for the gray file");
     gm_batch_set_u64(batch, out[OUT_GRAY_BYTES], row, gray->file.n_bytes);
@@ -274,8 +317,6 @@ static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uin
     gm_batch_set_u64(batch, out[OUT_GRAY_WIDTH], row, picture->width);
     gm_batch_set_u64(batch, out[OUT_GRAY_HEIGHT], row, picture->height);
     set_text(batch, out[OUT_MODE], row, picture->mode);
-    if (gray->meta.orientation)
-        gm_batch_set_u64(batch, out[OUT_ORIENTATION], row, gray->meta.orientation);
     gm_batch_set_u64(batch, out[OUT_CHANNELS], row, picture->channels);
     gm_batch_set_u64(batch, out[OUT_BIT_DEPTH], row, picture->bit_depth);
     return GM_OK;

@@ -139,39 +139,40 @@ def whole_folder(context):
 
 
 def whole_rows(context, row):
-    """The command as it is, features included, against a Pool with Pillow; and how it scales."""
+    """The command as it is against a Pool with Pillow, the same with features against a Pool that
+    computes some, too; and how it scales."""
     folder, n_cpus = whole_folder(context), len(os.sched_getaffinity(0))
 
     def ours(*options):
         return lambda: measure.run([context.gristmill, "gray", str(folder), "-o",
                                     str(context.fresh("whole")), *options, "--quiet"]).wall_s
 
-    def plain():
-        job = context.outputs / "plain.yaml"
-        job.write_text(f"job: gray\nout: {context.fresh('whole')}\nsource: [{{files: {folder}}}]\n"
-                       "image: [gray]\nsink: {records: {}, images: {}}\n")
-        return measure.run([context.gristmill, "run", str(job), "--quiet"]).wall_s
+    def pool(python, script):
+        return lambda: measure.run([python, str(HERE / script), str(folder),
+                                    str(context.fresh("whole-peer"))]).wall_s
 
-    def pool():
-        return measure.run([sys.executable, str(HERE / "recipe_images.py"), str(folder),
-                            str(context.fresh("whole-peer"))]).wall_s
-
-    runs = {"ours": ours(), "one": ours("--workers", "1"), "plain": plain,
-            "pool": pool}
+    runs = {"ours": ours(), "one": ours("--workers", "1"), "features": ours("--features"),
+            "pool": pool(sys.executable, "recipe_images.py")}
+    python = python_with("imagehash, numpy")
+    if python:
+        runs["pool features"] = pool(python, "recipe_image_features.py")
     medians = {who: measure.median(seconds)
                for who, seconds in measure.interleave(runs, context.n_rounds).items()}
     rates = {who: N_WHOLE / seconds for who, seconds in medians.items()}
     title = f"gristmill gray, {N_WHOLE} pictures"
-    peer = f"{rates['pool']:.0f} files/s (Pool, Pillow)"
-    return [
-        row(f"{title}, with features", f"{rates['ours']:.0f} files/s", peer,
+    rows = [
+        row(title, f"{rates['ours']:.0f} files/s", f"{rates['pool']:.0f} files/s (Pool, Pillow)",
             rates["ours"] / rates["pool"], 5),
-        row(f"{title}, gray only", f"{rates['plain']:.0f} files/s", peer,
-            rates["plain"] / rates["pool"], 5),
         row(f"... efficiency of {n_cpus} workers", f"{rates['ours']:.0f} files/s",
             f"{n_cpus * rates['one']:.0f} files/s ({n_cpus} times one worker)",
             rates["ours"] / (n_cpus * rates["one"]), 0.9),
     ]
+    if not python:
+        return rows + [row(f"{title}, --features", f"{rates['features']:.0f} files/s",
+                           "imagehash is not installed", None, None)]
+    return rows + [row(f"{title}, --features", f"{rates['features']:.0f} files/s",
+                       f"{rates['pool features']:.0f} files/s (Pool, Pillow, NumPy, imagehash)",
+                       rates["features"] / rates["pool features"], None)]
 
 
 def run(context, row):

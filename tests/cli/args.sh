@@ -75,7 +75,12 @@ expect 78 '' 'fetch.connections' fetch urls.txt --connections 0 --dry-run
 expect 64 '' 'is a URL, and a list of URLs is expected' fetch http://127.0.0.1/
 expect 66 '' 'not-there' gray not-there --dry-run
 expect 0 '^      mode: luma$' '' gray urls.txt --dry-run --mode luma
-"$GRISTMILL" gray urls.txt --dry-run >"$work/job.yaml" && expect 0 'gray > features' '' check "$work/job.yaml"
+"$GRISTMILL" gray urls.txt --dry-run >"$work/job.yaml" && expect 0 ' gray --> records' '' check "$work/job.yaml"
+for form in --features --dups --histogram --hashes=false '--set image.features.histogram=true'; do
+    # shellcheck disable=SC2086
+    "$GRISTMILL" gray urls.txt --dry-run $form >"$work/job.yaml"
+    expect 0 'gray > features' '' check "$work/job.yaml"
+done
 
 # Listings
 expect 0 'text.stats' '' stages

@@ -45,7 +45,7 @@ inputs_are_untouched() {
 }
 
 # names, rejects, counts
-gray 0 "$in" -o "$out" --json
+gray 0 "$in" -o "$out" --features --json
 same "./a.jpeg ./a.jpg ./a.png ./a.png.jpg.jpg ./deep/er/x.tif.png ./deep/spin.gif.png " \
     "$(names "$out/images")" "names are not mirrored"
 same 6 "$(jq .written "$work/stdout")" "written"
@@ -66,10 +66,12 @@ done >"$work/wrong"
 
 # again: nothing; one more picture, one changed: only these
 before=$(cat "$out/images.sha256" "$out"/records-* "$out/rejects.jsonl" | sha256sum)
-gray 0 "$in" -o "$out"
+gray 0 "$in" -o "$out" --features
 grep -q "nothing new" "$work/err" || fail "a second run does not say that there is nothing new"
 cp data/images/hills.webp "$in/new.webp"
 cp data/images/chart.png "$in/a.png"
+gray 78 "$in" -o "$out"
+grep -q "another configuration" "$work/err" || fail "without --features: $(cat "$work/err")"
 (cd "$in" && find . -type f -exec sha256sum {} +) >"$work/inputs"
 gray 0 "$in" -o "$out" --dups --json
 same "./a.png ./new.webp.png " "$(names "$out/gen-00002/images")" "a later run does what has changed"
@@ -87,6 +89,17 @@ cmp -s "$work/dups" "$out/dups.jsonl" || fail "the report is not the same the se
 gray 0 --dups -o "$out" --distance 16 --hash ahash
 [ "$(wc -l <"$out/dups.jsonl")" -ge "$(wc -l <"$work/dups")" ] || fail "a larger distance finds less"
 gray 66 --dups -o "$work/nowhere"
+
+# without features: what the file tells, and nothing of the pixels
+gray 0 "$in" -o "$work/plain"
+records "$work/plain" | jq -r '.sha256 + "  " + .name' >"$work/sums"
+(cd "$in" && sha256sum --quiet -c "$work/sums") || fail "sha256 of the inputs"
+same 7 "$(records "$work/plain" | jq -r 'select(.bytes > 0 and .frames > 0 and has("icc_sha256")) | .name' | wc -l)" "columns"
+same 0 "$(records "$work/plain" | jq -r 'select(has("mean") or has("phash")) | .name' | wc -l)" "columns of pixels"
+same "$(cd "$out/images" && cat a.jpg deep/spin.gif.png | sha256sum)" \
+    "$(cd "$work/plain/images" && cat a.jpg deep/spin.gif.png | sha256sum)" "features change a gray file"
+gray 65 --dups -o "$work/plain"
+grep -q "without --features" "$work/err" || fail "dups without hashes: $(cat "$work/err")"
 gray 64 --dups --distance 17 -o "$out"
 gray 64 -o "$out"
 inputs_are_untouched "later runs"

@@ -69,7 +69,7 @@ run 0 run configs/images-gray.yaml --out "$work/quiet" --quiet
 [ -s "$work/out" ] || [ -s "$work/err" ] && { fail "--quiet is not quiet"; cat "$work/err"; }
 
 # The short commands are the same jobs
-run 0 gray data/images -o "$work/gray" --quiet
+run 0 gray data/images -o "$work/gray" --features --quiet
 run 0 run configs/images-gray.yaml --out "$work/same" --quiet --set sink.records.format=jsonl.zst
 cmp "$work/gray/records-00000.jsonl.zst" "$work/same/records-00000.jsonl.zst" || fail "gray is not what its job is"
 diff -r "$work/gray/images" "$work/same/images" || fail "gray makes other images than its job"
