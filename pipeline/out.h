@@ -19,6 +19,10 @@
 #define GM_MAX_STREAMS    10
 #define GM_OUT_NAME_BYTES 1024
 
+/* What a worker is given for its output: half as much again as an input block has, for token ids of
+ * 32 bits and records with their numbers are often somewhat longer than the text. */
+#define GM_OUT_BLOCK_BYTES (384u * 1024u)
+
 /* Streams that every run has; sinks follow from GM_STREAM_FIRST_SINK on, in plan order. */
 enum gm_stream { GM_STREAM_ITEMS, GM_STREAM_REJECTS, GM_STREAM_KEYS, GM_STREAM_FIRST_SINK };
 

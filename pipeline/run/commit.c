@@ -172,15 +172,15 @@ static enum gm_status spill(struct gm_engine *engine, struct gm_unit *unit, stru
  * for one; that may be the very first segment. */
 static bool holds_large(const struct gm_engine *engine, const struct gm_unit *unit)
 {
-    uint32_t n_small = engine->arenas[unit->out.arena]->n_small;
-    return unit->out_shared &&
-           unit->owner->block_page >= n_small * (GM_BLOCK_BYTES / GM_PAGE_BYTES);
+    const struct gm_pool *arena = engine->arenas[unit->out.arena];
+    return unit->out_shared && unit->owner->block_page >= arena->n_small * arena->small_pages;
 }
 
 static bool arena_is_tight(const struct gm_engine *engine, const struct gm_unit *unit)
 {
-    return holds_large(engine, unit) || unit->out.n_bytes > GM_BLOCK_BYTES ||
-           engine->arenas[unit->out.arena]->n_free < MIN_FREE;
+    const struct gm_pool *arena = engine->arenas[unit->out.arena];
+    return holds_large(engine, unit) || unit->out.n_bytes > arena->small_bytes ||
+           arena->n_free < MIN_FREE;
 }
 
 /* Every finished unit that cannot be written yet and sits in a tight arena. */

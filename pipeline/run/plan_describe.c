@@ -158,7 +158,8 @@ static void describe_memory(const struct gm_plan *plan, struct gm_buf *text)
     print_bytes(text, "fetch", memory->fetch_heap, note);
     describe_heaps(plan, text);
     print_bytes(text, "write", memory->writer, "");
-    snprintf(note, sizeof note, "of 256 KB: %u from fetch, %u for each unpack, %u for each worker",
+    snprintf(note, sizeof note,
+             "of 256 KB: %u from fetch, %u for each unpack; of 384 KB: %u for each worker",
              memory->fetch_blocks, memory->unpack_blocks, memory->worker_blocks);
     print_bytes(text, "blocks", blocks, note);
     snprintf(note, sizeof note, "for larger blocks, up to %s",

@@ -5,13 +5,13 @@
  *
  *      total = fixed + fetch heap + writer            processes that every run has
  *            + heaps                                  workers x what each may use
- *            + fetch arena + unpack and worker arenas  blocks of 256 KB, mapped from the start
- *            + large                                  blocks above 256 KB, lent to whoever needs
- * one
+ *            + fetch arena + unpack and worker arenas  blocks of 256 and 384 KB, from the start
+ *            + large                                  larger blocks, lent to whoever needs one
  */
 #include "run/plan_parts.h"
 
 #include "block.h"
+#include "out.h"
 #include "run/cpus.h"
 
 #include <stdio.h>
@@ -145,7 +145,7 @@ static uint64_t lay_out(const struct gm_plan *plan, uint32_t n, enum level level
     memory->fetch_blocks =
         (uint32_t)clamp(memory->total / 32 / GM_BLOCK_BYTES, FETCH_BLOCKS_MIN, FETCH_BLOCKS_MAX);
     memory->fetch_arena = (uint64_t)memory->fetch_blocks * GM_BLOCK_BYTES;
-    memory->worker_arena = (uint64_t)memory->worker_blocks * GM_BLOCK_BYTES;
+    memory->worker_arena = (uint64_t)memory->worker_blocks * GM_OUT_BLOCK_BYTES;
     memory->unpack_arena = (uint64_t)memory->unpack_blocks * GM_BLOCK_BYTES;
     return memory->fixed + memory->fetch_heap + memory->writer + memory->heaps +
            memory->fetch_arena + n_workers * memory->worker_arena + n_unpack * memory->unpack_arena;

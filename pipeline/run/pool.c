@@ -3,21 +3,20 @@
 #include "run/pool.h"
 
 #include "base/assert.h"
-#include "block.h"
 #include "run/proto.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL_PAGES (GM_BLOCK_BYTES / GM_PAGE_BYTES)
-
 static const uint64_t class_bytes[] = {1u << 20, 4u << 20, 16u << 20, 64u << 20};
 
-enum gm_status gm_pool_create(const char *name, uint32_t n_small, uint64_t large_bytes,
+enum gm_status gm_pool_create(const char *name, const struct gm_pool_size *size,
                               struct gm_large_budget *budget, struct gm_pool *pool,
                               struct gm_err *err)
 {
-    uint64_t small_bytes = (uint64_t)n_small * GM_BLOCK_BYTES;
+    uint32_t n_small = size->n_small, small_pages = size->small_bytes / GM_PAGE_BYTES;
+    uint64_t small_bytes = (uint64_t)n_small * size->small_bytes;
+    GM_ASSERT(small_pages > 0 && size->small_bytes % GM_PAGE_BYTES == 0);
     memset(pool, 0, sizeof *pool);
     pool->shm = (struct gm_shm)GM_SHM_INIT;
     pool->budget = budget;
@@ -26,13 +25,15 @@ enum gm_status gm_pool_create(const char *name, uint32_t n_small, uint64_t large
     if (!pool->free_pages || !pool->small_in_use)
         return gm_err_set(err, GM_NOMEM, "no memory for the block table of %s", name);
     enum gm_status status =
-        gm_shm_create(name, small_bytes + large_bytes, small_bytes, &pool->shm, err);
+        gm_shm_create(name, small_bytes + size->large_bytes, small_bytes, &pool->shm, err);
     if (status != GM_OK)
         return status;
     pool->n_small = n_small;
     pool->n_free = n_small;
+    pool->small_bytes = size->small_bytes;
+    pool->small_pages = small_pages;
     for (uint32_t i = 0; i < n_small; i++)
-        pool->free_pages[i] = (n_small - 1 - i) * SMALL_PAGES;
+        pool->free_pages[i] = (n_small - 1 - i) * small_pages;
     return GM_OK;
 }
 
@@ -70,7 +71,7 @@ static bool budget_make_room(struct gm_large_budget *budget, uint64_t wanted, ui
 /* First gap of n_pages in the large area; *at is the index that keeps the list sorted. */
 static bool large_gap(const struct gm_pool *pool, uint32_t n_pages, uint32_t *page, uint32_t *at)
 {
-    uint32_t start = pool->n_small * SMALL_PAGES;
+    uint32_t start = pool->n_small * pool->small_pages;
     uint32_t end = (uint32_t)(pool->shm.n_bytes / GM_PAGE_BYTES);
     for (uint32_t i = 0; i <= pool->n_large; i++) {
         uint32_t gap_end = i < pool->n_large ? pool->large[i].page : end;
@@ -112,7 +113,7 @@ static enum gm_status large_take(struct gm_pool *pool, uint64_t n_bytes, enum gm
     struct gm_large_budget *budget = pool->budget;
     uint64_t take = large_class(n_bytes);
     uint64_t limit = budget->limit_bytes;
-    uint64_t area = pool->shm.n_bytes - (uint64_t)pool->n_small * GM_BLOCK_BYTES;
+    uint64_t area = pool->shm.n_bytes - (uint64_t)pool->n_small * pool->small_bytes;
     if (use == GM_POOL_INPUT)
         limit -= budget->reserve_bytes < limit ? budget->reserve_bytes : limit;
     if (take == 0 || take > limit || take > area)
@@ -139,21 +140,21 @@ static enum gm_status large_take(struct gm_pool *pool, uint64_t n_bytes, enum gm
 enum gm_status gm_pool_take(struct gm_pool *pool, uint64_t n_bytes, enum gm_pool_use use,
                             struct gm_span *span, struct gm_err *err)
 {
-    if (n_bytes > GM_BLOCK_BYTES)
+    if (n_bytes > pool->small_bytes)
         return large_take(pool, n_bytes, use, span, err);
     if (pool->n_free == 0)
         return GM_AGAIN;
     uint32_t page = pool->free_pages[--pool->n_free];
-    pool->small_in_use[page / SMALL_PAGES] = 1;
-    *span = (struct gm_span){page, GM_BLOCK_BYTES};
+    pool->small_in_use[page / pool->small_pages] = 1;
+    *span = (struct gm_span){page, pool->small_bytes};
     return GM_OK;
 }
 
 void gm_pool_give(struct gm_pool *pool, uint32_t page)
 {
-    if (page < pool->n_small * SMALL_PAGES) {
-        GM_ASSERT(page % SMALL_PAGES == 0 && pool->small_in_use[page / SMALL_PAGES]);
-        pool->small_in_use[page / SMALL_PAGES] = 0;
+    if (page < pool->n_small * pool->small_pages) {
+        GM_ASSERT(page % pool->small_pages == 0 && pool->small_in_use[page / pool->small_pages]);
+        pool->small_in_use[page / pool->small_pages] = 0;
         pool->free_pages[pool->n_free++] = page;
         return;
     }
@@ -169,10 +170,10 @@ void gm_pool_give(struct gm_pool *pool, uint32_t page)
 bool gm_pool_holds(const struct gm_pool *pool, uint32_t page, uint32_t n_bytes, uint32_t *base)
 {
     uint64_t end = (uint64_t)page * GM_PAGE_BYTES + n_bytes;
-    if (page < pool->n_small * SMALL_PAGES) {
-        *base = page / SMALL_PAGES * SMALL_PAGES;
-        return pool->small_in_use[page / SMALL_PAGES] &&
-               end <= (uint64_t)*base * GM_PAGE_BYTES + GM_BLOCK_BYTES;
+    if (page < pool->n_small * pool->small_pages) {
+        *base = page / pool->small_pages * pool->small_pages;
+        return pool->small_in_use[page / pool->small_pages] &&
+               end <= (uint64_t)*base * GM_PAGE_BYTES + pool->small_bytes;
     }
     for (uint32_t i = 0; i < pool->n_large; i++) {
         const struct gm_large *large = &pool->large[i];

@@ -1,7 +1,6 @@
 /* Blocks of one arena: the supervisor's private allocator over one process's shared memory.
  *
- *      [ 256 KB | 256 KB | ... taken at start ][ large area: sparse, taken in classes of 1, 4,
- * 16, 64 MB ]
+ *      [ small | small | ... taken at start ][ large area: sparse, in classes of 1, 4, 16, 64 MB ]
  *
  * Small blocks are recycled last-in first-out, so that their pages stay warm. Large blocks take
  * memory from one budget that all pools share, and keep it for the next large block of their class
@@ -34,9 +33,16 @@ struct gm_large {
     bool in_use;
 };
 
+struct gm_pool_size {
+    uint32_t n_small;
+    uint32_t small_bytes; /* of each; whole pages */
+    uint64_t large_bytes; /* sparse address space behind them */
+};
+
 struct gm_pool {
     struct gm_shm shm;
     uint32_t n_small, n_free;
+    uint32_t small_bytes, small_pages;
     uint32_t *free_pages;  /* stack of first pages */
     uint8_t *small_in_use; /* one per small block */
     uint32_t n_large;
@@ -51,13 +57,13 @@ struct gm_span {
     uint32_t n_bytes; /* capacity */
 };
 
-/* large_bytes of sparse address space behind n_small blocks. */
-enum gm_status gm_pool_create(const char *name, uint32_t n_small, uint64_t large_bytes,
+enum gm_status gm_pool_create(const char *name, const struct gm_pool_size *size,
                               struct gm_large_budget *budget, struct gm_pool *pool,
                               struct gm_err *err);
 void gm_pool_destroy(struct gm_pool *pool); /* NULL allowed */
 
-/* GM_AGAIN: none free now. GM_LIMIT: larger than this pool can ever give. */
+/* A small block if n_bytes fit it. GM_AGAIN: none free now. GM_LIMIT: larger than this pool can
+ * ever give. */
 enum gm_status gm_pool_take(struct gm_pool *pool, uint64_t n_bytes, enum gm_pool_use use,
                             struct gm_span *span, struct gm_err *err);
 /* page as given by take; anything else is a bug. */

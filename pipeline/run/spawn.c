@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "block.h"
+#include "out.h"
 #include "run/engine.h"
 
 #include <poll.h>
@@ -147,13 +149,13 @@ static enum gm_status spawn_writer(struct gm_engine *engine, struct gm_err *err)
 }
 
 static enum gm_status make_arena(struct gm_engine *engine, uint32_t index, const char *name,
-                                 uint32_t n_small, struct gm_err *err)
+                                 struct gm_pool_size size, struct gm_err *err)
 {
+    size.large_bytes = engine->plan->memory.large;
     engine->arenas[index] = calloc(1, sizeof *engine->arenas[index]);
     if (!engine->arenas[index])
         return gm_err_set(err, GM_NOMEM, "no memory for an arena");
-    return gm_pool_create(name, n_small, engine->plan->memory.large, &engine->large,
-                          engine->arenas[index], err);
+    return gm_pool_create(name, &size, &engine->large, engine->arenas[index], err);
 }
 
 static enum gm_status make_slot(struct gm_engine *engine, uint32_t route, uint32_t number,
@@ -172,9 +174,12 @@ static enum gm_status make_slot(struct gm_engine *engine, uint32_t route, uint32
                                            .arenas = engine->arenas,
                                            .n_arenas = engine->n_arenas,
                                            .own_arena = slot->arena};
-    uint32_t n_blocks =
-        planned->kind == GM_ROUTE_SPLIT ? memory->unpack_blocks : memory->worker_blocks;
-    enum gm_status status = make_arena(engine, slot->arena, slot->title, n_blocks, err);
+    const struct gm_pool_size size =
+        planned->kind == GM_ROUTE_SPLIT
+            ? (struct gm_pool_size){.n_small = memory->unpack_blocks, .small_bytes = GM_BLOCK_BYTES}
+            : (struct gm_pool_size){.n_small = memory->worker_blocks,
+                                    .small_bytes = GM_OUT_BLOCK_BYTES};
+    enum gm_status status = make_arena(engine, slot->arena, slot->title, size, err);
     if (status == GM_OK)
         status = gm_link_open(slot->title, &slot->link, err);
     if (status == GM_OK)
@@ -197,8 +202,9 @@ static enum gm_status make_shared(struct gm_engine *engine, struct gm_err *err)
                                              .reserve_bytes = plan->memory.max_block_bytes,
                                              .pools = engine->arenas,
                                              .n_pools = engine->n_arenas};
-    enum gm_status status =
-        make_arena(engine, GM_ARENA_FETCH, "fetch", plan->memory.fetch_blocks, err);
+    const struct gm_pool_size size = {.n_small = plan->memory.fetch_blocks,
+                                      .small_bytes = GM_BLOCK_BYTES};
+    enum gm_status status = make_arena(engine, GM_ARENA_FETCH, "fetch", size, err);
     for (uint32_t r = 0; r < plan->n_routes && status == GM_OK; r++)
         for (uint32_t i = 0; i < plan->routes[r].n_workers && status == GM_OK; i++)
             status = make_slot(engine, r, i, err);

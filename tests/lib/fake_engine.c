@@ -15,9 +15,9 @@
 
 static struct gm_pool *make_arena(struct gm_engine *engine, uint32_t n_small)
 {
+    const struct gm_pool_size size = {n_small, GM_BLOCK_BYTES, engine->plan->memory.large};
     struct gm_pool *pool = calloc(1, sizeof *pool);
-    GM_ASSERT(pool && gm_pool_create("fake", n_small, engine->plan->memory.large, &engine->large,
-                                     pool, NULL) == GM_OK);
+    GM_ASSERT(pool && gm_pool_create("fake", &size, &engine->large, pool, NULL) == GM_OK);
     return pool;
 }
 

@@ -54,6 +54,7 @@ struct gm_plan *fake_plan(void)
 void fake_supervisor_open(struct fake_supervisor *fake, uint32_t n_small, uint64_t large_bytes)
 {
     struct gm_err err;
+    const struct gm_pool_size size = {n_small, GM_BLOCK_BYTES, large_bytes};
     memset(fake, 0, sizeof *fake);
     fake->child = (struct gm_child)GM_CHILD_INIT;
     fake->plan = fake_plan();
@@ -61,8 +62,7 @@ void fake_supervisor_open(struct fake_supervisor *fake, uint32_t n_small, uint64
         .limit_bytes = large_bytes, .pools = fake->arenas, .n_pools = N_FAKE_ARENAS};
     for (int i = 0; i < N_FAKE_ARENAS; i++) {
         fake->arenas[i] = &fake->pools[i];
-        GM_ASSERT(gm_pool_create("fake", n_small, large_bytes, &fake->budget, &fake->pools[i],
-                                 &err) == GM_OK);
+        GM_ASSERT(gm_pool_create("fake", &size, &fake->budget, &fake->pools[i], &err) == GM_OK);
     }
     GM_ASSERT(gm_link_open("fake", &fake->link, &err) == GM_OK);
 }

@@ -38,7 +38,7 @@ static const struct gm_column_def out[] = {GM_COLUMN_END};
 static const struct gm_opt opts[] = {GM_OPT_END};
 
 #define RING_BYTES_MOST  (256u * 1024u) /* arenas are larger */
-#define ARENA_BYTES_SEEN (6u * GM_BLOCK_BYTES)
+#define ARENA_BYTES_SEEN (6u * GM_OUT_BLOCK_BYTES)
 
 struct range {
     uintptr_t first;
@@ -123,12 +123,12 @@ static enum gm_status rewrite(const struct poison *poison)
     if (fd < 0)
         return GM_OK;
     close(fd);
-    for (uint8_t *at = poison->arena; at; at += GM_BLOCK_BYTES) {
+    for (uint8_t *at = poison->arena; at; at += GM_OUT_BLOCK_BYTES) {
         struct gm_out_header header;
         if (at >= poison->arena + ARENA_BYTES_SEEN)
             break;
         memcpy(&header, at, sizeof header);
-        if (header.magic != GM_OUT_MAGIC || header.n_bytes > GM_BLOCK_BYTES ||
+        if (header.magic != GM_OUT_MAGIC || header.n_bytes > GM_OUT_BLOCK_BYTES ||
             header.n_bytes < sizeof header + 64)
             continue;
         at[header.n_bytes - 20] ^= 1;

@@ -25,6 +25,7 @@ struct pools {
 static void open_pools(struct pools *pools, uint64_t large_mb, uint64_t reserve_mb)
 {
     struct gm_err err;
+    const struct gm_pool_size size = {N_SMALL, GM_BLOCK_BYTES, large_mb * MB};
     pools->list[0] = &pools->in;
     pools->list[1] = &pools->out;
     pools->budget = (struct gm_large_budget){.limit_bytes = large_mb * MB,
@@ -32,9 +33,8 @@ static void open_pools(struct pools *pools, uint64_t large_mb, uint64_t reserve_
                                              .pools = pools->list,
                                              .n_pools = 2};
     for (int i = 0; i < 2; i++)
-        assert_int_equal(
-            gm_pool_create("test", N_SMALL, large_mb * MB, &pools->budget, pools->list[i], &err),
-            GM_OK);
+        assert_int_equal(gm_pool_create("test", &size, &pools->budget, pools->list[i], &err),
+                         GM_OK);
 }
 
 static void close_pools(struct pools *pools)
