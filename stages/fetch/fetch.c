@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "fetch/digest.h"
 #include "fetch/exchange.h"
 #include "fetch/fetch_opts.h"
 #include "fetch/http.h"
@@ -170,6 +171,8 @@ static enum gm_status hand_in_all(struct fetcher *f, enum gm_patience patience, 
     struct gm_job *job;
     enum gm_status status = gm_exchange_failure(f->exchange, err);
     *n = 0;
+    if (status == GM_OK)
+        gm_digest_jobs(&jobs);
     while (status == GM_OK && (job = gm_job_list_pop(&jobs))) {
         status = hand_in(f, job, err);
         (*n)++;

@@ -113,20 +113,24 @@ void gm_job_fail(struct gm_job *job, enum gm_reason reason, const char *format, 
     job->verdict = GM_JOB_FINISHED;
 }
 
-/* The size and sha256 that the list states. false: the job has failed. */
-static bool matches_list(struct gm_job *job, const struct gm_body *body)
+/* The size that the list states. false: the job has failed. */
+static bool check_size(struct gm_job *job, uint64_t n_bytes)
+{
+    if (job->expected_bytes == UINT64_MAX || job->expected_bytes == n_bytes)
+        return true;
+    gm_job_fail(job, GM_REASON_FETCH_CHECKSUM, "%llu bytes, but the list states %llu",
+                (unsigned long long)n_bytes, (unsigned long long)job->expected_bytes);
+    return false;
+}
+
+/* The sha256 that the list states. digest: NULL if there is none. false: the job has failed. */
+static bool check_digest(struct gm_job *job, const uint8_t *digest)
 {
     char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
-    if (job->expected_bytes != UINT64_MAX && job->expected_bytes != body->n_bytes) {
-        gm_job_fail(job, GM_REASON_FETCH_CHECKSUM, "%llu bytes, but the list states %llu",
-                    (unsigned long long)body->n_bytes, (unsigned long long)job->expected_bytes);
-        return false;
-    }
-    if (!job->has_sha256 ||
-        (body->sha256 && memcmp(job->expected_sha256, body->sha256, GM_SHA256_BYTES) == 0))
+    if (!job->has_sha256 || (digest && memcmp(job->expected_sha256, digest, GM_SHA256_BYTES) == 0))
         return true;
     gm_job_fail(job, GM_REASON_FETCH_CHECKSUM, "sha256 is %s, but the list states %s",
-                body->sha256 ? gm_sha256_hex(body->sha256, have) : "unknown",
+                digest ? gm_sha256_hex(digest, have) : "unknown",
                 gm_sha256_hex(job->expected_sha256, want));
     return false;
 }
@@ -144,10 +148,18 @@ enum gm_media gm_job_sniff(const struct gm_job *job, const uint8_t *head, size_t
     return gm_media_sniff(head, head_bytes, name, name_bytes);
 }
 
+static void set_digest(struct gm_fetched *result, const uint8_t *digest)
+{
+    result->has_sha256 = digest != NULL;
+    if (digest)
+        memcpy(result->sha256, digest, GM_SHA256_BYTES);
+}
+
 void gm_job_succeed(struct gm_job *job, const struct gm_body *body)
 {
     struct gm_fetched *result = gm_job_result(job);
-    if (!matches_list(job, body)) {
+    if (!check_size(job, body->n_bytes) ||
+        (!body->digest_due && !check_digest(job, body->sha256))) {
         int fd = body->fd;
         free(body->data);
         gm_close(&fd);
@@ -158,10 +170,24 @@ void gm_job_succeed(struct gm_job *job, const struct gm_body *body)
     result->fd = body->fd;
     result->n_bytes = body->n_bytes;
     result->media = body->media;
-    result->has_sha256 = body->sha256 != NULL;
-    if (body->sha256)
-        memcpy(result->sha256, body->sha256, GM_SHA256_BYTES);
+    set_digest(result, body->sha256);
+    job->digest_due = body->digest_due;
     job->verdict = GM_JOB_FINISHED;
+}
+
+void gm_job_set_digest(struct gm_job *job, const uint8_t digest[GM_SHA256_BYTES])
+{
+    struct gm_fetched *result = job->result;
+    GM_ASSERT(job->digest_due && result);
+    job->digest_due = false;
+    if (check_digest(job, digest)) {
+        set_digest(result, digest);
+        return;
+    }
+    free(result->body);
+    result->body = NULL;
+    result->n_bytes = 0;
+    result->media = GM_MEDIA_UNKNOWN;
 }
 
 void gm_job_list_push(struct gm_job_list *list, struct gm_job *job)

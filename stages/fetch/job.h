@@ -42,6 +42,7 @@ struct gm_job {
     bool unreachable; /* the last try found no host to talk to */
     bool given_up;    /* the schedule has given its host up: fail it without a try */
     bool has_part;    /* there may be a partial body in the spool */
+    bool digest_due;  /* the result lacks the sha256 of its body; see digest.h */
     uint8_t expected_sha256[GM_SHA256_BYTES];
     struct gm_robots *robots;  /* ROBOTS: what came of it; NULL: nothing is forbidden */
     struct gm_fetched *result; /* malloc'ed by gm_job_result */
@@ -73,10 +74,13 @@ struct gm_body {
     uint64_t n_bytes;
     enum gm_media media;
     const uint8_t *sha256; /* NULL: not computed */
+    bool digest_due;       /* ... but will be: gm_job_set_digest follows */
 };
 /* Hands the body over to the result, checked against the size and sha256 that the list states; a
  * body that does not match is dropped and the job fails. */
 void gm_job_succeed(struct gm_job *job, const struct gm_body *body);
+/* The digest of a body for which it was due; checked in the same way. */
+void gm_job_set_digest(struct gm_job *job, const uint8_t digest[GM_SHA256_BYTES]);
 
 /* A singly linked queue of jobs. */
 struct gm_job_list {

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/hash.h"
+#include "fetch/digest.h"
 #include "source.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -101,13 +102,15 @@ static void read_inline(const struct gm_fetch_settings *settings, struct gm_job 
         return;
     }
     bool hashing = settings->opts->sha256 || job->has_sha256;
-    if (hashing)
+    bool later = hashing && n_bytes <= GM_DIGEST_LATER_BYTES;
+    if (hashing && !later)
         gm_sha256(data, n_bytes, digest);
     struct gm_body body = {.data = data,
                            .fd = -1,
                            .n_bytes = n_bytes,
                            .media = media,
-                           .sha256 = hashing ? digest : NULL};
+                           .sha256 = hashing && !later ? digest : NULL,
+                           .digest_due = later};
     gm_job_succeed(job, &body);
 }
 

@@ -1,9 +1,11 @@
 /* The body's way from memory to the spool. The SHA-256 of a body in memory is taken in one piece at
- * the end (faster, no state); a spooled one is hashed as it comes. */
+ * the end (faster, no state), of a small one later with others (digest.h); a spooled one is hashed
+ * as it comes. */
 #include "fetch/store.h"
 
 #include "base/assert.h"
 #include "base/fs.h"
+#include "fetch/digest.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,13 +173,17 @@ static enum gm_status remember(struct gm_store *store, const uint8_t digest[GM_S
     return gm_spool_write_meta(store->spool, store->job->number, &store->meta, err);
 }
 
-static void take_digest(struct gm_store *store, uint8_t digest[GM_SHA256_BYTES])
+/* Fills in what the body has for a digest: taken here, left for later, or none. */
+static void take_digest(struct gm_store *store, struct gm_body *body,
+                        uint8_t digest[GM_SHA256_BYTES])
 {
+    body->digest_due = store->hashing && store->fd < 0 && store->n_bytes <= GM_DIGEST_LATER_BYTES;
+    body->sha256 = (store->hashing || store->meta.complete) && !body->digest_due ? digest : NULL;
     if (store->meta.complete)
         memcpy(digest, store->meta.sha256, GM_SHA256_BYTES);
-    else if (store->hashing && store->fd >= 0)
+    else if (body->sha256 && store->fd >= 0)
         gm_sha256_final(store->hash, digest);
-    else if (store->hashing)
+    else if (body->sha256)
         gm_sha256(store->data, (size_t)store->n_bytes, digest);
 }
 
@@ -190,19 +196,15 @@ enum gm_status gm_store_finish(struct gm_store *store, struct gm_err *err)
         status = to_spool(store, err);
     if (status != GM_OK)
         return status;
-    bool has_digest = store->hashing || store->meta.complete;
-    take_digest(store, digest);
+    struct gm_body body = {
+        .data = store->data, .fd = store->fd, .n_bytes = store->n_bytes, .media = media};
+    take_digest(store, &body, digest);
     if (store->fd >= 0 && !store->meta.complete)
         status = remember(store, digest, err);
     if (status == GM_OK && store->fd >= 0 && lseek(store->fd, 0, SEEK_SET) < 0)
         status = gm_err_sys(err, GM_IO, errno, "unable to rewind a spool file");
     if (status != GM_OK)
         return status;
-    struct gm_body body = {.data = store->data,
-                           .fd = store->fd,
-                           .n_bytes = store->n_bytes,
-                           .media = media,
-                           .sha256 = has_digest ? digest : NULL};
     store->data = NULL;
     store->fd = -1;
     gm_job_succeed(store->job, &body);

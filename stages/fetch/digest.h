@@ -1,0 +1,16 @@
+/* The SHA-256 of finished bodies. Small ones are left to the main thread, which has many at hand
+ * and takes them in pairs (base/sha256_many.h): most of what a hash costs, without it. Large ones
+ * are hashed by the thread that received them: there are more of those, and only one main thread.
+ */
+#ifndef GM_FETCH_DIGEST_H
+#define GM_FETCH_DIGEST_H
+
+#include "fetch/job.h"
+
+#define GM_DIGEST_LATER_BYTES (64u * 1024u) /* bodies in memory up to this are hashed later */
+
+/* Computes all digests that are due; a body that is not what the list states is dropped and its job
+ * fails. The jobs stay in the list. */
+void gm_digest_jobs(const struct gm_job_list *jobs);
+
+#endif
