@@ -68,6 +68,9 @@ $(BUILD)/obj/%.o: %.cc Makefile
 # Results that must equal other programs' to the last bit: no product and sum in one rounding.
 $(BUILD)/obj/stages/image/dct32.o $(BUILD)/obj/stages/image/lanczos.o: CFLAGS += -ffp-contract=off
 
+# Two neighbours of a loop's state in one vector register cost the loop more than they save.
+$(BUILD)/obj/stages/image/jpeg_band.o: CFLAGS += -fno-tree-slp-vectorize
+
 # libfyaml's header defines macros with alloca, which our code may not use: it is read before the ban.
 $(BUILD)/obj/pipeline/run/config_read.o: CPPFLAGS += -include libfyaml.h
 

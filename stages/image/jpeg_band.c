@@ -1,6 +1,9 @@
 /* Walking AC scans of progressive files, code by code; see jpeg_band.h. The tables of such files
- * are made for one scan, so tables must be cheap. What takes the time is the wait for each lookup;
- * the loops keep everything else out of its way. */
+ * are made for one scan, so tables must be cheap. What takes the time is the wait for each lookup,
+ * which the next one needs, and branches that nobody can foretell. Against the first, two scans are
+ * walked at once, a code of each in turns; the second scan stays behind, because a refinement must
+ * know what the scan before it found in the block. Against the second, the end of a block is a code
+ * like all others: the loops over codes have no branch that depends on where blocks end. */
 #include "image/jpeg_band.h"
 
 #include "image/jpeg_data.h"
@@ -11,9 +14,53 @@
 
 #define MAX_AC_SIZE 10
 #define INLINE      static inline __attribute__((always_inline))
+#define NOINLINE    static __attribute__((noinline))
+#define LIKELY(e)   __builtin_expect(!!(e), 1)
+#define UNLIKELY(e) __builtin_expect(!!(e), 0)
+
+/* By how many blocks the first of two scans gets ahead when the second comes near. */
+#define LEAD 64
 
 /* Of n_bit = 1 << n: the n-th lowest bit of bits alone, n from 0; 0: there are fewer. */
 typedef uint64_t nth_bit(uint64_t bits, uint32_t n_bit);
+
+/* Where a walk is. The loops keep it in registers: copied field by field, address never taken. */
+struct place {
+    struct gm_bits bits;
+    size_t i;         /* the block; BROKEN: the data is not what it should be */
+    uint64_t nonzero; /* of it */
+    uint64_t k;       /* first scans: the next coefficient */
+    uint64_t ahead;   /* refinements: the coefficients to come */
+};
+#define BROKEN SIZE_MAX
+
+/* What does not change in a walk; in a loop a copy on the stack. */
+struct fixed {
+    const uint8_t *data;         /* the window's */
+    const uint64_t *steps;       /* the table of a first scan, */
+    const uint32_t *refinements; /* or of a refinement */
+    uint64_t *nonzero;
+    uint64_t in_band;
+    uint64_t first, last;
+    size_t stop;
+};
+
+/* One scan's walk. */
+struct lane {
+    struct place at;
+    const struct gm_jpeg_bands *all;
+    const struct gm_jpeg_band *band;
+    uint32_t end_run;    /* blocks from i on that have no codes of their own */
+    size_t next_restart; /* the block before which a restart marker stands */
+    struct fixed fixed;
+    struct gm_jpeg_data data;
+};
+
+INLINE struct place copy_of(const struct place *at)
+{
+    return (struct place){
+        {at->bits.buffer, at->bits.next, at->bits.n}, at->i, at->nonzero, at->k, at->ahead};
+}
 
 /* Bits from..to of a word. */
 INLINE uint64_t mask(unsigned from, unsigned to)
@@ -21,155 +68,300 @@ INLINE uint64_t mask(unsigned from, unsigned to)
     return ~(uint64_t)0 << from & ~(uint64_t)0 >> (63 - to);
 }
 
-/* The run of blocks that end here, from a code of run; this block counts. */
-INLINE uint32_t read_end_run(struct gm_bits *bits, unsigned run)
+static void enter(struct lane *lane)
 {
-    uint32_t value = (uint32_t)(bits->buffer >> 1 >> (63 - run));
-    *bits = gm_bits_drop(*bits, run);
-    return ((uint32_t)1 << run) + value;
+    lane->at.nonzero = lane->all->nonzero[lane->at.i];
+    lane->at.k = lane->band->first;
+    lane->at.ahead = mask(lane->band->first, lane->band->last);
 }
 
-/* One code of a first scan, read by itself. False: none, or it goes too far. */
-INLINE bool read_code(const struct gm_jpeg_band *band, struct gm_bits *bits, unsigned *k,
-                      uint64_t *nonzero, uint32_t *end_run)
+/* Behind a code: goes to the next block if a < b, where *where becomes start. Compilers make a
+ * branch of it, which is foretold wrongly once a block. There is memory for a block behind the last
+ * one. */
+INLINE void leave_if_less(const struct fixed *fixed, struct place *at, uint64_t a, uint64_t b,
+                          uint64_t *where, uint64_t start)
 {
-    unsigned code = gm_huffman_decode(band->ac, bits->buffer);
-    unsigned run = code >> 4 & 15, size = code & 15;
-    *bits = gm_bits_drop(*bits, code >> 8);
-    if (size == 0 && run < 15) {
-        *end_run = read_end_run(bits, run);
-        return code != 0;
+    uint64_t next = fixed->nonzero[at->i + 1];
+    fixed->nonzero[at->i] = at->nonzero;
+#ifdef __x86_64__
+    __asm__("cmp %[b], %[a]\n\t"
+            "cmovb %[next], %[nonzero]\n\t"
+            "cmovb %[start], %[where]\n\t"
+            "adc $0, %[i]"
+            : [nonzero] "+&r"(at->nonzero), [where] "+r"(*where), [i] "+r"(at->i)
+            : [a] "r"(a), [b] "re"(b), [next] "r"(next), [start] "rm"(start)
+            : "cc");
+#else
+    bool is_end = a < b;
+    at->i += is_end;
+    at->nonzero = is_end ? next : at->nonzero;
+    *where = is_end ? start : *where;
+#endif
+}
+
+/* Passes n <= 63 correction bits and leaves at least 32 valid ones, which is more than a code. */
+INLINE void pass(const struct fixed *fixed, struct gm_bits *bits, unsigned n)
+{
+    if (LIKELY(n + 32 <= bits->n))
+        *bits = gm_bits_drop(*bits, n);
+    else
+        *bits = gm_bits_at(fixed->data, gm_bits_position(*bits, fixed->data) + n);
+}
+
+/* ---- what is rare ---- */
+
+static void refill(struct lane *lane)
+{
+    if (!gm_jpeg_data_more(&lane->data, &lane->at.bits))
+        lane->at.i = BROKEN;
+}
+
+/* Passes the blocks that a run of ended blocks covers. */
+static void pass_run(struct lane *lane)
+{
+    for (; lane->end_run > 0 && lane->at.i < lane->fixed.stop; lane->end_run--) {
+        if (lane->all->are_refinements) {
+            if (!gm_jpeg_data_ready(&lane->data, &lane->at.bits)) {
+                lane->at.i = BROKEN;
+                return;
+            }
+            lane->at.bits = gm_bits_fill(lane->at.bits);
+            pass(&lane->fixed, &lane->at.bits,
+                 (unsigned)__builtin_popcountll(lane->at.nonzero & lane->at.ahead));
+        }
+        lane->at.i++;
+        enter(lane);
     }
-    *k += run;
-    if (size > MAX_AC_SIZE || *k > band->last)
+}
+
+/* The end of block i, and maybe of a run of blocks, from a code of run. */
+static void take_end(struct lane *lane, unsigned run)
+{
+    uint32_t more = (uint32_t)(lane->at.bits.buffer >> 1 >> (63 - run));
+    lane->end_run = ((uint32_t)1 << run) + more;
+    lane->at.bits = gm_bits_drop(lane->at.bits, run);
+    lane->all->nonzero[lane->at.i] = lane->at.nonzero;
+    pass_run(lane);
+}
+
+/* One code of a first scan, read by itself. */
+static void take_code(struct lane *lane)
+{
+    struct place *at = &lane->at;
+    unsigned code = gm_huffman_decode(lane->band->ac, at->bits.buffer);
+    unsigned run = code >> 4 & 15, size = code & 15, k = (unsigned)at->k + run;
+    at->bits = gm_bits_drop(at->bits, code >> 8);
+    if (code && size == 0 && run < 15) {
+        take_end(lane, run);
+    } else if (code == 0 || size > MAX_AC_SIZE || k > lane->band->last) {
+        at->i = BROKEN;
+    } else {
+        at->bits = gm_bits_drop(at->bits, size);
+        at->nonzero |= (uint64_t)(size > 0) << k;
+        at->k = k + 1;
+        leave_if_less(&lane->fixed, at, lane->band->last, at->k, &at->k, lane->band->first);
+    }
+}
+
+/* Passes the zero that comes after run others, among the coefficients ahead; all of them, if there
+ * is no such zero or run_bit is 0. */
+INLINE uint64_t take_zero(const struct fixed *fixed, struct place *at, uint32_t run_bit,
+                          uint64_t found, nth_bit *nth)
+{
+    uint64_t zero = nth(at->ahead & ~at->nonzero, run_bit);
+    uint64_t passed = zero ^ (zero - 1);
+    pass(fixed, &at->bits, (unsigned)__builtin_popcountll(at->ahead & at->nonzero & passed));
+    at->nonzero |= zero & found;
+    at->ahead &= ~passed;
+    leave_if_less(fixed, at, at->ahead, 1, &at->ahead, fixed->in_band);
+    return zero;
+}
+
+/* Codes of refinements that are neither a zero that becomes one or minus one nor the end of one
+ * block. */
+static void take_other(struct lane *lane, nth_bit *nth)
+{
+    uint32_t step = gm_huffman_refinement_step(lane->band->ac, lane->at.bits.buffer);
+    lane->at.bits = gm_bits_drop(lane->at.bits, GM_REFINEMENT_BITS(step));
+    if (GM_REFINEMENT_END(step))
+        take_end(lane, GM_REFINEMENT_RUN(step));
+    else if (step == 0 || take_zero(&lane->fixed, &lane->at, GM_REFINEMENT_RUN_BIT(step),
+                                    -(uint64_t)GM_REFINEMENT_SIGN(step), nth) == 0)
+        lane->at.i = BROKEN;
+}
+
+NOINLINE void take_rare(struct lane *lane, nth_bit *nth)
+{
+    if (lane->all->are_refinements)
+        take_other(lane, nth);
+    else
+        take_code(lane);
+}
+
+/* ---- the loops ---- */
+
+/* Some codes of a first scan; false: it must be read by itself. A filled word has 64 bits, of which
+ * a lookup takes 26 at most, or 30 at a block's end. */
+INLINE bool take_codes(const struct lane *lane, const struct fixed *fixed, struct place *at,
+                       bool fills)
+{
+    uint64_t step = fixed->steps[at->bits.buffer >> (64 - GM_HUFFMAN_BAND_BITS)];
+    if (fills)
+        at->bits = gm_bits_fill(at->bits);
+    if (UNLIKELY(step == 0))
+        step = gm_huffman_band_step(lane->band->ac, at->bits.buffer);
+    if (UNLIKELY(GM_BAND_OTHER(step) ||
+                 at->k + GM_BAND_SKIP(step) + GM_BAND_END(step) > fixed->last + 1))
         return false;
-    *bits = gm_bits_drop(*bits, size);
-    *nonzero |= (uint64_t)(size > 0) << *k;
-    ++*k;
+    at->nonzero |= GM_BAND_NONZERO(step) << at->k;
+    at->k += GM_BAND_SKIP(step);
+    at->bits = gm_bits_drop(at->bits, GM_BAND_BITS(step));
+    leave_if_less(fixed, at, fixed->last, at->k + 64 * GM_BAND_END(step), &at->k, fixed->first);
     return true;
 }
 
-/* One block of a first scan. Each lookup is made before the word is filled: 10 bits are always
- * left, and the fill need not be waited for. */
-INLINE bool read_first(const struct gm_jpeg_band *band, struct gm_bits *bits, uint64_t *nonzero,
-                       uint32_t *end_run)
+/* One code of a refinement scan; false: it is a rare one. */
+INLINE bool take_refinement(const struct fixed *fixed, struct place *at, bool fills, nth_bit *nth)
 {
-    struct gm_bits b = gm_bits_fill(*bits);
-    uint64_t found = 0;
-    unsigned k = band->first;
-    while (k <= band->last) {
-        uint64_t step = band->ac->band[b.buffer >> (64 - GM_HUFFMAN_BAND_BITS)];
-        b = gm_bits_fill(b);
-        if (__builtin_expect(step == 0, 0))
-            step = gm_huffman_band_step(band->ac, b.buffer);
-        if (__builtin_expect(GM_BAND_BITS(step) != 0, 1) &&
-            k + GM_BAND_SKIP(step) + GM_BAND_END(step) <= band->last + 1) {
-            found |= GM_BAND_NONZERO(step) << k;
-            k += GM_BAND_SKIP(step);
-            b = gm_bits_drop(b, GM_BAND_BITS(step));
-            if (GM_BAND_END(step)) {
-                *end_run = read_end_run(&b, GM_BAND_RUN(step)) - 1;
-                break;
-            }
-        } else {
-            struct gm_bits slow = b;
-            unsigned at = k;
-            uint64_t more = 0;
-            uint32_t run = 0;
-            if (!read_code(band, &slow, &at, &more, &run))
-                return false;
-            b = slow;
-            k = at;
-            found |= more;
-            if (run > 0) {
-                *end_run = run - 1;
-                break;
-            }
-        }
-    }
-    *nonzero |= found;
-    *bits = b;
+    uint32_t step = fixed->refinements[at->bits.buffer >> (64 - GM_HUFFMAN_ONE_BITS)];
+    if (fills)
+        at->bits = gm_bits_fill(at->bits);
+    if (UNLIKELY(GM_REFINEMENT_OTHER(step)))
+        return false;
+    at->bits = gm_bits_drop(at->bits, GM_REFINEMENT_BITS(step));
+    uint64_t zero = take_zero(fixed, at, GM_REFINEMENT_RUN_BIT(step), ~(uint64_t)0, nth);
+    if (UNLIKELY((zero | (step & GM_REFINEMENT_END_BIT)) == 0))
+        at->i = BROKEN;
     return true;
 }
 
-/* Passes n <= 63 correction bits and leaves at least 16 valid ones. */
-INLINE struct gm_bits pass(struct gm_bits bits, const uint8_t *data, unsigned n)
+INLINE void take(struct lane *lane, const struct fixed *fixed, struct place *at, bool fills,
+                 nth_bit *nth)
 {
-    if (__builtin_expect(n + 16 <= bits.n, 1))
-        return gm_bits_drop(bits, n);
-    return gm_bits_at(data, gm_bits_position(bits, data) + n);
+    bool is_taken =
+        nth ? take_refinement(fixed, at, fills, nth) : take_codes(lane, fixed, at, fills);
+    if (LIKELY(is_taken))
+        return;
+    lane->at = copy_of(at);
+    take_rare(lane, nth);
+    *at = copy_of(&lane->at);
+    at->bits = gm_bits_fill(at->bits);
 }
 
-/* The end of the block, and maybe of a run of blocks, from k on: the corrections that are left. */
-INLINE void read_rest(const struct gm_jpeg_band *band, struct gm_bits *bits, uint64_t old,
-                      unsigned k, uint32_t *end_run)
+/* A turn: two lookups and one fill, which the first one does not wait for. Block i is before the
+ * stop. */
+INLINE void go_on(struct lane *lane, const struct fixed *fixed, struct place *at, nth_bit *nth)
 {
-    if (k <= band->last)
-        *bits = pass(*bits, band->window->data,
-                     (unsigned)__builtin_popcountll(old & mask(k, band->last)));
-    (*end_run)--;
-}
-
-/* One block of a refinement scan. */
-INLINE bool read_refinement(const struct gm_jpeg_band *band, struct gm_bits *bits,
-                            uint64_t *nonzero, uint32_t *end_run, nth_bit *nth)
-{
-    const uint8_t *data = band->window->data;
-    struct gm_bits b = gm_bits_fill(*bits);
-    uint64_t old = *nonzero, found = 0;
-    unsigned k = band->first;
-    while (*end_run == 0 && k <= band->last) {
-        uint32_t step = band->ac->refinement[b.buffer >> (64 - GM_HUFFMAN_ONE_BITS)];
-        b = gm_bits_fill(b);
-        if (__builtin_expect(step == 0, 0)) {
-            step = gm_huffman_refinement_step(band->ac, b.buffer);
-            if (step == 0)
-                return false;
-        }
-        b = gm_bits_drop(b, GM_REFINEMENT_BITS(step));
-        if (GM_REFINEMENT_END(step)) {
-            *end_run = read_end_run(&b, GM_REFINEMENT_RUN(step));
-            break;
-        }
-        /* The zero that comes after run others, among the coefficients from k on. */
-        uint64_t zero = nth(~old & mask(k, band->last), GM_REFINEMENT_RUN_BIT(step));
-        if (zero == 0)
-            return false;
-        b = pass(b, data, (unsigned)__builtin_popcountll(old & (zero - 1) & ~(uint64_t)0 << k));
-        found |= zero & -(uint64_t)GM_REFINEMENT_SIGN(step);
-        k = (unsigned)__builtin_ctzll(zero) + 1;
+    if (UNLIKELY(at->bits.next >= lane->data.limit)) {
+        lane->at = copy_of(at);
+        refill(lane);
+        *at = copy_of(&lane->at);
+        if (at->i >= fixed->stop)
+            return;
     }
-    if (*end_run > 0)
-        read_rest(band, &b, old, k, end_run);
-    *nonzero |= found;
-    *bits = b;
-    return true;
+    take(lane, fixed, at, true, nth);
+    if (LIKELY(at->i < fixed->stop))
+        take(lane, fixed, at, false, nth);
 }
 
-INLINE bool walk(struct gm_jpeg_band *band, nth_bit *nth)
+static void start(struct lane *lane, const struct gm_jpeg_bands *all,
+                  const struct gm_jpeg_band *band)
 {
-    const struct gm_jpeg_band fixed = *band; /* nothing that is written can be part of it */
-    struct gm_jpeg_data data;
-    struct gm_bits bits = gm_jpeg_data_begin(&data, band->window, band->next, band->end);
-    unsigned until_restart = band->restart_interval;
-    uint32_t end_run = 0;
-    for (size_t i = 0; i < fixed.n_blocks; i++) {
-        if (fixed.restart_interval && until_restart-- == 0) {
-            if (end_run > 0 || !gm_jpeg_data_restart(&data, &bits))
-                return false;
-            until_restart = fixed.restart_interval - 1;
+    lane->all = all;
+    lane->band = band;
+    lane->end_run = 0;
+    lane->next_restart = band->restart_interval ? band->restart_interval : SIZE_MAX;
+    lane->at.bits = gm_jpeg_data_begin(&lane->data, band->window, band->data, band->end);
+    lane->fixed = (struct fixed){.data = band->window->data,
+                                 .steps = band->ac->band,
+                                 .refinements = band->ac->refinement,
+                                 .nonzero = all->nonzero,
+                                 .in_band = mask(band->first, band->last),
+                                 .first = band->first,
+                                 .last = band->last};
+    lane->at.i = 0;
+    enter(lane);
+}
+
+/* To go on from block i up to limit: what stands between blocks. */
+static void resume(struct lane *lane, size_t limit)
+{
+    if (lane->at.i >= limit)
+        return;
+    if (lane->at.i == lane->next_restart) {
+        lane->next_restart += lane->band->restart_interval;
+        if (lane->end_run > 0 || !gm_jpeg_data_restart(&lane->data, &lane->at.bits)) {
+            lane->at.i = BROKEN;
+            return;
         }
-        if (end_run > 0 && !fixed.is_refinement) {
-            end_run--;
-            continue;
+    }
+    lane->fixed.stop = limit < lane->next_restart ? limit : lane->next_restart;
+    lane->at.nonzero = lane->all->nonzero[lane->at.i]; /* the scan before may have changed it */
+    pass_run(lane);
+}
+
+INLINE void walk_to(struct lane *lane, size_t limit, nth_bit *nth)
+{
+    while (lane->at.i < limit) {
+        resume(lane, limit);
+        struct place at = copy_of(&lane->at);
+        const struct fixed fixed = lane->fixed;
+        while (at.i < fixed.stop)
+            go_on(lane, &fixed, &at, nth);
+        lane->at = copy_of(&at);
+    }
+}
+
+static bool is_finished(const struct lane *lane)
+{
+    const uint8_t *next;
+    return lane->end_run == 0 && lane->at.i != BROKEN &&
+           gm_jpeg_data_finish(&lane->data, lane->at.bits, &next) && next == lane->band->marker;
+}
+
+INLINE bool walk_one(const struct gm_jpeg_bands *all, nth_bit *nth)
+{
+    struct lane lane;
+    start(&lane, all, &all->bands[0]);
+    walk_to(&lane, all->n_blocks, nth);
+    return is_finished(&lane);
+}
+
+INLINE size_t lower(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+INLINE bool walk_two(const struct gm_jpeg_bands *all, nth_bit *nth)
+{
+    struct lane a, b;
+    start(&a, all, &all->bands[0]);
+    start(&b, all, &all->bands[1]);
+    while (a.at.i < all->n_blocks) {
+        walk_to(&a, lower(all->n_blocks, b.at.i + LEAD), nth);
+        resume(&a, all->n_blocks);
+        resume(&b, a.at.i);
+        struct place at_a = copy_of(&a.at), at_b = copy_of(&b.at);
+        const struct fixed fixed_a = a.fixed, fixed_b = b.fixed;
+        while (at_a.i < fixed_a.stop && at_b.i < fixed_b.stop) {
+            go_on(&a, &fixed_a, &at_a, nth);
+            go_on(&b, &fixed_b, &at_b, nth);
         }
-        if (!gm_jpeg_data_ready(&data, &bits))
-            return false;
-        if (!(fixed.is_refinement ? read_refinement(&fixed, &bits, &fixed.nonzero[i], &end_run, nth)
-                                  : read_first(&fixed, &bits, &fixed.nonzero[i], &end_run)))
+        a.at = copy_of(&at_a);
+        b.at = copy_of(&at_b);
+        if (a.at.i == BROKEN || b.at.i == BROKEN)
             return false;
     }
-    return end_run == 0 && gm_jpeg_data_finish(&data, bits, &band->next);
+    walk_to(&b, all->n_blocks, nth);
+    return is_finished(&a) && is_finished(&b);
+}
+
+/* A loop for each kind: what kind it is must be known where a function is inlined. */
+INLINE bool walk(const struct gm_jpeg_bands *bands, nth_bit *nth)
+{
+    if (bands->are_refinements)
+        return bands->n == 1 ? walk_one(bands, nth) : walk_two(bands, nth);
+    return bands->n == 1 ? walk_one(bands, NULL) : walk_two(bands, NULL);
 }
 
 INLINE uint64_t nth_bit_plain(uint64_t bits, uint32_t n_bit)
@@ -187,29 +379,29 @@ WITH_BMI2 static inline uint64_t nth_bit_bmi2(uint64_t bits, uint32_t n_bit)
     return _pdep_u64(n_bit, bits);
 }
 
-WITH_BMI2 static bool walk_bmi2(struct gm_jpeg_band *band)
+WITH_BMI2 static bool walk_bmi2(const struct gm_jpeg_bands *bands)
 {
-    return walk(band, nth_bit_bmi2);
+    return walk(bands, nth_bit_bmi2);
 }
 
 /* For the processors on which that instruction takes hundreds of cycles. */
-WITH_BMI2 static bool walk_bmi2_without_pdep(struct gm_jpeg_band *band)
+WITH_BMI2 static bool walk_bmi2_without_pdep(const struct gm_jpeg_bands *bands)
 {
-    return walk(band, nth_bit_plain);
+    return walk(bands, nth_bit_plain);
 }
 #endif
 
-static bool walk_plain(struct gm_jpeg_band *band)
+static bool walk_plain(const struct gm_jpeg_bands *bands)
 {
-    return walk(band, nth_bit_plain);
+    return walk(bands, nth_bit_plain);
 }
 
-bool gm_jpeg_band_walk(struct gm_jpeg_band *band)
+bool gm_jpeg_bands_walk(const struct gm_jpeg_bands *bands)
 {
 #ifdef __x86_64__
     bool is_slow = __builtin_cpu_is("znver1") || __builtin_cpu_is("znver2");
     if (__builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
-        return is_slow ? walk_bmi2_without_pdep(band) : walk_bmi2(band);
+        return is_slow ? walk_bmi2_without_pdep(bands) : walk_bmi2(bands);
 #endif
-    return walk_plain(band);
+    return walk_plain(bands);
 }

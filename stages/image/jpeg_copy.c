@@ -13,7 +13,7 @@
 
 struct gm_jpeg_copier {
     struct gm_huffman_cache *cache;
-    struct gm_jpeg_window window;
+    struct gm_jpeg_window windows[2];
     uint8_t *rows;
     size_t rows_bytes;
     uint64_t *nonzero;
@@ -29,6 +29,9 @@ struct copy {
     struct gm_jpeg_frame frame;
     bool has_header;           /* the gray file's is written */
     unsigned restart_interval; /* in force in the gray file */
+    /* AC scans of a progressive file that are copied but not yet proved, and their tables. */
+    struct gm_jpeg_bands bands;
+    struct gm_huffman_spec specs[2];
 };
 
 struct gm_jpeg_copier *gm_jpeg_copier_new(void)
@@ -93,7 +96,7 @@ static enum gm_reason prepare(struct copy *copy)
     size_t rows_bytes =
         gm_jpeg_rows_bytes(frame->components[0].blocks_wide, frame->components[0].v);
     size_t nonzero_bytes =
-        frame->sof == GM_JPEG_SOF2 ? n_luma_blocks(frame) * sizeof *copier->nonzero : 0;
+        frame->sof == GM_JPEG_SOF2 ? (n_luma_blocks(frame) + 1) * sizeof *copier->nonzero : 0;
     struct gm_picture_shape shape = {frame->width, frame->height, (uint8_t)frame->n_components, 8};
     enum gm_reason reason = gm_picture_check(copy->picture, &shape,
                                              rows_bytes + nonzero_bytes + 2 * copy->file->n_bytes);
@@ -240,7 +243,7 @@ static bool rewrite_scan(struct copy *copy, const struct gm_jpeg_scan *scan)
     struct gm_huffman_dc_codes codes;
     struct gm_jpeg_rows rows = {.out = copy->out};
     struct gm_jpeg_walk walk = {
-        .window = &copy->copier->window, .next = frame->next, .end = frame->end, .rows = &rows};
+        .window = &copy->copier->windows[0], .next = frame->next, .end = frame->end, .rows = &rows};
     int luma = luma_in(scan);
     if (!set_parts(copy, scan, &walk))
         return false;
@@ -265,29 +268,51 @@ static bool rewrite_scan(struct copy *copy, const struct gm_jpeg_scan *scan)
     return true;
 }
 
-/* An AC scan of a progressive file. */
+/* Proves the scans that were copied. */
+static bool walk_bands(struct copy *copy)
+{
+    struct gm_jpeg_bands *bands = &copy->bands;
+    if (bands->n == 0)
+        return true;
+    for (unsigned i = 0; i < bands->n; i++) {
+        struct gm_jpeg_band *band = &bands->bands[i];
+        band->window = &copy->copier->windows[i];
+        band->ac = gm_huffman_get(copy->copier->cache, copy->specs[i],
+                                  bands->are_refinements ? GM_HUFFMAN_REFINEMENT : GM_HUFFMAN_BAND);
+    }
+    bands->nonzero = copy->copier->nonzero;
+    bands->n_blocks = n_luma_blocks(&copy->frame);
+    bool is_whole = gm_jpeg_bands_walk(bands);
+    bands->n = 0;
+    return is_whole;
+}
+
+/* An AC scan of a progressive file. It waits for another one: two are proved at once. */
 static bool copy_band(struct copy *copy, const struct gm_jpeg_scan *scan)
 {
     struct gm_jpeg_frame *frame = &copy->frame;
-    struct gm_huffman *ac = gm_huffman_get(
-        copy->copier->cache, scan->ac[0], scan->high > 0 ? GM_HUFFMAN_REFINEMENT : GM_HUFFMAN_BAND);
-    struct gm_jpeg_band band = {.window = &copy->copier->window,
-                                .next = frame->next,
-                                .end = frame->end,
-                                .ac = ac,
-                                .first = scan->first,
-                                .last = scan->last,
-                                .is_refinement = scan->high > 0,
-                                .restart_interval = frame->restart_interval,
-                                .nonzero = copy->copier->nonzero,
-                                .n_blocks = n_luma_blocks(frame)};
-    if (!ac->is_valid || !gm_jpeg_band_walk(&band))
+    struct gm_jpeg_bands *bands = &copy->bands;
+    bool is_refinement = scan->high > 0;
+    const struct gm_huffman *ac =
+        gm_huffman_get(copy->copier->cache, scan->ac[0], GM_HUFFMAN_PLAIN);
+    if (!ac->is_valid)
         return false;
     put_table(copy->out, 1, ac->content, ac->n_symbols);
     put_scan(copy, scan, frame->restart_interval);
-    gm_buf_append(copy->out, frame->next, (size_t)(band.next - frame->next));
-    frame->next = band.next;
-    return true;
+    if (bands->n > 0 && bands->are_refinements != is_refinement && !walk_bands(copy))
+        return false;
+    const uint8_t *marker = gm_jpeg_skip_data(frame->next, frame->end);
+    bands->are_refinements = is_refinement;
+    copy->specs[bands->n] = scan->ac[0];
+    bands->bands[bands->n++] = (struct gm_jpeg_band){.data = frame->next,
+                                                     .end = frame->end,
+                                                     .marker = marker,
+                                                     .first = scan->first,
+                                                     .last = scan->last,
+                                                     .restart_interval = frame->restart_interval};
+    gm_buf_append(copy->out, frame->next, (size_t)(marker - frame->next));
+    frame->next = marker;
+    return bands->n < 2 || walk_bands(copy);
 }
 
 /* Of a scan that is skipped: with a bad table libjpeg would refuse the file. */
@@ -337,7 +362,7 @@ enum gm_reason gm_jpeg_copy(struct gm_jpeg_copier *copier, const struct gm_jpeg_
     }
     if (out->failed)
         return gm_picture_fail(picture, GM_REASON_LIMIT_MEMORY, "no memory for the gray file");
-    if (event != GM_JPEG_COMPLETE)
+    if (event != GM_JPEG_COMPLETE || !walk_bands(&copy))
         return GM_PICTURE_PASS;
     gm_buf_append(out, end, sizeof end);
     return GM_REASON_NONE;

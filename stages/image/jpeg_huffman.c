@@ -71,8 +71,9 @@ static uint32_t refinement_step(unsigned entry)
     if (entry == 0 || size > 1)
         return 0;
     bool is_end = size == 0 && run != 15;
-    return (length + size) | size << 6 | (uint32_t)is_end << 7 | run << 8 |
-           (uint32_t)1 << run << 16;
+    uint32_t is_other = size == 0 && run > 0, run_bit = is_end ? 0 : (uint32_t)1 << run;
+    return (length + size) | is_other << 6 | (uint32_t)is_end << 7 | run << 8 | size << 12 |
+           run_bit << 16;
 }
 
 static struct gm_huffman *find(struct gm_huffman_cache *cache, struct gm_huffman_spec spec)
@@ -113,7 +114,8 @@ struct gm_huffman *gm_huffman_get(struct gm_huffman_cache *cache, struct gm_huff
     if (use == GM_HUFFMAN_BAND)
         memset(table->band, 0, sizeof table->band);
     for (uint32_t i = 0; use == GM_HUFFMAN_REFINEMENT && i < 1 << GM_HUFFMAN_ONE_BITS; i++)
-        table->refinement[i] = refinement_step(table->one[i]);
+        table->refinement[i] =
+            refinement_step(table->one[i]) ? refinement_step(table->one[i]) : GM_REFINEMENT_LONG;
     return table;
 }
 
@@ -224,25 +226,32 @@ uint32_t gm_huffman_refinement_step(const struct gm_huffman *ac, uint64_t bits)
     return refinement_step(gm_huffman_decode(ac, bits));
 }
 
+/* All codes but the ends of more than one block. */
+static bool is_in_band_step(unsigned code)
+{
+    unsigned run = code >> 4 & 15, size = code & 15;
+    return code && size <= MAX_AC_SIZE && (size > 0 || run == 0 || run == 15);
+}
+
 uint64_t gm_huffman_band_step(struct gm_huffman *ac, uint64_t bits)
 {
     uint64_t *entry = &ac->band[bits >> (64 - GM_HUFFMAN_BAND_BITS)], nonzero = 0;
-    unsigned used = 0, skip = 0, is_end = 0, end_run = 0;
+    unsigned used = 0, skip = 0, is_end = 0;
     bits &= ~(~(uint64_t)0 >> GM_HUFFMAN_BAND_BITS);
     while (used < GM_HUFFMAN_BAND_BITS && !is_end) {
         unsigned code = gm_huffman_decode(ac, bits << used);
         unsigned length = code >> 8, run = code >> 4 & 15, size = code & 15;
-        if (!code || used + length > GM_HUFFMAN_BAND_BITS || size > MAX_AC_SIZE)
+        bool is_zeros = size == 0 && run == 15;
+        if (used + length > GM_HUFFMAN_BAND_BITS || !is_in_band_step(code))
             break;
-        is_end = size == 0 && run < 15;
-        end_run = is_end ? run : 0;
+        is_end = size == 0 && !is_zeros;
         if (!is_end && skip + run >= GM_BAND_MAX_SKIP)
             break;
         used += length + size;
         nonzero |= is_end ? 0 : (uint64_t)(size > 0) << (skip + run);
         skip += is_end ? 0 : run + 1;
     }
-    *entry = used ? used | is_end << 7 | skip << 8 | end_run << 14 | nonzero << 18 : GM_BAND_ALONE;
+    *entry = used ? used | is_end << 7 | skip << 8 | nonzero << 14 : GM_BAND_ALONE;
     return *entry;
 }
 

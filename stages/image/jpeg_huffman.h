@@ -77,22 +77,28 @@ struct gm_huffman {
 #define GM_FIRST_DIFF(first)    ((int32_t)(first) >> 20)
 
 /* An entry of band: bits used, coefficients passed, which of those are not zero, and whether the
- * block ends behind them, with what run of blocks (as a power of two, whose lower bits follow).
- * Zero bits: one code must be read by itself. */
+ * block ends behind them. GM_BAND_ALONE: one code must be read by itself; it may end a run of
+ * blocks.
+ */
 #define GM_BAND_BITS(step)    ((unsigned)(step)&63)
 #define GM_BAND_END(step)     ((unsigned)(step) >> 7 & 1)
 #define GM_BAND_SKIP(step)    ((unsigned)(step) >> 8 & 63)
-#define GM_BAND_RUN(step)     ((unsigned)(step) >> 14 & 15)
-#define GM_BAND_NONZERO(step) ((uint64_t)(step) >> 18)
+#define GM_BAND_NONZERO(step) ((uint64_t)(step) >> 14)
 #define GM_BAND_ALONE         ((uint64_t)1 << 6)
-#define GM_BAND_MAX_SKIP      46
-/* An entry of refinement: bits of the code and the sign, whether there is one, whether it is the
- * end of the block and maybe of a run of blocks, the run, and 1 << run. 0: longer, or no code. */
+#define GM_BAND_OTHER(step)   ((step) >> 6 & 1)
+#define GM_BAND_MAX_SKIP      50
+/* An entry of refinement: bits of the code and the sign; whether it is another code than a run and
+ * a sign or the end of the block; whether it is the end of the block, maybe of a run of blocks; the
+ * run; whether there is a sign; and 1 << run, or 0 at an end. GM_REFINEMENT_LONG: longer, or no
+ * code. */
 #define GM_REFINEMENT_BITS(step)    ((step)&63)
-#define GM_REFINEMENT_SIGN(step)    ((step) >> 6 & 1)
+#define GM_REFINEMENT_OTHER(step)   ((step) >> 6 & 1)
+#define GM_REFINEMENT_END_BIT       ((uint32_t)1 << 7)
 #define GM_REFINEMENT_END(step)     ((step) >> 7 & 1)
 #define GM_REFINEMENT_RUN(step)     ((step) >> 8 & 15)
+#define GM_REFINEMENT_SIGN(step)    ((step) >> 12 & 1)
 #define GM_REFINEMENT_RUN_BIT(step) ((step) >> 16)
+#define GM_REFINEMENT_LONG          ((uint32_t)1 << 6)
 
 struct gm_huffman_first {
     const struct gm_huffman *dc;
