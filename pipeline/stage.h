@@ -7,9 +7,9 @@
  * Rules, all tested by tests/conformance/:
  *  - process is a pure function of (row, options): no time, no randomness, no state carried from
  *    row to row that changes a result, no locale. Caches are fine.
- *  - It runs sandboxed: no file, socket, process or new thread can be opened there. Whatever it
- * needs from disk is loaded by `prepare`, which runs once in the supervisor's planner before the
- * fork.
+ *  - It runs sandboxed, from `open` on: no file, socket, process or new thread can be opened there.
+ *    Whatever it needs from disk is loaded by `prepare`, which runs once, before the fork, in a
+ *    sandboxed process of its own.
  *  - Bad data is not an error: call gm_batch_reject and return GM_OK. GM_NOMEM turns the row into
  *    limit.memory; any other status is a bug and stops the run.
  *  - It may leave output columns null. */
@@ -17,10 +17,10 @@
 #define GM_STAGE_H
 
 #include "base/err.h"
-#include "base/hash.h"
 #include "base/opt.h"
 #include "batch.h"
 #include "facts.h"
+#include "prepared.h"
 #include <stdbool.h>
 
 /* Column indices in the batch, resolved by the engine from the names in `in` and `out`. */
@@ -49,21 +49,21 @@ struct gm_stage {
     /* Checks combinations of options that the table cannot; planner; GM_CONFIG with "option: ...".
      */
     enum gm_status (*check)(const void *opts, struct gm_err *err);
-    /* Loads files named in options into memory that is inherited by the fork (*prepared). Planner,
-     * once per stage of the chain; the next four are called after it, and only if it succeeded. */
-    enum gm_status (*prepare)(const void *opts, void **prepared, struct gm_err *err);
-    void (*discard)(void *prepared); /* frees it, with the plan */
-    /* SHA-256 of the contents of the files that options name: a changed file makes another job.
-     * Names of files are part of a job's identity anyway. */
-    void (*digest)(const void *prepared, uint8_t sha256[GM_SHA256_BYTES]);
-    void (*facts)(const void *opts, const void *prepared, struct gm_facts *facts);
-    /* Memory beside what every chain takes: loaded for all workers, and held by each. */
-    void (*memory)(const void *opts, const void *prepared, uint64_t *shared_bytes,
-                   uint64_t *worker_bytes);
+    /* Reads the files that options name, parses them and fills *prepared (zeroed). Once per stage
+     * of the chain, in a child of the planner that may open files for reading and do nothing else.
+     * data is the stage's own memory, or part of it, and is copied from there; the child ends. */
+    enum gm_status (*prepare)(const void *opts, struct gm_prepared *prepared, struct gm_err *err);
+    /* The next three: planner, after prepare and only if it succeeded. data came from hostile
+     * files: they may keep it, and must not parse it. Saves what makes the next start faster: */
+    enum gm_status (*save)(const void *opts, const struct gm_prepared *prepared,
+                           struct gm_err *err);
+    void (*facts)(const void *opts, const struct gm_prepared *prepared, struct gm_facts *facts);
+    /* Memory of each worker beside what every chain takes; data is counted by the planner. */
+    uint64_t (*worker_bytes)(const void *opts);
     /* Options that can change no output byte, ended by NULL: no part of a job's identity. */
     const char *const *free_opts;
-    /* Once per worker process, before the sandbox closes. bind stays valid until close. */
-    enum gm_status (*open)(void *ctx, const void *opts, const void *prepared,
+    /* Once per worker process, sandboxed. prepared and bind stay valid until close. */
+    enum gm_status (*open)(void *ctx, const void *opts, const struct gm_prepared *prepared,
                            const struct gm_bind *bind, struct gm_err *err);
     /* Required. The row is still in (reason 0). */
     enum gm_status (*process)(void *ctx, struct gm_batch *batch, uint32_t row, struct gm_err *err);

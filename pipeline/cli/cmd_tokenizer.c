@@ -2,13 +2,18 @@
  * compiled image. */
 #include "cli/commands.h"
 
+#include "base/assert.h"
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/num.h"
+#include "cli/confine.h"
+#include "run/prepare.h"
+#include "stage.h"
 #include "tokenize/load.h"
 #include "tokenize/tokenizer.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -31,7 +36,8 @@ struct facts {
     const char *path;
     const struct gm_spec *spec;
     enum gm_scheme scheme;
-    const uint8_t *digest;
+    const uint8_t *digest; /* of an image: what it was made from; else NULL */
+    uint8_t sha256[GM_SHA256_BYTES];
     struct gm_buf notes; /* a line each */
 };
 
@@ -112,7 +118,9 @@ static void print_facts(struct gm_buf *out, struct facts *facts)
     list_added(out, spec);
     list_around(out, spec);
     list_notes(out, &facts->notes);
-    gm_buf_printf(out, "%-14s %s\n", "sha256", gm_sha256_hex(facts->digest, hex));
+    gm_buf_printf(out, "%-14s %s\n", "sha256", gm_sha256_hex(facts->sha256, hex));
+    if (facts->digest)
+        gm_buf_printf(out, "%-14s %s\n", "made from", gm_sha256_hex(facts->digest, hex));
 }
 
 /* ---- JSON ---- */
@@ -192,24 +200,38 @@ static void json_facts(struct gm_buf *out, struct facts *facts)
     json_ids(out, "prefix_ids", spec->prefix_ids, spec->n_prefix_ids);
     json_ids(out, "suffix_ids", spec->suffix_ids, spec->n_suffix_ids);
     json_notes(out, &facts->notes);
-    json_text(out, "sha256", gm_sha256_hex(facts->digest, hex));
+    json_text(out, "sha256", gm_sha256_hex(facts->sha256, hex));
+    if (facts->digest)
+        json_text(out, "made_from", gm_sha256_hex(facts->digest, hex));
     gm_buf_text(out, "}\n");
 }
 
 /* ---- actions ---- */
 
 /* What the file has and we do without; an image no longer knows. */
-static enum gm_status read_notes(const char *path, const struct opts *opts, struct gm_buf *notes,
-                                 struct gm_err *err)
+static enum gm_status read_notes(const struct gm_buf *file, const struct opts *opts,
+                                 struct facts *facts, struct gm_err *err)
+{
+    struct gm_spec spec;
+    struct gm_load_opts load_opts = {
+        .name = facts->path, .scheme = opts->encoding, .notes = &facts->notes};
+    gm_spec_init(&spec);
+    enum gm_status status = gm_spec_load(&spec, file->data, file->n_bytes, &load_opts, err);
+    gm_spec_free(&spec);
+    return status;
+}
+
+static enum gm_status read_file(const struct opts *opts, struct facts *facts,
+                                const struct gm_tokenizer *tokenizer, struct gm_err *err)
 {
     struct gm_buf file = GM_BUF_INIT;
-    struct gm_spec spec;
-    struct gm_load_opts load_opts = {.name = path, .scheme = opts->encoding, .notes = notes};
-    enum gm_status status = gm_read_file(AT_FDCWD, path, GM_LOAD_MAX_BYTES, &file, err);
-    if (status == GM_OK && gm_load_kind(file.data, file.n_bytes) != GM_LOAD_IMAGE) {
-        gm_spec_init(&spec);
-        status = gm_spec_load(&spec, file.data, file.n_bytes, &load_opts, err);
-        gm_spec_free(&spec);
+    enum gm_status status = gm_read_file(AT_FDCWD, facts->path, GM_LOAD_MAX_BYTES, &file, err);
+    if (status == GM_OK) {
+        gm_sha256(file.data, file.n_bytes, facts->sha256);
+        if (gm_load_kind(file.data, file.n_bytes) == GM_LOAD_IMAGE)
+            facts->digest = gm_tokenizer_digest(tokenizer);
+        else
+            status = read_notes(&file, opts, facts, err);
     }
     gm_buf_free(&file);
     return status;
@@ -220,15 +242,17 @@ static enum gm_status info(struct gm_cli *cli, const char *path, const struct op
 {
     struct gm_tokenizer *tokenizer;
     struct gm_tokenizer_opts open_opts = {.scheme = opts->encoding};
-    enum gm_status status = gm_tokenizer_open(&tokenizer, path, &open_opts, err);
+    enum gm_status status = gm_cli_enter_sandbox(err);
+    if (status != GM_OK)
+        return status;
+    status = gm_tokenizer_open(&tokenizer, path, &open_opts, err);
     if (status != GM_OK)
         return gm_err_add(err, "unable to use the tokenizer");
     struct facts facts = {.path = path,
                           .spec = gm_tokenizer_spec(tokenizer),
                           .scheme = gm_tokenizer_scheme(tokenizer),
-                          .digest = gm_tokenizer_digest(tokenizer),
                           .notes = GM_BUF_INIT};
-    status = read_notes(path, opts, &facts.notes, err);
+    status = read_file(opts, &facts, tokenizer, err);
     if (status == GM_OK && cli->common.json)
         json_facts(&cli->out, &facts);
     else if (status == GM_OK)
@@ -238,19 +262,50 @@ static enum gm_status info(struct gm_cli *cli, const char *path, const struct op
     return status;
 }
 
+static enum gm_status set_option(const struct gm_stage *stage, void *values, const char *name,
+                                 const char *value, struct gm_err *err)
+{
+    const struct gm_opt *opt = gm_opt_find(stage->opts, name);
+    GM_ASSERT(opt);
+    return value ? gm_opt_apply(opt, values, value, strlen(value), err) : GM_OK;
+}
+
+/* As a job with the option "image" does it. */
+static enum gm_status save(const char *path, const struct opts *opts, struct gm_prepared *prepared,
+                           struct gm_err *err)
+{
+    const struct gm_stage *stage = gm_stage_find("text", "tokenize");
+    GM_ASSERT(stage);
+    void *values = calloc(1, stage->opts_bytes);
+    if (!values)
+        return gm_err_set(err, GM_NOMEM, "no memory for options");
+    gm_opts_init(stage->opts, values, stage->opts_bytes);
+    enum gm_status status = set_option(stage, values, "tokenizer", path, err);
+    if (status == GM_OK)
+        status = set_option(stage, values, "scheme", opts->encoding, err);
+    if (status == GM_OK)
+        status = set_option(stage, values, "image", opts->out, err);
+    if (status == GM_OK)
+        status = gm_prepare(stage, values, gm_cli_sandbox(), prepared, err);
+    if (status == GM_OK)
+        status = stage->save(values, prepared, err);
+    gm_opts_free(stage->opts, values);
+    free(values);
+    return status;
+}
+
 static enum gm_status compile(struct gm_cli *cli, const char *path, const struct opts *opts,
                               struct gm_err *err)
 {
-    struct gm_tokenizer *tokenizer;
-    struct gm_tokenizer_opts open_opts = {.scheme = opts->encoding, .image_path = opts->out};
+    struct gm_prepared prepared = {.data = NULL};
     struct stat file;
     char size[GM_NUM_TEXT_BYTES];
     if (!opts->out || !*opts->out)
         return gm_err_set(err, GM_USAGE, "compile needs -o IMAGE");
-    enum gm_status status = gm_tokenizer_open(&tokenizer, path, &open_opts, err);
+    enum gm_status status = save(path, opts, &prepared, err);
+    gm_prepared_free(&prepared);
     if (status != GM_OK)
         return gm_err_add(err, "unable to compile the tokenizer");
-    gm_tokenizer_free(tokenizer);
     if (stat(opts->out, &file) != 0)
         return gm_err_set(err, GM_INPUT, "%s is a compiled image already", path);
     if (cli->common.json)

@@ -1,6 +1,7 @@
 /* See untokenize.h. */
 #include "cli/untokenize.h"
 
+#include "cli/confine.h"
 #include "cli/tokenfile.h"
 #include "tokenize/tokenizer.h"
 
@@ -92,7 +93,9 @@ enum gm_status gm_untokenize(struct gm_cli *cli, const char *tokenizer, bool ski
 {
     struct untokenizer untokenizer = {
         .cli = cli, .flags = skip_special ? GM_DECODE_SKIP_SPECIAL : 0, .text = GM_BUF_INIT};
-    enum gm_status status = gm_tokenizer_open(&untokenizer.tokenizer, tokenizer, NULL, err);
+    enum gm_status status = gm_cli_enter_sandbox(err);
+    if (status == GM_OK)
+        status = gm_tokenizer_open(&untokenizer.tokenizer, tokenizer, NULL, err);
     for (unsigned i = 0; i < cli->n_arguments && status == GM_OK; i++) {
         struct stat info;
         bool folder = stat(cli->arguments[i], &info) == 0 && S_ISDIR(info.st_mode);

@@ -66,7 +66,7 @@ static enum gm_status open_stages(struct gm_worker *worker, struct gm_chain *cha
         if (!planned->stage->open)
             continue;
         enum gm_status status = planned->stage->open(chain->stages[i], planned->opts,
-                                                     planned->prepared, &chain->binds[i], err);
+                                                     &planned->prepared, &chain->binds[i], err);
         if (status != GM_OK) {
             gm_err_add(err, "stage %s", planned->stage->name);
             return status;
@@ -115,7 +115,9 @@ enum gm_status gm_chain_open(struct gm_worker *worker, struct gm_err *err)
     gm_buf_init(&chain->keys);
     if (!add_columns(worker->route, &chain->schema, 0))
         return gm_err_set(err, GM_NOMEM, "no memory for the schema");
-    enum gm_status status = open_stages(worker, chain, err);
+    enum gm_status status = gm_worker_enter_sandbox(worker, err);
+    if (status == GM_OK)
+        status = open_stages(worker, chain, err);
     return status == GM_OK ? open_sinks(worker, chain, err) : status;
 }
 

@@ -335,7 +335,10 @@ enum gm_status gm_splitter_open(struct gm_worker *worker, struct gm_err *err)
     gm_buf_init(&emit->name);
     if (!emit->splitter)
         return gm_err_set(err, GM_NOMEM, "no memory for %s", splitter->name);
-    return splitter->open ? splitter->open(emit->splitter, worker->plan->unpack_opts, err) : GM_OK;
+    enum gm_status status = GM_OK;
+    if (splitter->open)
+        status = splitter->open(emit->splitter, worker->plan->unpack_opts, err);
+    return status == GM_OK ? gm_worker_enter_sandbox(worker, err) : status;
 }
 
 void gm_splitter_close(struct gm_worker *worker)

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "run/cpus.h"
 #include "run/plan_parts.h"
+#include "run/prepare.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,8 +31,7 @@ void gm_plan_free(struct gm_plan *plan)
     for (uint32_t i = 0; i < plan->n_routes; i++) {
         for (uint32_t k = 0; k < plan->routes[i].n_stages; k++) {
             struct gm_plan_stage *stage = &plan->routes[i].stages[k];
-            if (stage->prepared && stage->stage->discard)
-                stage->stage->discard(stage->prepared);
+            gm_prepared_free(&stage->prepared);
             gm_opts_free(stage->stage->opts, stage->opts);
             free(stage->opts);
             free(stage->in);
@@ -92,6 +92,8 @@ static enum gm_status make_plan(struct gm_planner *planner, const struct request
         return status;
     if (planner->root)
         plan_parts(planner, request);
+    if (planner->stopped)
+        return gm_err_set(err, GM_STOPPED, "stopped; nothing was started");
     if (planner->out_of_memory)
         return gm_err_set(err, GM_NOMEM, "out of memory");
     return GM_OK;

@@ -47,8 +47,8 @@ struct gm_plan_source {
 struct gm_plan_stage {
     const struct gm_stage *stage;
     void *opts;
-    void *prepared;
-    int *in; /* column indices for struct gm_bind */
+    struct gm_prepared prepared; /* zeroed if the stage prepares nothing */
+    int *in;                     /* column indices for struct gm_bind */
     int *out;
 };
 

@@ -1,6 +1,7 @@
 /* The chains: each list of stages becomes a route, and every column that a stage reads is found
  * now, by name and type, among the input's columns and what earlier stages add. */
 #include "run/plan_parts.h"
+#include "run/prepare.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,9 +209,17 @@ static void configure(struct gm_planner *planner, struct gm_plan_route *route,
     if (gm_report_count(planner->report) != n_before)
         return;
     struct gm_err err = {0};
-    if ((stage->stage->check && stage->stage->check(stage->opts, &err) != GM_OK) ||
-        (stage->stage->prepare &&
-         stage->stage->prepare(stage->opts, &stage->prepared, &err) != GM_OK))
+    enum gm_status status = GM_OK;
+    if (stage->stage->check)
+        status = stage->stage->check(stage->opts, &err);
+    if (status == GM_OK && stage->stage->prepare)
+        status = gm_prepare(stage->stage, stage->opts, planner->plan->job.sandbox, &stage->prepared,
+                            &err);
+    if (status == GM_OK && stage->stage->save && stage->prepared.data)
+        status = stage->stage->save(stage->opts, &stage->prepared, &err);
+    if (status == GM_STOPPED)
+        planner->stopped = true;
+    else if (status != GM_OK)
         gm_plan_check_failed(planner, &target, entry->options, &entry->place, &err);
 }
 

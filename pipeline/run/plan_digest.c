@@ -91,12 +91,9 @@ static void put_stage(struct gm_buf *text, const char *section, const struct gm_
 {
     const struct gm_stage *stage = planned->stage;
     gm_plan_canonical(text, section, stage->opts, planned->opts, stage->free_opts);
-    if (!stage->digest)
-        return;
-    uint8_t sha256[GM_SHA256_BYTES];
     char hex[GM_SHA256_HEX_BYTES];
-    stage->digest(planned->prepared, sha256);
-    gm_buf_printf(text, "contents=%s\n", gm_sha256_hex(sha256, hex));
+    if (stage->prepare)
+        gm_buf_printf(text, "contents=%s\n", gm_sha256_hex(planned->prepared.digest, hex));
 }
 
 void gm_plan_digest(struct gm_plan *plan)

@@ -75,11 +75,9 @@ static struct stages_memory stages_of(const struct gm_plan_route *route)
     struct stages_memory sum = {0, 0};
     for (uint32_t i = 0; i < route->n_stages; i++) {
         const struct gm_plan_stage *planned = &route->stages[i];
-        uint64_t shared_bytes = 0, worker_bytes = 0;
-        if (planned->stage->memory && planned->prepared)
-            planned->stage->memory(planned->opts, planned->prepared, &shared_bytes, &worker_bytes);
-        sum.shared_bytes += shared_bytes;
-        sum.worker_bytes += worker_bytes;
+        sum.shared_bytes += planned->prepared.n_bytes;
+        if (planned->stage->worker_bytes)
+            sum.worker_bytes += planned->stage->worker_bytes(planned->opts);
     }
     return sum;
 }

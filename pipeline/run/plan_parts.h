@@ -23,6 +23,7 @@ struct gm_planner {
     struct gm_report *report;
     struct gm_plan *plan;
     bool out_of_memory;
+    bool stopped; /* by a signal, while a child was at work */
 };
 
 /* Sections of a job besides its options; ended by NULL. */

@@ -139,8 +139,8 @@ static void collect_facts(const struct gm_plan *plan, const struct gm_sink *sink
     for (uint32_t i = 0; i < plan->n_routes; i++)
         for (uint32_t k = 0; fits(sink, &plan->routes[i]) && k < plan->routes[i].n_stages; k++) {
             const struct gm_plan_stage *planned = &plan->routes[i].stages[k];
-            if (planned->stage->facts && planned->prepared)
-                planned->stage->facts(planned->opts, planned->prepared, facts);
+            if (planned->stage->facts && planned->prepared.data)
+                planned->stage->facts(planned->opts, &planned->prepared, facts);
         }
 }
 

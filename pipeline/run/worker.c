@@ -1,5 +1,5 @@
-/* See worker.h. Order at the start: attach, open stages and sinks (they may still read files), then
- * the sandbox, then hello. */
+/* See worker.h. Order at the start: attach, open what the route works with (which enters the
+ * sandbox), hello. */
 #include "run/worker.h"
 
 #include "base/assert.h"
@@ -96,18 +96,9 @@ static enum gm_status serve(struct gm_worker *worker, struct gm_err *err)
     }
 }
 
-static enum gm_status enter_sandbox(struct gm_worker *worker, struct gm_err *err)
+static enum gm_status say_hello(const struct gm_worker *worker, struct gm_err *err)
 {
-    struct gm_sandbox sandbox = {.profile = GM_SANDBOX_WORKER,
-                                 .mode = worker->plan->job.sandbox,
-                                 .memory_bytes = worker->route->limit_bytes,
-                                 .write_dir_fd = -1};
-    enum gm_sandbox_state state;
-    enum gm_status status = gm_sandbox_enter(&sandbox, &state, err);
-    if (status != GM_OK)
-        return status;
-    gm_sandbox_keep_back(gm_plan_spare_bytes(worker->route));
-    struct gm_control_hello hello = {GM_CONTROL_PROTOCOL, (uint32_t)getpid(), state,
+    struct gm_control_hello hello = {GM_CONTROL_PROTOCOL, (uint32_t)getpid(), worker->sandbox,
                                      worker->setup->epoch};
     return gm_control_send(worker->port.control_fd, GM_CONTROL_HELLO, 0, &hello, sizeof hello, -1,
                            GM_CONTROL_WAIT, err);
@@ -127,7 +118,7 @@ int gm_worker_main(void *context)
     gm_control_log_to(worker->port.control_fd);
     enum gm_status status = kinds[worker->route->kind].open(worker, &err);
     if (status == GM_OK)
-        status = enter_sandbox(worker, &err);
+        status = say_hello(worker, &err);
     if (status == GM_OK)
         status = serve(worker, &err);
     if (status != GM_OK && status != GM_END)

@@ -9,6 +9,7 @@
 #define GM_RUN_WORKER_H
 
 #include "base/err.h"
+#include "ipc/sandbox.h"
 #include "run/link.h"
 #include "run/plan.h"
 #include "run/pool.h"
@@ -35,6 +36,7 @@ struct gm_worker {
     struct gm_desc pending[GM_WORKER_PENDING]; /* leases that came while waiting for a grant */
     uint32_t n_pending;
     void *context; /* struct gm_chain or struct gm_emit */
+    enum gm_sandbox_state sandbox;
 };
 
 /* main of a worker process, for gm_child_spec; context is a struct gm_worker_setup. */
@@ -50,6 +52,10 @@ enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t
 /* Says what is being worked on; index is 0-based, GM_WORKER_NOTHING between records. */
 #define GM_WORKER_NOTHING UINT64_MAX
 void gm_worker_publish(struct gm_worker *worker, uint64_t index);
+
+/* Once, by open below: first of all where hostile data is at hand already (what a stage has
+ * prepared), last where libraries need files of the system to open (character sets). */
+enum gm_status gm_worker_enter_sandbox(struct gm_worker *worker, struct gm_err *err);
 
 /* chain.c and emit.c */
 enum gm_status gm_chain_open(struct gm_worker *worker, struct gm_err *err);

@@ -74,7 +74,7 @@ struct features {
     struct gm_hasher hasher;
 };
 
-static enum gm_status features_open(void *ctx, const void *opts, const void *prepared,
+static enum gm_status features_open(void *ctx, const void *opts, const struct gm_prepared *prepared,
                                     const struct gm_bind *bind, struct gm_err *err)
 {
     struct features *features = ctx;

@@ -141,7 +141,7 @@ static void gray_close(void *ctx)
     gm_buf_free(&gray->name);
 }
 
-static enum gm_status gray_open(void *ctx, const void *opts, const void *prepared,
+static enum gm_status gray_open(void *ctx, const void *opts, const struct gm_prepared *prepared,
                                 const struct gm_bind *bind, struct gm_err *err)
 {
     struct gray *gray = ctx;

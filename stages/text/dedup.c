@@ -26,7 +26,7 @@ static const struct gm_column_def out[] = {
     [OUT_KEY] = {"dedup_key", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, NULL, "XXH3-128 of the text"},
     GM_COLUMN_END};
 
-static enum gm_status open_dedup(void *ctx, const void *options, const void *prepared,
+static enum gm_status open_dedup(void *ctx, const void *options, const struct gm_prepared *prepared,
                                  const struct gm_bind *bind, struct gm_err *err)
 {
     (void)options;

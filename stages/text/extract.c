@@ -79,8 +79,9 @@ static void extract_close(void *ctx)
     gm_buf_free(&extract->scratch);
 }
 
-static enum gm_status extract_open(void *ctx, const void *options, const void *prepared,
-                                   const struct gm_bind *bind, struct gm_err *err)
+static enum gm_status extract_open(void *ctx, const void *options,
+                                   const struct gm_prepared *prepared, const struct gm_bind *bind,
+                                   struct gm_err *err)
 {
     (void)prepared;
     struct extract *extract = ctx;

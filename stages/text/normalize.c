@@ -71,8 +71,9 @@ static const struct gm_column_def in[] = {
 static const struct gm_column_def out[] = {
     {"text", GM_TYPE_STRING, GM_COLUMN_VISIBLE, NULL, "the normalised text"}, GM_COLUMN_END};
 
-static enum gm_status normalize_open(void *ctx, const void *options, const void *prepared,
-                                     const struct gm_bind *bind, struct gm_err *err)
+static enum gm_status normalize_open(void *ctx, const void *options,
+                                     const struct gm_prepared *prepared, const struct gm_bind *bind,
+                                     struct gm_err *err)
 {
     (void)prepared;
     (void)err;

@@ -69,7 +69,7 @@ struct stats {
     struct gm_counter counter;
 };
 
-static enum gm_status stats_open(void *ctx, const void *options, const void *prepared,
+static enum gm_status stats_open(void *ctx, const void *options, const struct gm_prepared *prepared,
                                  const struct gm_bind *bind, struct gm_err *err)
 {
     (void)options;

@@ -42,7 +42,7 @@ static const struct gm_column_def out[] = {
     {"text", GM_TYPE_STRING, GM_COLUMN_VISIBLE, NULL, "the text, without a file's byte order mark"},
     GM_COLUMN_END};
 
-static enum gm_status utf8_open(void *ctx, const void *options, const void *prepared,
+static enum gm_status utf8_open(void *ctx, const void *options, const struct gm_prepared *prepared,
                                 const struct gm_bind *bind, struct gm_err *err)
 {
     (void)prepared;

@@ -1,6 +1,6 @@
-/* Stage tokenize: the text as token ids. The tokenizer file is read once, before the workers are
- * forked, and shared by all of them; each has an encoder with a bounded cache of its own, which
- * changes speed and no result.
+/* Stage tokenize: the text as token ids. The tokenizer file is read and compiled once, before the
+ * workers are forked, and shared by all of them; each has an encoder with a bounded cache of its
+ * own, which changes speed and no result.
  *
  * Truncation is never silent: a text of more than max_tokens is rejected, or cut with the number of
  * lost ids in the column "truncated". The ids that stand at the end (of the post-processor and
@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_IDS    ((uint64_t)INT32_MAX)
-#define IMAGE_ROOM (24u << 20) /* what an image takes at most */
+#define MAX_IDS      ((uint64_t)INT32_MAX)
+#define TABLES_BYTES (4u << 20) /* what a worker builds when it opens an image */
 
 enum over { OVER_TRUNCATE, OVER_REJECT };
 
@@ -71,17 +71,16 @@ static const struct gm_column_def out[] = {
     {"n_unknown", GM_TYPE_U64, GM_COLUMN_HIDDEN, "tokens", "that stand for unknown text"},
     GM_COLUMN_END};
 
-struct prepared {
-    struct gm_tokenizer *tokenizer;
-    uint32_t eos_id; /* GM_NO_TOKEN: none is appended */
-    uint32_t n_tail; /* ids at the end that truncation keeps */
-};
+/* Of struct gm_prepared, whose data is the compiled tokenizer. */
+enum { NOTE_EOS_ID, NOTE_N_TAIL, NOTE_N_IDS, NOTE_IS_NEW };
 
 struct tokenize {
     const struct tokenize_opts *opts;
-    const struct prepared *prepared;
     const struct gm_bind *bind;
+    struct gm_tokenizer *tokenizer;
     struct gm_encoder *encoder;
+    uint32_t eos_id; /* GM_NO_TOKEN: none is appended */
+    uint32_t n_tail; /* ids at the end that truncation keeps */
 };
 
 /* ---- planner ---- */
@@ -98,90 +97,91 @@ static enum gm_status tokenize_check(const void *options, struct gm_err *err)
     return GM_OK;
 }
 
-static enum gm_status find_eos(const struct tokenize_opts *wanted, struct prepared *prepared,
+static enum gm_status find_eos(const struct tokenize_opts *wanted,
+                               const struct gm_tokenizer *tokenizer, uint32_t *eos_id,
                                struct gm_err *err)
 {
-    prepared->eos_id = GM_NO_TOKEN;
+    *eos_id = GM_NO_TOKEN;
     if (!wanted->append_eos || !*wanted->append_eos)
         return GM_OK;
     if (strcmp(wanted->append_eos, "auto") == 0)
-        return gm_eos_find(prepared->tokenizer, wanted->tokenizer, &prepared->eos_id, err);
-    prepared->eos_id =
-        gm_tokenizer_id(prepared->tokenizer, wanted->append_eos, strlen(wanted->append_eos));
-    if (prepared->eos_id == GM_NO_TOKEN)
+        return gm_eos_find(tokenizer, wanted->tokenizer, eos_id, err);
+    *eos_id = gm_tokenizer_id(tokenizer, wanted->append_eos, strlen(wanted->append_eos));
+    if (*eos_id == GM_NO_TOKEN)
         return gm_err_set(err, GM_CONFIG, "append_eos: the tokenizer has no token \"%s\"",
                           wanted->append_eos);
     return GM_OK;
 }
 
 /* What is added must leave room for one token of the text. */
-static enum gm_status check_room(const struct tokenize_opts *wanted, struct prepared *prepared,
-                                 struct gm_err *err)
+static enum gm_status check_room(const struct tokenize_opts *wanted, const struct gm_spec *spec,
+                                 uint32_t n_tail, struct gm_err *err)
 {
-    const struct gm_spec *spec = gm_tokenizer_spec(prepared->tokenizer);
-    uint64_t n_added = wanted->special_tokens ? spec->n_prefix_ids : 0;
-    prepared->n_tail =
-        (wanted->special_tokens ? spec->n_suffix_ids : 0) + (prepared->eos_id != GM_NO_TOKEN);
-    n_added += prepared->n_tail;
+    uint64_t n_added = (wanted->special_tokens ? spec->n_prefix_ids : 0) + (uint64_t)n_tail;
     if (wanted->max_tokens > 0 && wanted->max_tokens <= n_added)
         return gm_err_set(err, GM_CONFIG, "max_tokens: %llu tokens are added to each text already",
                           (unsigned long long)n_added);
     return GM_OK;
 }
 
-static void tokenize_discard(void *memory)
-{
-    struct prepared *prepared = memory;
-    gm_tokenizer_free(prepared->tokenizer);
-    free(prepared);
-}
-
-static enum gm_status tokenize_prepare(const void *options, void **result, struct gm_err *err)
-{
-    const struct tokenize_opts *wanted = options;
-    struct prepared *prepared = calloc(1, sizeof *prepared);
-    if (!prepared)
-        return gm_err_set(err, GM_NOMEM, "no memory for a tokenizer");
-    const struct gm_tokenizer_opts open_opts = {wanted->image, wanted->scheme};
-    enum gm_status status =
-        gm_tokenizer_open(&prepared->tokenizer, wanted->tokenizer, &open_opts, err);
-    if (status != GM_OK)
-        gm_err_add(err, "tokenizer");
-    if (status == GM_OK)
-        status = find_eos(wanted, prepared, err);
-    if (status == GM_OK)
-        status = check_room(wanted, prepared, err);
-    if (status == GM_OK)
-        *result = prepared;
-    else
-        tokenize_discard(prepared);
-    return status;
-}
-
 /* The eos token may have been named by another file. */
-static void tokenize_digest(const void *memory, uint8_t sha256[GM_SHA256_BYTES])
+static void digest(const struct gm_tokenizer *tokenizer, uint32_t eos_id, uint8_t *sha256)
 {
-    const struct prepared *prepared = memory;
-    uint8_t both[GM_SHA256_BYTES + sizeof prepared->eos_id];
-    memcpy(both, gm_tokenizer_digest(prepared->tokenizer), GM_SHA256_BYTES);
-    memcpy(both + GM_SHA256_BYTES, &prepared->eos_id, sizeof prepared->eos_id);
+    uint8_t both[GM_SHA256_BYTES + sizeof eos_id];
+    memcpy(both, gm_tokenizer_digest(tokenizer), GM_SHA256_BYTES);
+    memcpy(both + GM_SHA256_BYTES, &eos_id, sizeof eos_id);
     gm_sha256(both, sizeof both, sha256);
 }
 
-static void tokenize_facts(const void *options, const void *memory, struct gm_facts *facts)
+static enum gm_status tokenize_prepare(const void *options, struct gm_prepared *prepared,
+                                       struct gm_err *err)
 {
     const struct tokenize_opts *wanted = options;
-    const struct prepared *prepared = memory;
-    gm_fact_add(facts, "input_ids.n_ids", gm_tokenizer_spec(prepared->tokenizer)->n_ids, NULL);
+    const struct gm_tokenizer_opts open_opts = {wanted->image, wanted->scheme};
+    struct gm_tokenizer *tokenizer; /* lives as long as the child that prepares */
+    uint32_t eos_id;
+    enum gm_status status = gm_tokenizer_open(&tokenizer, wanted->tokenizer, &open_opts, err);
+    if (status != GM_OK)
+        return gm_err_add(err, "tokenizer");
+    status = find_eos(wanted, tokenizer, &eos_id, err);
+    if (status != GM_OK)
+        return status;
+    const struct gm_spec *spec = gm_tokenizer_spec(tokenizer);
+    uint32_t n_tail = (wanted->special_tokens ? spec->n_suffix_ids : 0) + (eos_id != GM_NO_TOKEN);
+    status = check_room(wanted, spec, n_tail, err);
+    if (status != GM_OK)
+        return status;
+    prepared->data = gm_tokenizer_image(tokenizer, &prepared->n_bytes);
+    prepared->notes[NOTE_EOS_ID] = eos_id;
+    prepared->notes[NOTE_N_TAIL] = n_tail;
+    prepared->notes[NOTE_N_IDS] = spec->n_ids;
+    prepared->notes[NOTE_IS_NEW] = gm_tokenizer_is_new(tokenizer);
+    digest(tokenizer, eos_id, prepared->digest);
+    return GM_OK;
+}
+
+static enum gm_status tokenize_save(const void *options, const struct gm_prepared *prepared,
+                                    struct gm_err *err)
+{
+    const struct tokenize_opts *wanted = options;
+    if (!wanted->image || !*wanted->image || !prepared->notes[NOTE_IS_NEW])
+        return GM_OK;
+    enum gm_status status =
+        gm_tokenizer_save_image(wanted->image, prepared->data, prepared->n_bytes, err);
+    return status == GM_OK ? GM_OK : gm_err_add(err, "image");
+}
+
+static void tokenize_facts(const void *options, const struct gm_prepared *prepared,
+                           struct gm_facts *facts)
+{
+    const struct tokenize_opts *wanted = options;
+    gm_fact_add(facts, "input_ids.n_ids", prepared->notes[NOTE_N_IDS], NULL);
     gm_fact_add(facts, "input_ids.tokenizer", 0, wanted->tokenizer);
 }
 
-static void tokenize_memory(const void *options, const void *memory, uint64_t *shared_bytes,
-                            uint64_t *worker_bytes)
+static uint64_t tokenize_worker_bytes(const void *options)
 {
-    (void)memory;
-    *shared_bytes = IMAGE_ROOM;
-    *worker_bytes = ((const struct tokenize_opts *)options)->cache_bytes;
+    return ((const struct tokenize_opts *)options)->cache_bytes + TABLES_BYTES;
 }
 
 /* ---- worker ---- */
@@ -190,21 +190,31 @@ static void tokenize_close(void *ctx)
 {
     struct tokenize *tokenize = ctx;
     gm_encoder_free(tokenize->encoder);
+    gm_tokenizer_free(tokenize->tokenizer);
     tokenize->encoder = NULL;
+    tokenize->tokenizer = NULL;
 }
 
-static enum gm_status tokenize_open(void *ctx, const void *options, const void *memory,
-                                    const struct gm_bind *bind, struct gm_err *err)
+static enum gm_status tokenize_open(void *ctx, const void *options,
+                                    const struct gm_prepared *prepared, const struct gm_bind *bind,
+                                    struct gm_err *err)
 {
     struct tokenize *tokenize = ctx;
-    *tokenize = (struct tokenize){.opts = options, .prepared = memory, .bind = bind};
+    *tokenize = (struct tokenize){.opts = options,
+                                  .bind = bind,
+                                  .eos_id = (uint32_t)prepared->notes[NOTE_EOS_ID],
+                                  .n_tail = (uint32_t)prepared->notes[NOTE_N_TAIL]};
+    enum gm_status status =
+        gm_tokenizer_open_image(&tokenize->tokenizer, prepared->data, prepared->n_bytes, err);
+    if (status != GM_OK)
+        return status;
     const struct gm_encoder_opts encoder_opts = {
         .flags = (tokenize->opts->special_tokens ? GM_ENCODE_SPECIAL_TOKENS : 0) |
                  (tokenize->opts->ordinary ? GM_ENCODE_ORDINARY : 0),
         .invalid_utf8 = GM_INVALID_ERROR,
         .cache_bytes = tokenize->opts->cache_bytes,
         .tier = GM_TIER_COUNT};
-    return gm_encoder_new(&tokenize->encoder, tokenize->prepared->tokenizer, &encoder_opts, err);
+    return gm_encoder_new(&tokenize->encoder, tokenize->tokenizer, &encoder_opts, err);
 }
 
 /* Ids as they are written: cut to max_tokens, with the tail kept and the eos behind. *n_cut: how
@@ -212,14 +222,14 @@ static enum gm_status tokenize_open(void *ctx, const void *options, const void *
 static uint32_t *finish_ids(const struct tokenize *tokenize, struct gm_batch *batch,
                             const uint32_t *ids, size_t *n_ids, uint64_t *n_cut)
 {
-    uint32_t eos_id = tokenize->prepared->eos_id;
+    uint32_t eos_id = tokenize->eos_id;
     size_t n_eos = eos_id != GM_NO_TOKEN, n_all = *n_ids + n_eos, n_kept = n_all;
     if (tokenize->opts->max_tokens > 0 && n_all > tokenize->opts->max_tokens)
         n_kept = (size_t)tokenize->opts->max_tokens;
     uint32_t *all = gm_batch_alloc(batch, n_kept * sizeof *all);
     if (!all)
         return NULL;
-    size_t n_tail = tokenize->prepared->n_tail - n_eos; /* of what the encoder gave */
+    size_t n_tail = tokenize->n_tail - n_eos; /* of what the encoder gave */
     size_t n_front = n_kept - n_eos - n_tail;
     memcpy(all, ids, n_front * sizeof *all);
     memcpy(all + n_front, ids + *n_ids - n_tail, n_tail * sizeof *all);
@@ -242,10 +252,10 @@ static void reject(struct gm_batch *batch, uint32_t row, enum gm_status status,
 static bool is_wanted(const struct tokenize *tokenize, struct gm_batch *batch, uint32_t row,
                       uint64_t n_ids)
 {
-    const struct gm_spec *spec = gm_tokenizer_spec(tokenize->prepared->tokenizer);
+    const struct gm_spec *spec = gm_tokenizer_spec(tokenize->tokenizer);
     uint64_t n_around =
         tokenize->opts->special_tokens ? (uint64_t)spec->n_prefix_ids + spec->n_suffix_ids : 0;
-    uint64_t n_all = n_ids + (tokenize->prepared->eos_id != GM_NO_TOKEN);
+    uint64_t n_all = n_ids + (tokenize->eos_id != GM_NO_TOKEN);
     uint64_t most = tokenize->opts->max_tokens;
     if (n_ids <= n_around) {
         gm_batch_reject(batch, row, GM_REASON_TEXT_EMPTY, "the text has no tokens");
@@ -304,10 +314,9 @@ const struct gm_stage gm_text_tokenize = {
     .ctx_bytes = sizeof(struct tokenize),
     .check = tokenize_check,
     .prepare = tokenize_prepare,
-    .discard = tokenize_discard,
-    .digest = tokenize_digest,
+    .save = tokenize_save,
     .facts = tokenize_facts,
-    .memory = tokenize_memory,
+    .worker_bytes = tokenize_worker_bytes,
     .free_opts = free_opts,
     .open = tokenize_open,
     .process = tokenize_process,

@@ -75,6 +75,25 @@ static enum gm_status open_parts(struct gm_tokenizer *tokenizer, struct gm_err *
     return status;
 }
 
+/* With the image open. */
+static enum gm_status open_rest(struct gm_tokenizer *tokenizer, struct gm_err *err)
+{
+    tokenizer->spec = gm_image_spec(tokenizer->image);
+    tokenizer->bpe = gm_image_bpe(tokenizer->image);
+    find_scheme(tokenizer);
+    return open_parts(tokenizer, err);
+}
+
+static enum gm_status give(struct gm_tokenizer *tokenizer, enum gm_status status,
+                           struct gm_tokenizer **out)
+{
+    if (status == GM_OK)
+        *out = tokenizer;
+    else
+        gm_tokenizer_free(tokenizer);
+    return status;
+}
+
 enum gm_status gm_tokenizer_open(struct gm_tokenizer **out, const char *path,
                                  const struct gm_tokenizer_opts *opts, struct gm_err *err)
 {
@@ -85,20 +104,29 @@ enum gm_status gm_tokenizer_open(struct gm_tokenizer **out, const char *path,
         return gm_err_set(err, GM_NOMEM, "no memory for a tokenizer");
     enum gm_status status =
         gm_mapping_open(&tokenizer->mapping, &tokenizer->image, path, opts ? opts : &defaults, err);
+    tokenizer->data = tokenizer->mapping.data;
+    tokenizer->n_bytes = tokenizer->mapping.n_bytes;
     if (status == GM_OK) {
-        tokenizer->spec = gm_image_spec(tokenizer->image);
-        tokenizer->bpe = gm_image_bpe(tokenizer->image);
-        find_scheme(tokenizer);
-        status = open_parts(tokenizer, err);
+        status = open_rest(tokenizer, err);
         if (status != GM_OK)
             gm_err_add(err, "%s", path);
     }
-    if (status != GM_OK) {
-        gm_tokenizer_free(tokenizer);
-        return status;
-    }
-    *out = tokenizer;
-    return GM_OK;
+    return give(tokenizer, status, out);
+}
+
+enum gm_status gm_tokenizer_open_image(struct gm_tokenizer **out, const void *data, size_t n_bytes,
+                                       struct gm_err *err)
+{
+    *out = NULL;
+    struct gm_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
+    if (!tokenizer)
+        return gm_err_set(err, GM_NOMEM, "no memory for a tokenizer");
+    tokenizer->data = data;
+    tokenizer->n_bytes = n_bytes;
+    enum gm_status status = gm_image_open(&tokenizer->image, data, n_bytes, NULL, err);
+    if (status == GM_OK)
+        status = open_rest(tokenizer, err);
+    return give(tokenizer, status, out);
 }
 
 void gm_tokenizer_free(struct gm_tokenizer *tokenizer)
@@ -113,6 +141,17 @@ void gm_tokenizer_free(struct gm_tokenizer *tokenizer)
     gm_image_free(tokenizer->image);
     gm_mapping_close(&tokenizer->mapping);
     free(tokenizer);
+}
+
+const uint8_t *gm_tokenizer_image(const struct gm_tokenizer *tokenizer, size_t *n_bytes)
+{
+    *n_bytes = tokenizer->n_bytes;
+    return tokenizer->data;
+}
+
+bool gm_tokenizer_is_new(const struct gm_tokenizer *tokenizer)
+{
+    return tokenizer->mapping.is_new;
 }
 
 const struct gm_spec *gm_tokenizer_spec(const struct gm_tokenizer *tokenizer)

@@ -29,8 +29,7 @@ enum gm_invalid_utf8 {
 };
 
 struct gm_tokenizer_opts {
-    const char *image_path; /* compiled image to use and, if stale or absent, to write; NULL: build
-                               in memory */
+    const char *image_path; /* compiled image to use, if it is there and not stale; NULL: none */
     const char *scheme;     /* .tiktoken only: "cl100k_base", "gpt2", "o200k_harmony" ...; NULL: by
                                file name */
 };
@@ -40,7 +39,19 @@ struct gm_tokenizer_opts {
  * its place ("pre_tokenizer.pretokenizers[1].pattern: ..."). opts NULL: the defaults. */
 enum gm_status gm_tokenizer_open(struct gm_tokenizer **tokenizer, const char *path,
                                  const struct gm_tokenizer_opts *opts, struct gm_err *err);
+/* Opens a compiled image in memory that must outlive the tokenizer, aligned to a page. GM_INPUT:
+ * not an image, another version, damaged. */
+enum gm_status gm_tokenizer_open_image(struct gm_tokenizer **tokenizer, const void *data,
+                                       size_t n_bytes, struct gm_err *err);
 void gm_tokenizer_free(struct gm_tokenizer *tokenizer); /* NULL allowed */
+/* The compiled image; lives as long as the tokenizer. */
+const uint8_t *gm_tokenizer_image(const struct gm_tokenizer *tokenizer, size_t *n_bytes);
+/* The image was compiled just now, not found in a file. */
+bool gm_tokenizer_is_new(const struct gm_tokenizer *tokenizer);
+/* Writes an image, durably and in the place of an older image. GM_CONFIG: something else is there.
+ * Looks at nothing in data. */
+enum gm_status gm_tokenizer_save_image(const char *path, const void *data, size_t n_bytes,
+                                       struct gm_err *err);
 const struct gm_spec *gm_tokenizer_spec(const struct gm_tokenizer *tokenizer);
 enum gm_scheme gm_tokenizer_scheme(const struct gm_tokenizer *tokenizer);
 /* Id of a token by its text, added tokens included; GM_NO_TOKEN: none. */

@@ -17,7 +17,7 @@ void gm_mapping_close(struct gm_mapping *mapping)
 {
     if (mapping->data)
         munmap(mapping->data, mapping->n_bytes);
-    *mapping = (struct gm_mapping){NULL, 0};
+    *mapping = (struct gm_mapping){.data = NULL};
 }
 
 /* Maps the whole file read-only. */
@@ -37,7 +37,7 @@ static enum gm_status map_file(struct gm_mapping *mapping, const char *path, str
         mapping->n_bytes = (size_t)info.st_size;
         mapping->data = mmap(NULL, mapping->n_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
         if (mapping->data == MAP_FAILED) {
-            *mapping = (struct gm_mapping){NULL, 0};
+            *mapping = (struct gm_mapping){.data = NULL};
             status = gm_err_sys(err, GM_SYSTEM, errno, "unable to map %s", path);
         }
     }
@@ -57,7 +57,7 @@ static enum gm_status map_bytes(struct gm_mapping *mapping, const struct gm_buf 
     madvise(data, bytes->n_bytes, MADV_HUGEPAGE);
     memcpy(data, bytes->data, bytes->n_bytes);
     mprotect(data, bytes->n_bytes, PROT_READ);
-    *mapping = (struct gm_mapping){data, bytes->n_bytes};
+    *mapping = (struct gm_mapping){.data = data, .n_bytes = bytes->n_bytes};
     return GM_OK;
 }
 
@@ -154,18 +154,6 @@ static enum gm_status read_kind(const char *path, enum gm_load_kind *kind, struc
     return GM_OK;
 }
 
-/* An image may be written over: it can be made again. Anything else is somebody's file. */
-static enum gm_status store(const char *path, const struct gm_buf *bytes, struct gm_err *err)
-{
-    enum gm_load_kind kind = GM_LOAD_NOTHING;
-    enum gm_status status = read_kind(path, &kind, NULL);
-    if (status != GM_OK && status != GM_MISSING)
-        return gm_err_set(err, status, "unable to read %s", path);
-    if (kind != GM_LOAD_NOTHING && kind != GM_LOAD_IMAGE)
-        return gm_err_set(err, GM_CONFIG, "%s exists and is not a tokenizer image", path);
-    return gm_write_file_durable(AT_FDCWD, path, bytes->data, bytes->n_bytes, err);
-}
-
 static enum gm_status build_and_map(struct gm_mapping *mapping, struct gm_image **image,
                                     const char *path, const struct gm_tokenizer_opts *opts,
                                     struct gm_err *err)
@@ -180,14 +168,11 @@ static enum gm_status build_and_map(struct gm_mapping *mapping, struct gm_image 
         goto out;
     if (status == GM_OK)
         status = build(&file, path, opts, digest, &bytes, err);
-    if (status == GM_OK && opts->image_path) {
-        status = store(opts->image_path, &bytes, err);
-        if (status == GM_OK)
-            status = open_image_file(mapping, image, opts->image_path, digest, err);
-    } else if (status == GM_OK) {
+    if (status == GM_OK)
         status = map_bytes(mapping, &bytes, err);
-        if (status == GM_OK)
-            status = open_mapped(mapping, image, digest, err);
+    if (status == GM_OK) {
+        mapping->is_new = true;
+        status = open_mapped(mapping, image, digest, err);
     }
 out:
     gm_buf_free(&bytes);
@@ -205,4 +190,17 @@ enum gm_status gm_mapping_open(struct gm_mapping *mapping, struct gm_image **ima
         return status;
     return kind == GM_LOAD_IMAGE ? open_image_file(mapping, image, path, NULL, err)
                                  : build_and_map(mapping, image, path, opts, err);
+}
+
+/* An image may be written over: it can be made again. Anything else is somebody's file. */
+enum gm_status gm_tokenizer_save_image(const char *path, const void *data, size_t n_bytes,
+                                       struct gm_err *err)
+{
+    enum gm_load_kind kind = GM_LOAD_NOTHING;
+    enum gm_status status = read_kind(path, &kind, NULL);
+    if (status != GM_OK && status != GM_MISSING)
+        return gm_err_set(err, status, "unable to read %s", path);
+    if (kind != GM_LOAD_NOTHING && kind != GM_LOAD_IMAGE)
+        return gm_err_set(err, GM_CONFIG, "%s exists and is not a tokenizer image", path);
+    return gm_write_file_durable(AT_FDCWD, path, data, n_bytes, err);
 }

@@ -16,16 +16,19 @@
 struct gm_mapping {
     void *data;
     size_t n_bytes;
+    bool is_new; /* built, not found */
 };
 /* Opens the image for a tokenizer file: the file itself, the stored image if it is fresh, or one
- * that is built now (and stored, if opts name a path). */
+ * that is built now. */
 enum gm_status gm_mapping_open(struct gm_mapping *mapping, struct gm_image **image,
                                const char *path, const struct gm_tokenizer_opts *opts,
                                struct gm_err *err);
 void gm_mapping_close(struct gm_mapping *mapping);
 
 struct gm_tokenizer {
-    struct gm_mapping mapping;
+    struct gm_mapping mapping; /* data NULL: the caller's memory */
+    const uint8_t *data;       /* the image */
+    size_t n_bytes;
     struct gm_image *image;
     const struct gm_spec *spec;
     const struct gm_bpe *bpe; /* NULL: words is the model */

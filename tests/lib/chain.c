@@ -1,6 +1,8 @@
 /* The worker's loop over a chain, as small as it gets; see chain.h. */
 #include "chain.h"
 
+#include "run/prepare.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,8 @@ void chain_add(struct chain *chain, const struct gm_stage *stage, const char *se
     }
     struct gm_err err;
     GM_ASSERT(!stage->check || stage->check(link->opts, &err) == GM_OK);
-    GM_ASSERT(!stage->prepare || stage->prepare(link->opts, &link->prepared, &err) == GM_OK);
+    GM_ASSERT(!stage->prepare ||
+              gm_prepare(stage, link->opts, GM_SANDBOX_OFF, &link->prepared, &err) == GM_OK);
 }
 
 void chain_free(struct chain *chain)
@@ -48,8 +51,7 @@ void chain_free(struct chain *chain)
         struct chain_link *link = &chain->links[i];
         if (chain->is_open && link->stage->close)
             link->stage->close(link->ctx);
-        if (link->prepared && link->stage->discard)
-            link->stage->discard(link->prepared);
+        gm_prepared_free(&link->prepared);
         gm_opts_free(link->stage->opts, link->opts);
         free(link->opts);
         free(link->ctx);
@@ -80,8 +82,8 @@ static void open_links(struct chain *chain)
     for (size_t i = 0; i < chain->n_links && !chain->is_open; i++) {
         struct chain_link *link = &chain->links[i];
         if (link->stage->open)
-            GM_ASSERT(link->stage->open(link->ctx, link->opts, link->prepared, &link->bind, &err) ==
-                      GM_OK);
+            GM_ASSERT(link->stage->open(link->ctx, link->opts, &link->prepared, &link->bind,
+                                        &err) == GM_OK);
     }
     chain->is_open = true;
 }

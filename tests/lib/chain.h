@@ -11,7 +11,7 @@
 struct chain_link {
     const struct gm_stage *stage;
     void *opts;
-    void *prepared;
+    struct gm_prepared prepared;
     void *ctx;
     int in[CHAIN_MAX_COLUMNS], out[CHAIN_MAX_COLUMNS];
     struct gm_bind bind;

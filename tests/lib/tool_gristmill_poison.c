@@ -165,8 +165,9 @@ static const struct {
             {"POISON eat", eat},           {"POISON exit", leave},
             {"POISON scribble", scribble}, {"POISON rewrite", rewrite}};
 
-static enum gm_status poison_open(void *ctx, const void *options, const void *prepared,
-                                  const struct gm_bind *bind, struct gm_err *err)
+static enum gm_status poison_open(void *ctx, const void *options,
+                                  const struct gm_prepared *prepared, const struct gm_bind *bind,
+                                  struct gm_err *err)
 {
     (void)options;
     (void)prepared;

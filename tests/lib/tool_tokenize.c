@@ -128,6 +128,12 @@ int main(int argc, char **argv)
         return 64;
     if (gm_tokenizer_open(&tool.tokenizer, argv[optind + 1], &opts, &err) != GM_OK)
         return fail(&err);
+    if (opts.image_path && gm_tokenizer_is_new(tool.tokenizer)) {
+        size_t n_bytes;
+        const uint8_t *data = gm_tokenizer_image(tool.tokenizer, &n_bytes);
+        if (gm_tokenizer_save_image(opts.image_path, data, n_bytes, &err) != GM_OK)
+            return fail(&err);
+    }
     if (gm_encoder_new(&tool.encoder, tool.tokenizer, &encoder_opts, &err) != GM_OK)
         return fail(&err);
     if (strcmp(argv[optind], "encode") == 0)

@@ -55,7 +55,7 @@ static enum gm_status judge(void *ctx, struct gm_batch *batch, uint32_t row, str
     return GM_OK;
 }
 
-static enum gm_status keep_bind(void *ctx, const void *opts, const void *prepared,
+static enum gm_status keep_bind(void *ctx, const void *opts, const struct gm_prepared *prepared,
                                 const struct gm_bind *bind, struct gm_err *err)
 {
     (void)opts;

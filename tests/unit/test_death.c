@@ -47,7 +47,7 @@ static enum gm_status process(void *ctx, struct gm_batch *batch, uint32_t row, s
     return GM_OK;
 }
 
-static enum gm_status crash_in_open(void *ctx, const void *opts, const void *prepared,
+static enum gm_status crash_in_open(void *ctx, const void *opts, const struct gm_prepared *prepared,
                                     const struct gm_bind *bind, struct gm_err *err)
 {
     (void)ctx;

@@ -1,5 +1,6 @@
 /* The tokenizer as a whole: opening files and images, policies for invalid UTF-8, flags, decoding.
  * That ids are the reference's: tests/conformance/tokenize. */
+#include "base/hash.h"
 #include "tokenize/tokenizer.h"
 
 #include "base/fs.h"
@@ -49,6 +50,11 @@ static struct gm_tokenizer *open_good(const char *path, const char *image)
     enum gm_status status = gm_tokenizer_open(&tokenizer, path, &opts, &err);
     assert_string_equal(err.text, "");
     assert_int_equal(status, GM_OK);
+    if (image && gm_tokenizer_is_new(tokenizer)) {
+        size_t n_bytes;
+        const uint8_t *data = gm_tokenizer_image(tokenizer, &n_bytes);
+        assert_int_equal(gm_tokenizer_save_image(image, data, n_bytes, &err), GM_OK);
+    }
     return tokenizer;
 }
 
@@ -244,17 +250,34 @@ static void other_files_are_not_written_over(void **state)
 {
     (void)state;
     char path[96];
-    struct gm_tokenizer *tokenizer;
     struct gm_buf kept = GM_BUF_INIT;
     struct gm_err err;
     snprintf(path, sizeof path, "%s/notes.txt", folder);
     assert_int_equal(gm_write_file_durable(AT_FDCWD, path, "mine", 4, NULL), GM_OK);
-    struct gm_tokenizer_opts opts = {.image_path = path};
-    assert_int_equal(gm_tokenizer_open(&tokenizer, json_path, &opts, &err), GM_CONFIG);
+    assert_int_equal(gm_tokenizer_save_image(path, "image", 5, &err), GM_CONFIG);
     assert_non_null(strstr(err.text, "is not a tokenizer image"));
     read_all(path, &kept);
     assert_int_equal(kept.n_bytes, 4);
     gm_buf_free(&kept);
+}
+
+/* What a worker does: it opens an image in memory that it has inherited. */
+static void an_image_in_memory_is_a_tokenizer(void **state)
+{
+    (void)state;
+    struct gm_tokenizer *parent = open_good(json_path, NULL), *tokenizer;
+    size_t n_bytes;
+    const uint8_t *data = gm_tokenizer_image(parent, &n_bytes);
+    struct gm_err err;
+    assert_true(gm_tokenizer_is_new(parent));
+    assert_int_equal(gm_tokenizer_open_image(&tokenizer, data, n_bytes, &err), GM_OK);
+    assert_false(gm_tokenizer_is_new(tokenizer));
+    assert_memory_equal(gm_tokenizer_digest(tokenizer), gm_tokenizer_digest(parent),
+                        GM_SHA256_BYTES);
+    assert_works(tokenizer);
+    assert_int_equal(gm_tokenizer_open_image(&tokenizer, data, n_bytes - 1, &err), GM_INPUT);
+    assert_null(tokenizer);
+    gm_tokenizer_free(parent);
 }
 
 /* A forked worker encodes with what its parent opened. */
@@ -318,6 +341,7 @@ int main(void)
         cmocka_unit_test(image_is_stored_and_used),
         cmocka_unit_test(stale_image_is_made_again),
         cmocka_unit_test(other_files_are_not_written_over),
+        cmocka_unit_test(an_image_in_memory_is_a_tokenizer),
         cmocka_unit_test(children_share_the_tokenizer),
         cmocka_unit_test(failures_name_the_file),
     };

@@ -28,8 +28,9 @@ struct capitals {
     const struct gm_bind *bind;
 };
 
-static enum gm_status capitals_open(void *ctx, const void *values, const void *prepared,
-                                    const struct gm_bind *bind, struct gm_err *err)
+static enum gm_status capitals_open(void *ctx, const void *values,
+                                    const struct gm_prepared *prepared, const struct gm_bind *bind,
+                                    struct gm_err *err)
 {
     (void)prepared, (void)err;
     *(struct capitals *)ctx = (struct capitals){values, bind};
