@@ -126,6 +126,16 @@ void *gm_batch_alloc(struct gm_batch *batch, size_t n_bytes)
     return result;
 }
 
+void gm_batch_trim(struct gm_batch *batch, void *newest, size_t n_bytes)
+{
+    struct gm_arena_chunk *chunk = batch->chunks;
+    uint8_t *data = newest;
+    GM_ASSERT(chunk && data >= chunk->data && data <= chunk->data + chunk->n_used);
+    size_t n_used = (size_t)(data - chunk->data) + ((n_bytes + 15) & ~(size_t)15);
+    GM_ASSERT(n_used <= chunk->n_used);
+    chunk->n_used = n_used;
+}
+
 static bool is_view_type(enum gm_type type)
 {
     return type >= GM_TYPE_STRING;

@@ -107,6 +107,8 @@ void gm_batch_reset(struct gm_batch *batch);
 
 /* Private memory until reset, aligned to 16; NULL when the worker's budget is used up. */
 void *gm_batch_alloc(struct gm_batch *batch, size_t n_bytes);
+/* Cuts the newest allocation to its first n_bytes, which it has; the rest is free again. */
+void gm_batch_trim(struct gm_batch *batch, void *newest, size_t n_bytes);
 
 /* Appends a column with all rows null; returns its index, or GM_NO_COLUMN: no memory. */
 int gm_batch_add_column(struct gm_batch *batch, const struct gm_column_def *def);

@@ -79,7 +79,7 @@ static enum gm_status send_block(struct gm_emit *emit, struct gm_err *err)
                            .row_count = n_rows};
     emit->block.n_bytes = 0;
     emit->builder.n_rows = 0;
-    return gm_port_send(&emit->worker->port, &desc, err);
+    return gm_port_send_later(&emit->worker->port, &desc, err); /* NEED or DONE follow at once */
 }
 
 /* Gives back a block that will not be used. */

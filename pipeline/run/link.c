@@ -127,6 +127,13 @@ enum gm_status gm_port_send(struct gm_port *port, const struct gm_desc *desc, st
     return status;
 }
 
+enum gm_status gm_port_send_later(struct gm_port *port, const struct gm_desc *desc,
+                                  struct gm_err *err)
+{
+    enum gm_status status = gm_port_push(port, desc, err);
+    return status == GM_AGAIN ? gm_port_send(port, desc, err) : status;
+}
+
 enum gm_status gm_port_receive(struct gm_port *port, struct gm_desc *desc, struct gm_err *err)
 {
     for (;;) {

@@ -62,6 +62,10 @@ void gm_port_release(struct gm_port *port);
 /* ---- for children: they may block ---- */
 /* Pushes and publishes, waiting for room. A child whose supervisor is gone dies in the wait. */
 enum gm_status gm_port_send(struct gm_port *port, const struct gm_desc *desc, struct gm_err *err);
+/* Pushes, and publishes only if there is no room otherwise: for what the supervisor need not know
+ * before the next message. Each wake-up of it costs a switch of processes. */
+enum gm_status gm_port_send_later(struct gm_port *port, const struct gm_desc *desc,
+                                  struct gm_err *err);
 /* Next descriptor, publishing first and sleeping if there is none. */
 enum gm_status gm_port_receive(struct gm_port *port, struct gm_desc *desc, struct gm_err *err);
 

@@ -20,11 +20,17 @@
 #define GROUP_MS 1000
 #define IDLE_MS  500
 
+/* The supervisor hears of so many blocks at once, or of fewer after this time: what it needs to
+ * know is which blocks are free again, and each message of its own would wake it up. */
+#define ANSWERS   4
+#define ANSWER_MS 2
+
 struct writer {
     const struct gm_writer_setup *setup;
     struct gm_port port;
     struct gm_output *output;
     uint64_t group_since_ms; /* first append of the group; 0: nothing waits */
+    unsigned n_answers;      /* of blocks, not published yet */
     uint64_t spill_end;
     uint32_t n_spilled;
     struct gm_buf spilled; /* a block on its way back */
@@ -37,6 +43,21 @@ static enum gm_status answer(struct writer *writer, enum gm_desc_kind kind, uint
 {
     struct gm_desc desc = {.kind = (uint16_t)kind, .lease = id, .task = task};
     return gm_port_send(&writer->port, &desc, err);
+}
+
+static void publish_answers(struct writer *writer)
+{
+    writer->n_answers = 0;
+    gm_port_publish(&writer->port);
+}
+
+static enum gm_status answer_written(struct writer *writer, uint64_t id, struct gm_err *err)
+{
+    struct gm_desc desc = {.kind = GM_DESC_WRITTEN, .lease = id};
+    enum gm_status status = gm_port_send_later(&writer->port, &desc, err);
+    if (++writer->n_answers >= ANSWERS)
+        publish_answers(writer);
+    return status;
 }
 
 /* The supervisor makes it again. */
@@ -62,6 +83,7 @@ static void publish_counts(struct writer *writer)
 
 static enum gm_status commit(struct writer *writer, struct gm_err *err)
 {
+    publish_answers(writer); /* a disk may take its time */
     enum gm_status status = gm_output_commit(writer->output, err);
     writer->group_since_ms = 0;
     if (status != GM_OK)
@@ -88,7 +110,7 @@ static enum gm_status append(struct writer *writer, const struct gm_desc *desc, 
     publish_counts(writer);
     if (writer->group_since_ms == 0)
         writer->group_since_ms = gm_now_ms();
-    status = answer(writer, GM_DESC_WRITTEN, desc->lease, 0, err);
+    status = answer_written(writer, desc->lease, err);
     if (status == GM_OK && after >= GM_OUTPUT_GROUP_BYTES)
         status = commit(writer, err);
     return status;
@@ -236,6 +258,19 @@ static int wait_ms(const struct writer *writer)
     return passed >= GROUP_MS ? 0 : (int)(GROUP_MS - passed);
 }
 
+static void rest(struct writer *writer)
+{
+    int ms = wait_ms(writer);
+    bool heard = false;
+    if (writer->n_answers > 0 && ms > ANSWER_MS)
+        ms = ANSWER_MS;
+    if (gm_ring_consumer_sleep(&writer->port.in))
+        heard = gm_wake_wait(writer->port.bell_in, -1, ms, NULL);
+    gm_ring_awake(&writer->port.in);
+    if (!heard)
+        publish_answers(writer);
+}
+
 static enum gm_status serve(struct writer *writer, struct gm_err *err)
 {
     enum gm_status status = GM_OK;
@@ -247,12 +282,10 @@ static enum gm_status serve(struct writer *writer, struct gm_err *err)
             status = act(writer, &desc, err);
         } else if (status == GM_AGAIN) {
             status = GM_OK;
-            gm_port_publish(&writer->port);
             if (writer->group_since_ms != 0 && wait_ms(writer) == 0)
                 status = commit(writer, err);
-            else if (gm_ring_consumer_sleep(&writer->port.in))
-                gm_wake_wait(writer->port.bell_in, -1, wait_ms(writer), NULL);
-            gm_ring_awake(&writer->port.in);
+            else
+                rest(writer);
         }
     }
     return status;

@@ -26,8 +26,10 @@ struct gm_encoder {
     struct gm_bpe_cache *cache;      /* NULL: the model is words */
     struct gm_words_scratch *words;  /* NULL: the model is byte-pair encoding */
     struct gm_bpe_counters counters; /* of words */
-    uint32_t *ids;
+    uint32_t *ids;                   /* own, or what was lent for this text */
     size_t n_ids, capacity;
+    uint32_t *own, *lent;
+    size_t own_capacity, lent_capacity;
     struct gm_buf valid;      /* the text with what is invalid replaced */
     struct gm_buf normalised; /* scratch of the normalizer */
     struct gm_buf prefixed;   /* a segment with a space in front */
@@ -84,7 +86,7 @@ void gm_encoder_free(struct gm_encoder *encoder)
     gm_buf_free(&encoder->valid);
     gm_buf_free(&encoder->normalised);
     gm_buf_free(&encoder->prefixed);
-    free(encoder->ids);
+    free(encoder->own);
     free(encoder);
 }
 
@@ -95,16 +97,33 @@ const struct gm_bpe_counters *gm_encoder_counters(const struct gm_encoder *encod
 
 /* ---- ids ---- */
 
+void gm_encoder_lend(struct gm_encoder *encoder, uint32_t *room, size_t n_room)
+{
+    encoder->lent = room;
+    encoder->lent_capacity = room ? n_room : 0;
+}
+
+static void take_room(struct gm_encoder *encoder)
+{
+    encoder->n_ids = 0;
+    encoder->ids = encoder->lent ? encoder->lent : encoder->own;
+    encoder->capacity = encoder->lent ? encoder->lent_capacity : encoder->own_capacity;
+    encoder->lent = NULL;
+}
+
+/* In memory of its own, which what was lent gives way to. */
 static bool grow(struct gm_encoder *encoder, size_t n_needed)
 {
-    size_t capacity = encoder->capacity ? encoder->capacity : 4096;
+    size_t capacity = encoder->own_capacity ? encoder->own_capacity : 4096;
     while (capacity < n_needed)
         capacity *= 2;
-    uint32_t *ids = realloc(encoder->ids, capacity * sizeof *ids);
+    uint32_t *ids = realloc(encoder->own, capacity * sizeof *ids);
     if (!ids)
         return false;
-    encoder->ids = ids;
-    encoder->capacity = capacity;
+    if (encoder->n_ids > 0 && encoder->ids != encoder->own)
+        memcpy(ids, encoder->ids, encoder->n_ids * sizeof *ids);
+    encoder->ids = encoder->own = ids;
+    encoder->capacity = encoder->own_capacity = capacity;
     return true;
 }
 
@@ -339,7 +358,8 @@ static enum gm_status encode_bytes(struct gm_encoder *encoder, struct text text,
 static enum gm_status encode_document(struct gm_encoder *encoder, struct text text,
                                       struct gm_err *err)
 {
-    size_t n_valid = text.n_bytes ? gm_utf8_valid_prefix(text.data, text.n_bytes) : 0;
+    bool look = text.n_bytes > 0 && encoder->invalid_utf8 != GM_INVALID_NOWHERE;
+    size_t n_valid = look ? gm_utf8_valid_prefix(text.data, text.n_bytes) : text.n_bytes;
     if (n_valid == text.n_bytes)
         return encode_text(encoder, text, err);
     if (encoder->invalid_utf8 == GM_INVALID_REPLACE)
@@ -355,7 +375,7 @@ enum gm_status gm_encode(struct gm_encoder *encoder, const void *text, size_t n_
     const struct gm_spec *spec = encoder->tokenizer->spec;
     bool special = (encoder->flags & GM_ENCODE_SPECIAL_TOKENS) != 0;
     enum gm_status status = GM_OK;
-    encoder->n_ids = 0;
+    take_room(encoder);
     if (n_bytes >= MAX_TEXT_BYTES)
         return gm_err_set(err, GM_LIMIT, "a text of %zu bytes is too long", n_bytes);
     if (special)

@@ -17,6 +17,10 @@
 #define MAX_IDS      ((uint64_t)INT32_MAX)
 #define TABLES_BYTES (4u << 20) /* what a worker builds when it opens an image */
 
+/* A text of so many bytes is encoded where its ids stay. One id a byte is room enough unless it is
+ * normalized; for longer texts a copy is cheaper than that much memory. */
+#define IN_PLACE_BYTES (128u << 10)
+
 enum over { OVER_TRUNCATE, OVER_REJECT };
 
 struct tokenize_opts {
@@ -211,32 +215,62 @@ static enum gm_status tokenize_open(void *ctx, const void *options,
     const struct gm_encoder_opts encoder_opts = {
         .flags = (tokenize->opts->special_tokens ? GM_ENCODE_SPECIAL_TOKENS : 0) |
                  (tokenize->opts->ordinary ? GM_ENCODE_ORDINARY : 0),
-        .invalid_utf8 = GM_INVALID_ERROR,
+        .invalid_utf8 = GM_INVALID_NOWHERE, /* the column is a STRING */
         .cache_bytes = tokenize->opts->cache_bytes,
         .tier = GM_TIER_COUNT};
     return gm_encoder_new(&tokenize->encoder, tokenize->tokenizer, &encoder_opts, err);
 }
 
+/* The ids of a text on their way into the batch. */
+struct row_ids {
+    uint32_t *room; /* lent to the encoder, with a place for the eos behind; NULL: none */
+    const uint32_t *ids;
+    size_t n_ids;
+};
+
+static void lend_room(const struct tokenize *tokenize, struct gm_batch *batch, size_t n_bytes,
+                      struct row_ids *row_ids)
+{
+    const struct gm_spec *spec = gm_tokenizer_spec(tokenize->tokenizer);
+    size_t n_room = n_bytes + spec->n_prefix_ids + spec->n_suffix_ids;
+    if (n_bytes <= IN_PLACE_BYTES)
+        row_ids->room = gm_batch_alloc(batch, (n_room + 1) * sizeof *row_ids->room);
+    if (row_ids->room)
+        gm_encoder_lend(tokenize->encoder, row_ids->room, n_room);
+}
+
+static void trim_room(struct gm_batch *batch, struct row_ids *row_ids)
+{
+    bool used = row_ids->ids == row_ids->room;
+    if (row_ids->room)
+        gm_batch_trim(batch, row_ids->room, used ? (row_ids->n_ids + 1) * sizeof(uint32_t) : 0);
+    if (!used)
+        row_ids->room = NULL;
+}
+
 /* Ids as they are written: cut to max_tokens, with the tail kept and the eos behind. *n_cut: how
  * many were lost. NULL: no memory. */
 static uint32_t *finish_ids(const struct tokenize *tokenize, struct gm_batch *batch,
-                            const uint32_t *ids, size_t *n_ids, uint64_t *n_cut)
+                            struct row_ids *row_ids, uint64_t *n_cut)
 {
     uint32_t eos_id = tokenize->eos_id;
-    size_t n_eos = eos_id != GM_NO_TOKEN, n_all = *n_ids + n_eos, n_kept = n_all;
+    size_t n_eos = eos_id != GM_NO_TOKEN, n_all = row_ids->n_ids + n_eos, n_kept = n_all;
     if (tokenize->opts->max_tokens > 0 && n_all > tokenize->opts->max_tokens)
         n_kept = (size_t)tokenize->opts->max_tokens;
-    uint32_t *all = gm_batch_alloc(batch, n_kept * sizeof *all);
+    uint32_t *all = row_ids->room;
+    if (!all)
+        all = gm_batch_alloc(batch, n_kept * sizeof *all);
     if (!all)
         return NULL;
     size_t n_tail = tokenize->n_tail - n_eos; /* of what the encoder gave */
     size_t n_front = n_kept - n_eos - n_tail;
-    memcpy(all, ids, n_front * sizeof *all);
-    memcpy(all + n_front, ids + *n_ids - n_tail, n_tail * sizeof *all);
+    if (!row_ids->room)
+        memcpy(all, row_ids->ids, n_front * sizeof *all);
+    memmove(all + n_front, row_ids->ids + row_ids->n_ids - n_tail, n_tail * sizeof *all);
     if (n_eos)
         all[n_kept - 1] = eos_id;
     *n_cut = n_all - n_kept;
-    *n_ids = n_kept;
+    row_ids->n_ids = n_kept;
     return all;
 }
 
@@ -276,26 +310,27 @@ static enum gm_status tokenize_process(void *ctx, struct gm_batch *batch, uint32
     const struct tokenize *tokenize = ctx;
     const int *columns = tokenize->bind->out;
     struct gm_view text = gm_batch_view(batch, tokenize->bind->in[IN_TEXT], row);
-    const uint32_t *ids = NULL;
-    size_t n_ids = 0;
+    struct row_ids row_ids = {0};
     uint64_t n_cut = 0;
     uint64_t n_unknown = gm_encoder_counters(tokenize->encoder)->n_unknown;
     struct gm_err why = {0};
+    lend_room(tokenize, batch, text.n_bytes, &row_ids);
     enum gm_status status =
-        gm_encode(tokenize->encoder, text.data, text.n_bytes, &ids, &n_ids, &why);
+        gm_encode(tokenize->encoder, text.data, text.n_bytes, &row_ids.ids, &row_ids.n_ids, &why);
+    trim_room(batch, &row_ids);
     if (status == GM_INPUT || status == GM_LIMIT) {
         reject(batch, row, status, &why);
         return GM_OK;
     }
     if (status != GM_OK)
         return gm_err_set(err, status, "%s", why.text);
-    if (!is_wanted(tokenize, batch, row, n_ids))
+    if (!is_wanted(tokenize, batch, row, row_ids.n_ids))
         return GM_OK;
-    const uint32_t *all = finish_ids(tokenize, batch, ids, &n_ids, &n_cut);
+    const uint32_t *all = finish_ids(tokenize, batch, &row_ids, &n_cut);
     if (!all)
-        return gm_err_set(err, GM_NOMEM, "no memory for %zu ids", n_ids);
-    gm_batch_set_view(batch, columns[OUT_INPUT_IDS], row, all, n_ids * sizeof *all);
-    gm_batch_set_u64(batch, columns[OUT_N_TOKENS], row, n_ids);
+        return gm_err_set(err, GM_NOMEM, "no memory for %zu ids", row_ids.n_ids);
+    gm_batch_set_view(batch, columns[OUT_INPUT_IDS], row, all, row_ids.n_ids * sizeof *all);
+    gm_batch_set_u64(batch, columns[OUT_N_TOKENS], row, row_ids.n_ids);
     gm_batch_set_u64(batch, columns[OUT_TRUNCATED], row, n_cut);
     gm_batch_set_u64(batch, columns[OUT_TOKEN_BYTES], row, text.n_bytes);
     gm_batch_set_u64(batch, columns[OUT_N_UNKNOWN], row,

@@ -24,8 +24,9 @@ struct gm_encoder;   /* opaque */
 enum gm_invalid_utf8 {
     GM_INVALID_ERROR,   /* GM_INPUT with the offset */
     GM_INVALID_REPLACE, /* U+FFFD for each maximal subpart (Unicode 3.9, as Python and Rust do) */
-    GM_INVALID_BYTES /* byte-level vocabularies only: a run of bytes that are not UTF-8 is a piece
-                        of its own, and what is on its sides is encoded as texts of their own */
+    GM_INVALID_BYTES,  /* byte-level vocabularies only: a run of bytes that are not UTF-8 is a piece
+                          of its own, and what is on its sides is encoded as texts of their own */
+    GM_INVALID_NOWHERE /* the caller has looked; where it is wrong, ids are wrong at the worst */
 };
 
 struct gm_tokenizer_opts {
@@ -80,6 +81,9 @@ void gm_encoder_free(struct gm_encoder *encoder); /* NULL allowed */
  * stated offset. GM_NOMEM: the encoder may be used again. n_bytes < 2^32 - 64, else GM_LIMIT. */
 enum gm_status gm_encode(struct gm_encoder *encoder, const void *text, size_t n_bytes,
                          const uint32_t **ids, size_t *n_ids, struct gm_err *err);
+/* The next gm_encode writes its ids to room, which spares a copy, or into the encoder if n_room may
+ * not be enough: it wants room for as many ids as the text has bytes. NULL: nothing is lent. */
+void gm_encoder_lend(struct gm_encoder *encoder, uint32_t *room, size_t n_room);
 /* Summed over all calls of gm_encode. */
 const struct gm_bpe_counters *gm_encoder_counters(const struct gm_encoder *encoder);
 

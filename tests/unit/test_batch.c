@@ -160,6 +160,23 @@ static void memory_is_aligned_distinct_and_reused(void **state)
     gm_batch_free(&batch);
 }
 
+static void the_end_of_an_allocation_is_given_back(void **state)
+{
+    struct gm_batch batch;
+    (void)state;
+    gm_batch_init(&batch);
+    uint8_t *first = gm_batch_alloc(&batch, 100000);
+    assert_non_null(first);
+    memset(first, 1, 100);
+    gm_batch_trim(&batch, first, 100);
+    uint8_t *second = gm_batch_alloc(&batch, 50);
+    assert_ptr_equal(second, first + 112); /* aligned */
+    gm_batch_trim(&batch, second, 0);
+    assert_ptr_equal(gm_batch_alloc(&batch, 10), second);
+    assert_int_equal(first[99], 1);
+    gm_batch_free(&batch);
+}
+
 static void record_ids_sort_and_grow(void **state)
 {
     (void)state;
@@ -182,6 +199,7 @@ int main(void)
         cmocka_unit_test(the_first_reject_wins),
         cmocka_unit_test(a_long_message_is_cut),
         cmocka_unit_test(memory_is_aligned_distinct_and_reused),
+        cmocka_unit_test(the_end_of_an_allocation_is_given_back),
         cmocka_unit_test(record_ids_sort_and_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

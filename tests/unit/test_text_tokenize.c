@@ -195,6 +195,37 @@ static void rows_do_not_disturb_each_other(void **state)
     chain_free(&chain);
 }
 
+/* Short texts are encoded where their ids stay, longer ones are copied there. */
+static void long_and_short_texts_are_the_same(void **state)
+{
+    (void)state;
+    struct chain chain;
+    const size_t n_long = 300000;
+    char *text = malloc(n_long);
+    assert_non_null(text);
+    for (size_t i = 0; i < n_long; i++)
+        text[i] = "abcdefghijklmnopq "[i % 18];
+    text[n_long - 1] = 'z';
+    start(&chain, "append_eos=</s>");
+    const struct chain_row rows[] = {
+        {GM_MEDIA_TEXT, text, 100000}, {GM_MEDIA_TEXT, text, n_long}, {GM_MEDIA_TEXT, text, 7}};
+    chain_run(&chain, rows, 3);
+    for (uint32_t row = 0; row < 3; row++) {
+        struct gm_view ids = chain_view(&chain, "input_ids", row);
+        size_t n_ids = rows[row].n_bytes;
+        while (n_ids > 0 && text[n_ids - 1] == ' ')
+            n_ids--; /* stripped */
+        assert_int_equal(ids.n_bytes / 4, n_ids + 1);
+        for (size_t i = 0; i <= n_ids; i++) {
+            uint32_t id;
+            memcpy(&id, ids.data + 4 * i, sizeof id);
+            assert_int_equal(id, i < n_ids ? (uint8_t)text[i] : 257);
+        }
+    }
+    chain_free(&chain);
+    free(text);
+}
+
 static void the_planner_learns_what_it_needs(void **state)
 {
     (void)state;
@@ -223,6 +254,7 @@ int main(void)
         cmocka_unit_test(truncation_keeps_what_ends_a_text),
         cmocka_unit_test(texts_that_are_not_wanted_are_rejected),
         cmocka_unit_test(rows_do_not_disturb_each_other),
+        cmocka_unit_test(long_and_short_texts_are_the_same),
         cmocka_unit_test(the_planner_learns_what_it_needs),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

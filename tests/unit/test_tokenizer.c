@@ -119,6 +119,47 @@ static void texts_are_encoded(void **state)
     gm_tokenizer_free(tokenizer);
 }
 
+/* Ids of a text with room lent for n_room of them; *lent: whether they are there. */
+static const char *ids_in(struct gm_encoder *encoder, const char *text, size_t n_room, bool *lent)
+{
+    static uint32_t room[64];
+    const uint32_t *ids;
+    size_t n_ids;
+    struct gm_err err;
+    assert_true(n_room < GM_ARRAY_LEN(room));
+    memset(room, 0xee, sizeof room);
+    gm_encoder_lend(encoder, room, n_room);
+    assert_int_equal(gm_encode(encoder, text, strlen(text), &ids, &n_ids, &err), GM_OK);
+    *lent = ids == room;
+    for (size_t i = *lent ? n_ids : n_room; i < GM_ARRAY_LEN(room); i++)
+        assert_int_equal(room[i], i < n_room ? room[i] : 0xeeeeeeee);
+    static char line[1200];
+    line[0] = '\0';
+    for (size_t i = 0, n = 0; i < n_ids; i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s%u", i ? " " : "", ids[i]);
+    return line;
+}
+
+static void ids_are_written_where_room_is_lent(void **state)
+{
+    (void)state;
+    bool lent;
+    struct gm_tokenizer *tokenizer = open_good(json_path, NULL);
+    struct gm_encoder *encoder =
+        encoder_of(tokenizer, (struct gm_encoder_opts){.flags = GM_ENCODE_SPECIAL_TOKENS});
+    const char text[] = "abc ab<s>c";
+    const char wanted[] = "259 258 32 256 259 99 97";
+    assert_string_equal(ids_in(encoder, text, sizeof text + 2, &lent), wanted);
+    assert_true(lent);
+    for (size_t n_room = 0; n_room <= sizeof text; n_room++)
+        assert_string_equal(ids_in(encoder, text, n_room, &lent), wanted);
+    assert_string_equal(ids_in(encoder, text, 1, &lent), wanted);
+    assert_false(lent);
+    assert_string_equal(IDS(encoder, text), wanted); /* it was lent for one text */
+    gm_encoder_free(encoder);
+    gm_tokenizer_free(tokenizer);
+}
+
 static void invalid_utf8_follows_the_policy(void **state)
 {
     (void)state;
@@ -335,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_encoded),
+        cmocka_unit_test(ids_are_written_where_room_is_lent),
         cmocka_unit_test(invalid_utf8_follows_the_policy),
         cmocka_unit_test(bytes_policy_needs_bytes),
         cmocka_unit_test(ids_are_decoded),
