@@ -325,7 +325,11 @@ struct seeder {
 
 static void flush_seeds(struct seeder *seeder)
 {
-    gm_bpe_merge_words(seeder->bpe, seeder->words, seeder->n);
+    struct gm_bpe_word *words[GM_BPE_MERGE_WORDS];
+
+    for (size_t i = 0; i < seeder->n; i++)
+        words[i] = &seeder->words[i];
+    gm_bpe_merge_words(seeder->bpe, words, seeder->n);
     for (size_t i = 0; i < seeder->n; i++) {
         const struct gm_bpe_word *word = &seeder->words[i];
         size_t index = seeder->indices[i];

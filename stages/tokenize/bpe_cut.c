@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static bool is_continuation(uint8_t byte)
 {
@@ -37,11 +40,6 @@ static size_t pair_bit(uint32_t before, uint32_t behind, unsigned n_bits)
 {
     uint64_t pair = (uint64_t)before << 32 | behind;
     return (size_t)(pair * 0x9E3779B97F4A7C15u >> (64 - n_bits));
-}
-
-static bool has_bit(const uint64_t *bits, size_t at)
-{
-    return bits[at / 64] >> at % 64 & 1;
 }
 
 static void set_bit(uint64_t *bits, size_t at)
@@ -153,19 +151,98 @@ enum gm_status gm_bpe_cut_build(struct gm_buf *cuts, const struct gm_spec *spec,
     return GM_OK;
 }
 
-size_t gm_bpe_cut(const struct gm_bpe *bpe, const uint8_t *text, size_t n_bytes)
+/* 64 bytes of a text, a bit a byte. */
+struct cut_window {
+    uint64_t starts; /* not continuation bytes: a boundary is in front of them */
+    uint64_t plain;  /* of starts: of characters of one byte, ASCII on both sides */
+};
+
+/* behind: whether the byte behind the window, if it is a full one, goes on with a character. */
+static struct cut_window window_of(const uint8_t *text, size_t n_bytes, bool behind)
+{
+    uint8_t copy[65];
+    uint64_t starts = 0, beyond = 0, mask = ~(uint64_t)0;
+
+    if (n_bytes < 64) {
+        mask = ((uint64_t)1 << n_bytes) - 1;
+        memcpy(copy, text - 1, n_bytes + 1);
+        memset(copy + n_bytes + 1, 0, 64 - n_bytes);
+        text = copy + 1;
+    }
+#ifdef __SSE2__
+    for (unsigned i = 0; i < 64; i += 16) {
+        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)(text + i));
+        __m128i front = _mm_loadu_si128((const __m128i *)(const void *)(text + i - 1));
+        __m128i start = _mm_cmpgt_epi8(here, _mm_set1_epi8(-65));
+        starts |= (uint64_t)_mm_movemask_epi8(start) << i;
+        beyond |= (uint64_t)_mm_movemask_epi8(_mm_or_si128(here, front)) << i;
+    }
+#else
+    for (unsigned i = 0; i < 64; i++) {
+        starts |= (uint64_t)!is_continuation(text[i]) << i;
+        beyond |= (uint64_t)((text[i] | text[i - 1]) >> 7) << i;
+    }
+#endif
+    beyond |= ~starts >> 1 | (uint64_t)behind << 63;
+    starts &= mask;
+    return (struct cut_window){starts, starts & ~beyond};
+}
+
+/* What segment_at says about the character. */
+static inline uint32_t character_at(const uint8_t *text, const uint8_t *end)
+{
+    static const uint32_t masks[5] = {0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF};
+    static const uint32_t marks[5] = {0, 0, 0xC000, 0xC0C000, 0xC0C0C000};
+    size_t promised = promised_length(*text);
+    uint32_t bytes;
+
+    if (end - text < 4)
+        return segment_at(text, end).value;
+    memcpy(&bytes, text, sizeof bytes);
+    if ((bytes & marks[promised]) != (marks[promised] & 0x80808080u))
+        return segment_at(text, end).value;
+    return bytes & masks[promised];
+}
+
+/* The cuts among the starts of a window. *character: the last one that is not plain. */
+static uint64_t cuts_of(const struct gm_bpe *bpe, const uint8_t *text, const uint8_t *end,
+                        struct cut_window window, uint32_t *character)
 {
     const uint64_t *joined = bpe->cuts, *pairs = bpe->cuts + GM_BPE_JOINED_WORDS;
-    const uint8_t *end = text + n_bytes, *at = text;
-    struct segment before = segment_at(text, end), behind;
+    unsigned n_bits = bpe->head->cut_bits;
+    uint64_t cuts = 0;
 
-    for (at += before.n_bytes; at < end; at += before.n_bytes) {
-        behind = segment_at(at, end);
-        if (!has_bit(joined, (size_t)at[-1] << 8 | *at) &&
-            ((at[-1] < 0x80 && *at < 0x80) ||
-             !has_bit(pairs, pair_bit(before.value, behind.value, bpe->head->cut_bits))))
-            break;
-        before = behind;
+    for (uint64_t bits = window.plain; bits; bits &= bits - 1) {
+        ptrdiff_t i = __builtin_ctzll(bits);
+        size_t pair = (size_t)text[i - 1] << 8 | text[i];
+        cuts |= (~joined[pair / 64] >> pair % 64 & 1) << i;
     }
-    return (size_t)(at - text);
+    for (uint64_t bits = window.starts & ~window.plain; bits; bits &= bits - 1) {
+        ptrdiff_t i = __builtin_ctzll(bits);
+        size_t pair = (size_t)text[i - 1] << 8 | text[i];
+        uint32_t before = text[i - 1] < 0x80 ? text[i - 1] : *character;
+        uint32_t behind = *character = character_at(text + i, end);
+        size_t at = pair_bit(before, behind, n_bits);
+        cuts |= (~(joined[pair / 64] >> pair % 64 | pairs[at / 64] >> at % 64) & 1) << i;
+    }
+    return cuts;
+}
+
+size_t gm_bpe_cuts(const struct gm_bpe *bpe, const uint8_t *text, uint32_t begin, uint32_t end,
+                   uint32_t *ends, size_t max)
+{
+    uint32_t character = character_at(text + begin, text + end), at = begin + 1;
+    size_t n = 0;
+
+    for (; at < end && n + 64 < max; at += 64) {
+        uint32_t n_bytes = end - at < 64 ? end - at : 64;
+        bool behind = end - at > 64 && is_continuation(text[at + 64]);
+        struct cut_window window = window_of(text + at, n_bytes, behind);
+        uint64_t cuts = cuts_of(bpe, text + at, text + end, window, &character);
+        for (; cuts; cuts &= cuts - 1)
+            ends[n++] = at + (uint32_t)__builtin_ctzll(cuts);
+    }
+    if (at >= end)
+        ends[n++] = end;
+    return n;
 }

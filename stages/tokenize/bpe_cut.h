@@ -31,8 +31,10 @@ static inline size_t gm_bpe_cut_words(unsigned cut_bits)
 enum gm_status gm_bpe_cut_build(struct gm_buf *cuts, const struct gm_spec *spec,
                                 const struct gm_bpe_head *head);
 
-/* The length of the first unit of text[0 .. n_bytes), n_bytes > 0. Only where the image has cuts.
- */
-size_t gm_bpe_cut(const struct gm_bpe *bpe, const uint8_t *text, size_t n_bytes);
+/* The ends of the first units of the piece [begin, end) of a text, begin < end: at least one, at
+ * most max, which is at least 65. What follows begins at the last of them; all is done if that is
+ * end. Only where the image has cuts. */
+size_t gm_bpe_cuts(const struct gm_bpe *bpe, const uint8_t *text, uint32_t begin, uint32_t end,
+                   uint32_t *ends, size_t max);
 
 #endif

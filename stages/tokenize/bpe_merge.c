@@ -291,15 +291,15 @@ uint64_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n)
     return (scan.left >> 1) & (((uint64_t)1 << n) - 1);
 }
 
-void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, size_t n)
+void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *const *words, size_t n)
 {
     struct scan scans[GM_BPE_MERGE_WORDS];
     unsigned at_work[GM_BPE_MERGE_WORDS], n_at_work = (unsigned)n;
 
     for (unsigned i = 0; i < n; i++) {
         at_work[i] = i;
-        words[i].n_unknown = 0;
-        scan_begin(bpe, &scans[i], words[i].bytes, words[i].n_bytes, &words[i].n_unknown);
+        words[i]->n_unknown = 0;
+        scan_begin(bpe, &scans[i], words[i]->bytes, words[i]->n_bytes, &words[i]->n_unknown);
     }
     while (n_at_work > 0) {
         unsigned n_left = 0;
@@ -310,5 +310,5 @@ void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, siz
         n_at_work = n_left;
     }
     for (unsigned i = 0; i < n; i++)
-        words[i].n_ids = scan_end(&scans[i], words[i].ids);
+        words[i]->n_ids = scan_end(&scans[i], words[i]->ids);
 }

@@ -36,7 +36,7 @@ struct gm_bpe_word {
     uint64_t n_unknown;
     uint32_t ids[GM_BPE_WORD_BYTES];
 };
-void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *words, size_t n);
+void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *const *words, size_t n);
 
 /* Merges n symbols in place, n <= GM_BPE_SCAN_MAX. Returns a bit for each place that is left. */
 uint64_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n);
