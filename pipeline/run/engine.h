@@ -266,7 +266,9 @@ enum gm_status gm_quarantine(struct gm_engine *engine, struct gm_unit *unit, str
 enum gm_status gm_finish_writer(struct gm_engine *engine, unsigned flags, struct gm_err *err);
 
 /* ---- spawn.c ---- */
-enum gm_status gm_spawn_all(struct gm_engine *engine, struct gm_err *err);
+/* All that is shared, and the workers; fetch and the writer. */
+enum gm_status gm_spawn_workers(struct gm_engine *engine, struct gm_err *err);
+enum gm_status gm_spawn_keepers(struct gm_engine *engine, struct gm_err *err);
 enum gm_status gm_spawn_slot(struct gm_engine *engine, struct gm_slot *slot, struct gm_err *err);
 /* Asks all children to stop, kills what is left after a moment, reaps all. */
 void gm_stop_all(struct gm_engine *engine);
@@ -293,11 +295,19 @@ enum gm_status gm_start_over(struct gm_engine *engine, const char *title, const 
 bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char *title);
 
 /* ---- supervisor.c ---- */
-/* Runs until done, drained, failed, or until a restart is needed (engine->restart). The caller has
- * set plan, progress, feed_setup (snapshot, folders, start), writer_setup (output), resume and
- * resume_row; everything else is made and taken down here, but for the shared memory: unmapping it
- * takes a while, and gm_engine_free_shared may be called when that keeps nobody waiting. GM_STOPPED
- * after a drain or a second signal. */
+/* In this order, each only after the one before succeeded. The caller has set plan, progress and
+ * lost. open: signals are blocked and heard from now on. staff: shared memory and workers, which
+ * know nothing of the items; whatever is done meanwhile is done while they start. run: the caller
+ * has set feed_setup (snapshot, folders, start), writer_setup (output) and resume as well; runs
+ * until done, drained, failed, or until a restart is needed (engine->restart). GM_STOPPED after a
+ * drain or a second signal.
+ *
+ * Everything is taken down by gm_engine_run, or, if it is not called, by gm_engine_abandon, but for
+ * the shared memory: unmapping it takes a while, and gm_engine_free_shared may be called when that
+ * keeps nobody waiting. */
+enum gm_status gm_engine_open(struct gm_engine *engine, struct gm_err *err);
+enum gm_status gm_engine_staff(struct gm_engine *engine, struct gm_err *err);
 enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err);
+void gm_engine_abandon(struct gm_engine *engine);
 
 #endif

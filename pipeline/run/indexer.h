@@ -1,7 +1,7 @@
 /* The process that writes run.db beside the engine: it takes in what the writer appends, at a
  * lower priority, so that a run has next to nothing left to index at its end.
  *
- *      supervisor ---- byte: the manifest is there ----> indexer: the rest, commit, rename
+ *      supervisor ---- byte: nothing more comes --------> indexer: the rest, commit, rename
  *                 ---- closed without one -------------> indexer: nothing is kept
  */
 #ifndef GM_RUN_INDEXER_H
@@ -27,7 +27,8 @@ struct gm_indexer {
 /* For a generation of the run folder (its path must stay) that is about to be written. One that
  * cannot be started is made up for by gm_indexer_finish. */
 void gm_indexer_start(struct gm_indexer *indexer, const char *folder, uint32_t generation);
-/* The generation is complete: the index can be, too. gm_indexer_finish says so if nobody has. */
+/* The generation's files are final and durable: the index can be complete, too. gm_indexer_finish
+ * says so if nobody has. */
 void gm_indexer_complete(struct gm_indexer *indexer);
 /* Waits until it is. One that has died, or was never started (then folder and generation
  * are set by the caller), costs time only: the index is made from its last generation on.

@@ -122,9 +122,10 @@ static enum gm_status begin(struct gm_journal *journal, int dir_fd,
 {
     struct gm_frame frame = {.start = *start};
     seal(&frame, GM_FRAME_START, 0);
-    enum gm_status status = truncate_to(journal, 0, err);
-    if (status == GM_OK)
-        status = gm_write_full(journal->fd, &frame, sizeof frame, GM_JOURNAL_NAME, err);
+    if (ftruncate(journal->fd, 0) != 0) /* a start that was torn; one sync is enough for both */
+        return gm_err_sys(err, GM_IO, errno, "unable to truncate " GM_JOURNAL_NAME);
+    lseek(journal->fd, 0, SEEK_SET);
+    enum gm_status status = gm_write_full(journal->fd, &frame, sizeof frame, GM_JOURNAL_NAME, err);
     if (status == GM_OK)
         status = sync_journal(journal, err);
     if (status == GM_OK && journal->sync)
@@ -226,7 +227,7 @@ enum gm_status gm_journal_add_file(struct gm_journal *journal, const struct gm_f
 }
 
 enum gm_status gm_journal_commit(struct gm_journal *journal, const struct gm_frame_commit *commit,
-                                 struct gm_err *err)
+                                 enum gm_journal_sync sync, struct gm_err *err)
 {
     enum gm_status status = reserve(journal, 1, err);
     if (status != GM_OK)
@@ -238,7 +239,7 @@ enum gm_status gm_journal_commit(struct gm_journal *journal, const struct gm_fra
     size_t n_frames = journal->n_pending + 1;
     status = gm_write_full(journal->fd, journal->pending, n_frames * sizeof *frame, GM_JOURNAL_NAME,
                            err);
-    if (status == GM_OK)
+    if (status == GM_OK && sync == GM_JOURNAL_SYNC)
         status = sync_journal(journal, err);
     if (status != GM_OK)
         return status;

@@ -119,9 +119,11 @@ void gm_journal_close(struct gm_journal *journal); /* NULL or closed allowed */
 /* Notes a complete file for the next commit. GM_NOMEM. */
 enum gm_status gm_journal_add_file(struct gm_journal *journal, const struct gm_frame_file *file,
                                    struct gm_err *err);
-/* Appends the noted files and the commit in one durable write. */
+/* Appends the noted files and the commit in one durable write; LATER: the caller syncs the whole
+ * file system next, and nothing counts as committed before. */
+enum gm_journal_sync { GM_JOURNAL_SYNC, GM_JOURNAL_SYNC_LATER };
 enum gm_status gm_journal_commit(struct gm_journal *journal, const struct gm_frame_commit *commit,
-                                 struct gm_err *err);
+                                 enum gm_journal_sync sync, struct gm_err *err);
 /* The number that the next commit frame will have. */
 uint64_t gm_journal_next_number(const struct gm_journal *journal);
 

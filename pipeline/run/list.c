@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define TEMPORARY GM_SNAPSHOT_NAME ".tmp"
 
+/* What the child knows. */
 struct listing {
     const struct gm_plan *plan;
     const char *folder;
@@ -62,46 +64,82 @@ static enum gm_status list_main(void *context, struct gm_err *err)
     return status;
 }
 
-static enum gm_status publish(struct gm_folder *folder, struct gm_err *err)
+static enum gm_status open_files(const struct gm_folder *folder, bool compare,
+                                 struct gm_listing *listing, struct gm_err *err)
 {
-    if (renameat(folder->generation_fd, TEMPORARY, folder->generation_fd, GM_SNAPSHOT_NAME) != 0)
-        return gm_err_sys(err, GM_IO, errno, "%s: %s", folder->path, GM_SNAPSHOT_NAME);
-    return gm_sync_dir(folder->generation_fd, ".", err);
-}
-
-enum gm_status gm_list_sources(const struct gm_plan *plan, struct gm_folder *folder, bool compare,
-                               struct gm_snapshot_info *info, struct gm_err *err)
-{
-    struct listing listing = {
-        .plan = plan, .folder = folder->path, .fd = -1, .removed_fd = -1, .stdin_fd = -1};
-    gm_own_init(&listing.own, folder->path);
     const int create = O_RDWR | O_CREAT | O_TRUNC;
-    enum gm_status status = gm_open_at(folder->generation_fd, TEMPORARY, create, &listing.fd, err);
+    enum gm_status status = gm_open_at(folder->generation_fd, TEMPORARY, create, &listing->fd, err);
     if (status == GM_OK && compare)
         status =
-            gm_open_at(folder->generation_fd, GM_REMOVED_NAME, create, &listing.removed_fd, err);
-    listing.stdin_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+            gm_open_at(folder->generation_fd, GM_REMOVED_NAME, create, &listing->removed_fd, err);
+    return status;
+}
+
+enum gm_status gm_list_start(const struct gm_plan *plan, const struct gm_folder *folder,
+                             bool compare, struct gm_listing *listing, struct gm_err *err)
+{
+    *listing = (struct gm_listing)GM_LISTING_INIT;
+    enum gm_status status = open_files(folder, compare, listing, err);
+    if (status != GM_OK)
+        return status;
+    struct listing child = {.plan = plan,
+                            .folder = folder->path,
+                            .fd = listing->fd,
+                            .removed_fd = listing->removed_fd,
+                            .stdin_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
+    gm_own_init(&child.own, folder->path);
     int keep[3];
     unsigned n_keep = 0;
-    const int fds[] = {listing.fd, listing.removed_fd, listing.stdin_fd};
+    const int fds[] = {child.fd, child.removed_fd, child.stdin_fd};
     for (size_t i = 0; i < GM_ARRAY_LEN(fds); i++)
         if (fds[i] >= 0)
             keep[n_keep++] = fds[i];
-    const struct gm_step step = {"list", keep, n_keep, list_main, &listing};
+    const struct gm_step step = {"list", keep, n_keep, list_main, &child};
+    status = gm_step_start(&step, &listing->step, err);
+    gm_close(&child.stdin_fd);
+    return status;
+}
+
+enum gm_status gm_list_finish(struct gm_listing *listing, struct gm_snapshot_info *info,
+                              struct gm_err *err)
+{
+    enum gm_status status = gm_step_wait(&listing->step, err);
+    if (status == GM_OK && listing->removed_fd >= 0)
+        status = gm_sync_data(listing->removed_fd, GM_REMOVED_NAME, err);
+    return status == GM_OK ? gm_snapshot_info(listing->fd, info, err) : status;
+}
+
+enum gm_status gm_list_publish(int generation_fd, int fd, struct gm_err *err)
+{
+    enum gm_status status = gm_sync_data(fd, GM_SNAPSHOT_NAME, err);
+    if (status == GM_OK &&
+        renameat(generation_fd, TEMPORARY, generation_fd, GM_SNAPSHOT_NAME) != 0 &&
+        errno != ENOENT) /* it has its name already */
+        status = gm_err_sys(err, GM_IO, errno, "unable to create %s", GM_SNAPSHOT_NAME);
+    return status == GM_OK ? gm_sync_dir(generation_fd, ".", err) : status;
+}
+
+void gm_list_drop(struct gm_listing *listing)
+{
+    gm_step_drop(&listing->step);
+    gm_close(&listing->fd);
+    gm_close(&listing->removed_fd);
+}
+
+enum gm_status gm_list_sources(const struct gm_plan *plan, const struct gm_folder *folder,
+                               bool compare, struct gm_snapshot_info *info, struct gm_err *err)
+{
+    struct gm_listing listing;
+    sigset_t old_mask;
+    gm_step_hold_signals(&old_mask);
+    enum gm_status status = gm_list_start(plan, folder, compare, &listing, err);
     if (status == GM_OK)
-        status = gm_step_run(&step, err);
+        status = gm_list_finish(&listing, info, err);
+    sigprocmask(SIG_SETMASK, &old_mask, NULL);
+    if (status == GM_OK)
+        status = gm_list_publish(folder->generation_fd, listing.fd, err);
     if (status == GM_IO)
         gm_err_add(err, "%s", folder->path);
-    if (status == GM_OK)
-        status = gm_sync_data(listing.fd, GM_SNAPSHOT_NAME, err);
-    if (status == GM_OK && listing.removed_fd >= 0)
-        status = gm_sync_data(listing.removed_fd, GM_REMOVED_NAME, err);
-    if (status == GM_OK)
-        status = gm_snapshot_info(listing.fd, info, err);
-    if (status == GM_OK)
-        status = publish(folder, err);
-    gm_close(&listing.fd);
-    gm_close(&listing.removed_fd);
-    gm_close(&listing.stdin_fd);
+    gm_list_drop(&listing);
     return status;
 }

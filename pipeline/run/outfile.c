@@ -387,8 +387,9 @@ static enum gm_status write_head(struct gm_outfile *file, const struct gm_shard_
     return status;
 }
 
-enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_frame_file *complete,
-                                   struct gm_shard_facts *facts, struct gm_err *err)
+enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync sync,
+                                   struct gm_frame_file *complete, struct gm_shard_facts *facts,
+                                   struct gm_err *err)
 {
     if (file->fd < 0)
         return GM_END;
@@ -401,7 +402,7 @@ enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_frame_file
         status = write_head(file, facts, err);
     if (def->mode == GM_OUTPUT_SIZES)
         file->dirty = false; /* used already, and removed when that is committed */
-    if (status == GM_OK)
+    if (status == GM_OK && sync == GM_OUTFILE_SYNC)
         status = gm_outfile_sync(file, err);
     if (status != GM_OK)
         return status;
@@ -449,6 +450,7 @@ void gm_outfile_committed(struct gm_outfile *file)
 {
     file->committed = file->now;
     file->created = false;
+    file->dirty = false;
     if (file->def->mode != GM_OUTPUT_SIZES)
         return;
     /* A file that stays is swept when the folder is opened again. */

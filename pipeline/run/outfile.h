@@ -47,10 +47,13 @@ bool gm_outfile_is_full(const struct gm_outfile *file, size_t n_bytes);
 /* One part. */
 enum gm_status gm_outfile_append(struct gm_outfile *file, const void *data, size_t n_bytes,
                                  uint32_t n_records, struct gm_err *err);
-/* Completes the growing file: trailer, head, sync. *complete describes it, for the journal, and
- * *facts for its index files. GM_END: there is none. The next part starts a new shard. */
-enum gm_status gm_outfile_complete(struct gm_outfile *file, struct gm_frame_file *complete,
-                                   struct gm_shard_facts *facts, struct gm_err *err);
+/* Completes the growing file: trailer, head, sync unless the caller syncs the whole file system
+ * before the commit. *complete describes it, for the journal, and *facts for its index files.
+ * GM_END: there is none. The next part starts a new shard. */
+enum gm_outfile_sync { GM_OUTFILE_SYNC, GM_OUTFILE_SYNC_LATER };
+enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync sync,
+                                   struct gm_frame_file *complete, struct gm_shard_facts *facts,
+                                   struct gm_err *err);
 enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err);
 /* now with its hash, for the next commit frame. */
 struct gm_frame_stream gm_outfile_frame(const struct gm_outfile *file);

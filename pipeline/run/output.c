@@ -207,6 +207,13 @@ static enum gm_status check_block(struct gm_output *output, const uint8_t *block
     return status == GM_END ? GM_OK : status;
 }
 
+/* Whether the commit of the group at hand syncs the whole file system: no file needs its own sync
+ * then, nor does the folder. */
+static bool syncs_all(const struct gm_output *output)
+{
+    return output->place.sync && output->place.n_entries > 0;
+}
+
 /* Completes a stream's growing file, with its index files, for the next commit. */
 static enum gm_status complete(struct gm_output *output, uint32_t stream, struct gm_err *err)
 {
@@ -215,7 +222,9 @@ static enum gm_status complete(struct gm_output *output, uint32_t stream, struct
     struct gm_frame_file shard, ignored;
     struct gm_sidecar_input input = {
         .config = &output->config, .shard = &shard, .sizes_fd = sizes ? sizes->fd : -1};
-    enum gm_status status = gm_outfile_complete(&output->files[stream], &shard, &input.facts, err);
+    enum gm_outfile_sync sync = syncs_all(output) ? GM_OUTFILE_SYNC_LATER : GM_OUTFILE_SYNC;
+    enum gm_status status =
+        gm_outfile_complete(&output->files[stream], sync, &shard, &input.facts, err);
     if (status != GM_OK)
         return status == GM_END ? GM_OK : status;
     status = gm_journal_add_file(&output->journal, &shard, err);
@@ -225,7 +234,7 @@ static enum gm_status complete(struct gm_output *output, uint32_t stream, struct
     }
     if (status == GM_OK &&
         sizes) /* nothing waits for it: it is not needed when this is committed */
-        status = gm_outfile_complete(sizes, &ignored, &input.facts, err);
+        status = gm_outfile_complete(sizes, sync, &ignored, &input.facts, err);
     return status == GM_END ? GM_OK : status;
 }
 
@@ -354,6 +363,8 @@ uint64_t gm_output_uncommitted_bytes(const struct gm_output *output)
 static enum gm_status make_durable(struct gm_output *output, struct gm_err *err)
 {
     bool created = false;
+    if (syncs_all(output))
+        return GM_OK;
     for (uint32_t i = 0; i < output->config.n_streams; i++) {
         if (!has_stream(output, i))
             continue;
@@ -368,7 +379,8 @@ static enum gm_status make_durable(struct gm_output *output, struct gm_err *err)
     return status == GM_OK ? GM_OK : gm_err_add(err, "%s", output->config.folder);
 }
 
-static enum gm_status commit_frame(struct gm_output *output, uint32_t finished, struct gm_err *err)
+static enum gm_status commit_frame(struct gm_output *output, uint32_t finished,
+                                   enum gm_journal_sync sync, struct gm_err *err)
 {
     const struct gm_output_state *state = &output->state;
     struct gm_frame_commit commit = {.next = state->next,
@@ -380,8 +392,25 @@ static enum gm_status commit_frame(struct gm_output *output, uint32_t finished, 
     for (uint32_t i = 0; i < output->config.n_streams; i++)
         if (has_stream(output, i))
             commit.streams[i] = gm_outfile_frame(&output->files[i]);
-    enum gm_status status = gm_journal_commit(&output->journal, &commit, err);
+    enum gm_status status = gm_journal_commit(&output->journal, &commit, sync, err);
     return status == GM_OK ? GM_OK : gm_err_add(err, "%s", output->config.folder);
+}
+
+/* Index files are made out of all that a shard holds; that takes a while. */
+static bool has_index_files(const struct gm_output *output)
+{
+    for (uint32_t i = 0; i < output->config.n_streams; i++)
+        if (has_stream(output, i) && gm_sidecar_count(&output->config.streams[i]) > 0)
+            return true;
+    return false;
+}
+
+/* The last renames of a finished output are synced anyway, with everything: the frame, too, unless
+ * there are files that must stay until it is. */
+static enum gm_journal_sync frame_sync(const struct gm_output *output, uint32_t finished)
+{
+    return finished && syncs_all(output) && !has_index_files(output) ? GM_JOURNAL_SYNC_LATER
+                                                                     : GM_JOURNAL_SYNC;
 }
 
 static enum gm_status commit_group(struct gm_output *output, uint32_t finished, struct gm_err *err)
@@ -390,7 +419,7 @@ static enum gm_status commit_group(struct gm_output *output, uint32_t finished, 
     if (status == GM_OK)
         status = gm_placer_move(&output->place, gm_journal_next_number(&output->journal), err);
     if (status == GM_OK)
-        status = commit_frame(output, finished, err);
+        status = commit_frame(output, finished, frame_sync(output, finished), err);
     if (status != GM_OK) {
         output->failed = true;
         output->keep_bytes = true;
@@ -415,7 +444,7 @@ enum gm_status gm_output_finish(struct gm_output *output, struct gm_err *err)
 {
     if (output->state.finished)
         return gm_placer_finish(&output->place, err);
-    enum gm_status status = gm_output_commit(output, err);
+    enum gm_status status = has_index_files(output) ? gm_output_commit(output, err) : GM_OK;
     output->changed = true;
     for (uint32_t i = 0; i < output->config.n_streams && status == GM_OK; i++)
         if (has_stream(output, i) && output->config.streams[i].mode != GM_OUTPUT_SIZES)

@@ -7,14 +7,9 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/num.h"
-#include "run/engine.h"
 #include "run/failing.h"
-#include "run/folder.h"
-#include "run/indexer.h"
-#include "run/list.h"
 #include "run/manifest.h"
-#include "run/spoiled.h"
-#include "run/step.h"
+#include "run/run_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,161 +19,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define WANTED_FILES          65536
 #define MAX_RESTARTS_IN_PLACE 5   /* without a step forward, after faults of their own */
 #define MAX_EXTERNAL_IN_PLACE 100 /* after somebody's kill -9 */
-
-struct run {
-    const struct gm_plan *plan;
-    struct gm_progress *progress;
-    struct gm_run_summary *summary;
-    struct gm_folder folder;
-    struct gm_snapshot_info info;
-    int snapshot_fd, hold_fd, spill_fd;
-    struct gm_output_stream streams[GM_MAX_STREAMS];
-    struct gm_output_config output;
-    struct gm_output_state state; /* as of the last look */
-    struct gm_indexer indexer;
-    struct gm_engine *engine; /* the last one, for its memory */
-    struct gm_spoiled spoiled;
-    bool has_previous;
-    uint8_t previous_sha256[GM_SHA256_BYTES];
-};
-
-/* ---- before the engine ---- */
-
-/* Containers and connections are descriptors; children inherit the limit. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= WANTED_FILES)
-        return;
-    limit.rlim_cur = limit.rlim_max < WANTED_FILES ? limit.rlim_max : WANTED_FILES;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* A finished run: is it the same job, and is there anything new? GM_END: nothing. */
-static enum gm_status begin_next(struct run *run, struct gm_err *err)
-{
-    struct gm_manifest manifest = {0};
-    enum gm_status status = gm_manifest_read(&manifest, run->folder.generation_fd, run->folder.path,
-                                             run->previous_sha256, err);
-    if (status != GM_OK)
-        return status;
-    bool same = memcmp(manifest.config_sha256, run->plan->config_digest, GM_SHA256_BYTES) == 0;
-    gm_manifest_free(&manifest);
-    if (!same)
-        return gm_err_set(err, GM_CONFIG,
-                          "%s holds the outputs of another configuration: give this job another "
-                          "out: folder, or move the old one away",
-                          run->folder.path);
-    run->has_previous = true;
-    status = gm_folder_next(&run->folder, err);
-    if (status == GM_OK)
-        status = gm_list_sources(run->plan, &run->folder, true, &run->info, err);
-    if (status != GM_OK || run->info.n_items > 0 || run->info.n_removed > 0)
-        return status;
-    status = gm_folder_drop(&run->folder, err);
-    run->summary->n_unchanged = run->info.n_unchanged;
-    return status == GM_OK ? GM_END : status;
-}
-
-/* Brings run.db up to the generations that are there. */
-static enum gm_status update_index(struct run *run, struct gm_err *err)
-{
-    run->indexer.folder = run->folder.path;
-    run->indexer.generation = run->folder.generation;
-    return gm_indexer_finish(&run->indexer, err);
-}
-
-static enum gm_status begin_first(struct run *run, struct gm_err *err)
-{
-    run->folder.generation = 1;
-    return gm_list_sources(run->plan, &run->folder, false, &run->info, err);
-}
-
-static enum gm_status read_previous_digest(struct run *run, struct gm_err *err)
-{
-    struct gm_manifest manifest = {0};
-    char name[GM_GENERATION_NAME_BYTES];
-    int fd = -1;
-    if (run->folder.generation <= 1 || run->has_previous)
-        return GM_OK;
-    enum gm_status status =
-        gm_open_at(run->folder.fd, gm_generation_name(run->folder.generation - 1, name),
-                   O_RDONLY | O_DIRECTORY, &fd, err);
-    if (status == GM_OK)
-        status = gm_manifest_read(&manifest, fd, run->folder.path, run->previous_sha256, err);
-    run->has_previous = status == GM_OK;
-    gm_manifest_free(&manifest);
-    gm_close(&fd);
-    return status;
-}
-
-/* First run, resumed run, or next generation. GM_END: nothing to do. */
-static enum gm_status begin(struct run *run, struct gm_err *err)
-{
-    struct gm_folder *folder = &run->folder;
-    enum gm_status status = gm_folder_open(run->plan->job.out, folder, err);
-    if (status != GM_OK)
-        return status;
-    bool listed =
-        faccessat(folder->generation_fd, GM_SNAPSHOT_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    if (folder->generation == 0) {
-        status = begin_first(run, err);
-    } else if (folder->complete) {
-        status = update_index(run, err);
-        if (status == GM_OK)
-            status = begin_next(run, err);
-    } else if (!listed) { /* stopped while it listed the sources of a later generation */
-        status = gm_folder_drop(folder, err);
-        if (status == GM_OK)
-            status = begin_next(run, err);
-    } else {
-        run->summary->resumed = true;
-    }
-    if (status == GM_OK)
-        status = read_previous_digest(run, err);
-    if (status == GM_OK)
-        status =
-            gm_open_at(folder->generation_fd, GM_SNAPSHOT_NAME, O_RDONLY, &run->snapshot_fd, err);
-    if (status == GM_OK)
-        status = gm_snapshot_info(run->snapshot_fd, &run->info, err);
-    run->summary->generation = folder->generation;
-    run->summary->n_unchanged = run->info.n_unchanged;
-    return status;
-}
-
-static enum gm_status prepare_output(struct run *run, struct gm_err *err)
-{
-    uint8_t input[GM_SHA256_BYTES];
-    gm_sha256(&run->info, sizeof run->info, input);
-    run->output.n_streams = gm_output_streams(run->plan, run->streams);
-    run->output.dir_fd = run->folder.generation_fd;
-    run->output.folder = run->folder.path;
-    run->output.streams = run->streams;
-    run->output.generation = run->folder.generation;
-    run->output.durability = run->plan->job.durability;
-    memcpy(run->output.config_digest, run->plan->config_digest, GM_SHA256_BYTES);
-    memcpy(run->output.input_digest, input, GM_SHA256_BYTES);
-    enum gm_status status = gm_folder_spool(&run->folder, err);
-    if (status == GM_OK)
-        status = gm_folder_scratch(&run->folder, "hold", &run->hold_fd, err);
-    if (status == GM_OK)
-        status = gm_folder_scratch(&run->folder, "spill", &run->spill_fd, err);
-    return status;
-}
-
-/* Cuts the output back to its last commit and tells where to go on. */
-static enum gm_status look_at_output(struct run *run, struct gm_err *err)
-{
-    struct gm_output *output = NULL;
-    enum gm_status status = gm_output_open(&output, &run->output, err);
-    if (status == GM_OK)
-        run->state = *gm_output_state(output);
-    gm_output_close(output);
-    return status;
-}
 
 /* ---- the engine ---- */
 
@@ -190,7 +32,7 @@ static bool has_gate(const struct gm_plan *plan)
     return false;
 }
 
-static enum gm_status load_gate(struct run *run, struct gm_engine *engine, struct gm_err *err)
+static enum gm_status load_gate(struct gm_run *run, struct gm_engine *engine, struct gm_err *err)
 {
     int fd = -1;
     gm_gate_init(&engine->gate, run->plan->memory.large / 2);
@@ -207,14 +49,10 @@ static enum gm_status load_gate(struct run *run, struct gm_engine *engine, struc
     return status;
 }
 
-static void set_up(struct run *run, struct gm_engine *engine)
+static void set_up(struct gm_run *run, struct gm_engine *engine)
 {
     const struct gm_order_key *next = &run->state.next;
-    engine->plan = run->plan;
-    engine->progress = run->progress;
     engine->index_pid = run->indexer.step.child.pid;
-    engine->lost = run->spoiled.lost;
-    engine->n_lost = run->spoiled.n_lost;
     engine->resume = (struct gm_cursor){next->task, next->segment, next->sub};
     engine->feed_setup = (struct gm_feed_setup){
         .plan = run->plan,
@@ -225,13 +63,16 @@ static void set_up(struct run *run, struct gm_engine *engine)
         .start = {next->task, next->segment, next->rows},
         .in_order = engine->has_gate,
     };
-    engine->writer_setup = (struct gm_writer_setup){
-        .plan = run->plan, .output = run->output, .spill_fd = run->spill_fd};
+    engine->writer_setup =
+        (struct gm_writer_setup){.plan = run->plan,
+                                 .output = run->output,
+                                 .spill_fd = run->spill_fd,
+                                 .snapshot_fd = run->is_first ? run->snapshot_fd : -1};
 }
 
 enum outcome { OVER, AGAIN, AGAIN_EXTERNAL };
 
-static void free_engine(struct run *run)
+static void free_engine(struct gm_run *run)
 {
     if (run->engine)
         gm_engine_free_shared(run->engine);
@@ -239,19 +80,23 @@ static void free_engine(struct run *run)
     run->engine = NULL;
 }
 
-static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm_err *err)
+/* An engine that hears signals; gm_engine_staff is next. */
+static enum gm_status open_engine(struct gm_run *run, struct gm_err *err)
 {
     free_engine(run);
     struct gm_engine *engine = run->engine = calloc(1, sizeof *engine);
     if (!engine)
         return gm_err_set(err, GM_NOMEM, "no memory for the engine");
-    enum gm_status status = load_gate(run, engine, err);
-    set_up(run, engine);
-    if (status == GM_OK)
-        status = gm_engine_run(engine, err);
-    *outcome = OVER;
-    if (engine->restart && !engine->failed && status == GM_AGAIN)
-        *outcome = engine->restart_external ? AGAIN_EXTERNAL : AGAIN;
+    engine->plan = run->plan;
+    engine->progress = run->progress;
+    engine->lost = run->spoiled.lost;
+    engine->n_lost = run->spoiled.n_lost;
+    return gm_engine_open(engine, err);
+}
+
+static void take_results(struct gm_run *run)
+{
+    struct gm_engine *engine = run->engine;
     run->summary->n_worker_deaths += engine->n_deaths;
     run->summary->cpu_ms += engine->cpu_ns / 1000000;
     run->summary->fetched_bytes += engine->shown.fetched_bytes;
@@ -262,6 +107,24 @@ static enum gm_status run_once(struct run *run, enum outcome *outcome, struct gm
         gm_log(GM_LOG_INFO, "this kernel has no Landlock: children are held by seccomp alone");
     gm_gate_free(&engine->gate);
     gm_spoiled_note(&run->spoiled, &engine->bad);
+}
+
+/* With a staffed engine. */
+static enum gm_status run_once(struct gm_run *run, enum outcome *outcome, struct gm_err *err)
+{
+    struct gm_engine *engine = run->engine;
+    enum gm_status status = load_gate(run, engine, err);
+    if (status != GM_OK) {
+        gm_engine_abandon(engine);
+        gm_gate_free(&engine->gate);
+        return status;
+    }
+    set_up(run, engine);
+    status = gm_engine_run(engine, err);
+    *outcome = OVER;
+    if (engine->restart && !engine->failed && status == GM_AGAIN)
+        *outcome = engine->restart_external ? AGAIN_EXTERNAL : AGAIN;
+    take_results(run);
     return status;
 }
 
@@ -271,25 +134,61 @@ static int compare_keys(const struct gm_order_key *a, const struct gm_order_key 
     return gm_cursor_compare(a->task, a->segment, a->sub, &at);
 }
 
+/* The sources of a first run are listed while its workers start. */
+static enum gm_status begin_first(struct gm_run *run, struct gm_err *err)
+{
+    enum gm_status status = open_engine(run, err);
+    if (status != GM_OK)
+        return status;
+    status = gm_run_list(run, err);
+    if (status == GM_OK)
+        status = gm_engine_staff(run->engine, err);
+    else
+        gm_engine_abandon(run->engine);
+    if (status != GM_OK)
+        return status;
+    gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
+    status = gm_run_listed(run, err);
+    if (status == GM_OK)
+        status = gm_run_prepare_output(run, err);
+    if (status != GM_OK)
+        gm_engine_abandon(run->engine);
+    return status;
+}
+
+static enum gm_status begin_again(struct gm_run *run, struct gm_err *err)
+{
+    gm_indexer_drop(&run->indexer); /* what it has read may have been cut off again */
+    gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
+    enum gm_status status = open_engine(run, err);
+    return status == GM_OK ? gm_engine_staff(run->engine, err) : status;
+}
+
+/* Where the journal says that the run is. A first one has none until its writer has made it. */
+static enum gm_status look_again(struct gm_run *run, struct gm_err *err)
+{
+    enum gm_status status = GM_OK;
+    if (run->is_first)
+        status = gm_list_publish(run->folder.generation_fd, run->snapshot_fd, err);
+    run->is_first = false;
+    return status == GM_OK ? gm_run_look_at_output(run, err) : status;
+}
+
 /* fetch or the writer may die (somebody's kill -9): everything starts again from the journal, as
  * long as it gets anywhere. */
-static enum gm_status run_engine(struct run *run, struct gm_err *err)
+static enum gm_status run_engine(struct gm_run *run, struct gm_err *err)
 {
     uint32_t n_in_place = 0, n_external = 0;
     enum outcome outcome = AGAIN;
-    enum gm_status status = look_at_output(run, err);
-    if (run->state.next.task + run->state.next.segment + run->state.next.sub > 0)
-        gm_log(GM_LOG_INFO, "resuming at item %llu of %llu",
-               (unsigned long long)(run->state.next.task * GM_TASK_ITEMS + run->state.next.rows),
-               (unsigned long long)run->info.n_items);
+    enum gm_status status = GM_OK;
     while (status == GM_OK && outcome != OVER && !run->state.finished) {
         struct gm_order_key before = run->state.next;
-        gm_indexer_drop(&run->indexer); /* what it has read may have been cut off again */
-        gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
-        status = run_once(run, &outcome, err);
-        if (outcome == OVER)
+        status = run->is_first ? begin_first(run, err) : begin_again(run, err);
+        if (status == GM_OK)
+            status = run_once(run, &outcome, err);
+        if (status != GM_AGAIN || outcome == OVER)
             break;
-        status = look_at_output(run, err);
+        status = look_again(run, err);
         bool moved = compare_keys(&before, &run->state.next) != 0;
         n_in_place = moved ? 0 : n_in_place + (outcome == AGAIN);
         n_external = moved ? 0 : n_external + (outcome == AGAIN_EXTERNAL);
@@ -301,17 +200,30 @@ static enum gm_status run_engine(struct run *run, struct gm_err *err)
     return status;
 }
 
+/* A run that goes on, or a next generation. */
+static enum gm_status go_on(struct gm_run *run, struct gm_err *err)
+{
+    enum gm_status status = gm_run_prepare_output(run, err);
+    if (status == GM_OK)
+        status = gm_run_look_at_output(run, err);
+    if (status == GM_OK && run->state.next.task + run->state.next.segment + run->state.next.sub > 0)
+        gm_log(GM_LOG_INFO, "resuming at item %llu of %llu",
+               (unsigned long long)(run->state.next.task * GM_TASK_ITEMS + run->state.next.rows),
+               (unsigned long long)run->info.n_items);
+    return status;
+}
+
 /* ---- after the engine ---- */
 
 /* As configured: a resumed run may end without having started a worker that could tell more. */
-static const char *sandbox_text(const struct run *run)
+static const char *sandbox_text(const struct gm_run *run)
 {
     static const char *const texts[] = {
         [GM_SANDBOX_ON] = "on", [GM_SANDBOX_LOG] = "log", [GM_SANDBOX_OFF] = "off"};
     return texts[run->plan->job.sandbox];
 }
 
-static enum gm_status add_counters(struct run *run, struct gm_manifest *manifest,
+static enum gm_status add_counters(struct gm_run *run, struct gm_manifest *manifest,
                                    const struct gm_output_state *state, struct gm_err *err)
 {
     enum gm_status status = GM_OK;
@@ -329,7 +241,7 @@ static enum gm_status add_counters(struct run *run, struct gm_manifest *manifest
     return status;
 }
 
-static void summarize(struct run *run, const struct gm_manifest *manifest)
+static void summarize(struct gm_run *run, const struct gm_manifest *manifest)
 {
     struct gm_run_summary *summary = run->summary;
     summary->n_in = manifest->n_in;
@@ -341,7 +253,7 @@ static void summarize(struct run *run, const struct gm_manifest *manifest)
     summary->n_removed = run->info.n_removed;
 }
 
-static enum gm_status fill_manifest(struct run *run, struct gm_manifest *manifest,
+static enum gm_status fill_manifest(struct gm_run *run, struct gm_manifest *manifest,
                                     struct gm_err *err)
 {
     struct gm_output *output = NULL;
@@ -370,7 +282,7 @@ static enum gm_status fill_manifest(struct run *run, struct gm_manifest *manifes
 
 /* GM_END: a later generation in which every URL answered that nothing has changed, or failed as it
  * did before; it is dropped. */
-static enum gm_status write_manifest(struct run *run, struct gm_err *err)
+static enum gm_status write_manifest(struct gm_run *run, struct gm_err *err)
 {
     struct gm_manifest manifest = {0};
     enum gm_status status = GM_OK;
@@ -401,7 +313,7 @@ static enum gm_status write_manifest(struct run *run, struct gm_err *err)
 }
 
 /* The budget is a promise; a broken one is told. */
-static void check_memory(const struct run *run)
+static void check_memory(const struct gm_run *run)
 {
     uint64_t budget = run->plan->job.memory_bytes;
     char peak[GM_NUM_TEXT_BYTES], allowed[GM_NUM_TEXT_BYTES];
@@ -412,7 +324,7 @@ static void check_memory(const struct run *run)
 }
 
 /* What still fails counts too: a job that must not fail says so every night. */
-static enum gm_status judge(const struct run *run, struct gm_err *err)
+static enum gm_status judge(const struct gm_run *run, struct gm_err *err)
 {
     const struct gm_run_summary *summary = run->summary;
     if (summary->n_failed + summary->n_failing <= run->plan->job.max_failed)
@@ -423,8 +335,11 @@ static enum gm_status judge(const struct run *run, struct gm_err *err)
                       (unsigned long long)run->plan->job.max_failed);
 }
 
-static enum gm_status finish(struct run *run, struct gm_err *err)
+static enum gm_status finish(struct gm_run *run, struct gm_err *err)
 {
+    /* Nothing is appended any more. A later generation may yet turn out to be empty. */
+    if (run->folder.generation == 1)
+        gm_indexer_complete(&run->indexer);
     enum gm_status status = write_manifest(run, err);
     if (status == GM_OK || status == GM_END)
         gm_folder_remove_spool(&run->folder);
@@ -432,15 +347,16 @@ static enum gm_status finish(struct run *run, struct gm_err *err)
         gm_indexer_complete(&run->indexer);
     free_engine(run); /* while the index is completed */
     if (status == GM_OK)
-        status = update_index(run, err);
+        status = gm_run_update_index(run, err);
     check_memory(run);
     run->summary->nothing_new = status == GM_END;
     return status == GM_OK || status == GM_END ? judge(run, err) : status;
 }
 
-static void close_run(struct run *run)
+static void close_run(struct gm_run *run)
 {
     struct rusage usage;
+    gm_list_drop(&run->listing);
     free_engine(run);
     gm_indexer_drop(&run->indexer);
     getrusage(RUSAGE_SELF, &usage);
@@ -452,7 +368,7 @@ static void close_run(struct run *run)
     gm_folder_close(&run->folder);
 }
 
-static void name_folder(struct run *run)
+static void name_folder(struct gm_run *run)
 {
     char name[GM_GENERATION_NAME_BYTES];
     bool first = run->folder.generation <= 1;
@@ -463,24 +379,24 @@ static void name_folder(struct run *run)
 enum gm_status gm_run(const struct gm_plan *plan, struct gm_progress *progress,
                       struct gm_run_summary *summary, struct gm_err *err)
 {
-    struct run run = {.plan = plan,
-                      .progress = progress,
-                      .summary = summary,
-                      .folder = GM_FOLDER_INIT,
-                      .indexer = GM_INDEXER_INIT,
-                      .snapshot_fd = -1,
-                      .hold_fd = -1,
-                      .spill_fd = -1};
+    struct gm_run run = {.plan = plan,
+                         .progress = progress,
+                         .summary = summary,
+                         .folder = GM_FOLDER_INIT,
+                         .listing = GM_LISTING_INIT,
+                         .indexer = GM_INDEXER_INIT,
+                         .snapshot_fd = -1,
+                         .hold_fd = -1,
+                         .spill_fd = -1};
     uint64_t start_ms = gm_now_ms();
     memset(summary, 0, sizeof *summary);
     enum gm_status status = GM_OK;
-    raise_file_limit();
     if (plan->job.sandbox == GM_SANDBOX_ON)
         status = gm_sandbox_probe(err);
     if (status == GM_OK)
-        status = begin(&run, err);
-    if (status == GM_OK)
-        status = prepare_output(&run, err);
+        status = gm_run_begin(&run, err);
+    if (status == GM_OK && !run.is_first)
+        status = go_on(&run, err);
     if (status == GM_OK)
         status = run_engine(&run, err);
     if (status == GM_OK)

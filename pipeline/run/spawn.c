@@ -137,8 +137,9 @@ static enum gm_status spawn_fetch(struct gm_engine *engine, struct gm_err *err)
 static enum gm_status spawn_writer(struct gm_engine *engine, struct gm_err *err)
 {
     struct gm_writer_setup *setup = &engine->writer_setup;
-    int keep[] = {setup->output.dir_fd, setup->spill_fd};
+    int keep[] = {setup->output.dir_fd, setup->spill_fd, setup->snapshot_fd};
     struct gm_child_spec spec = {.title = "write", .keep_fds = keep, .n_keep_fds = 2};
+    spec.n_keep_fds += setup->snapshot_fd >= 0;
     struct start start = {.engine = engine,
                           .link = &engine->writer_link,
                           .own_arena = UINT32_MAX,
@@ -219,22 +220,23 @@ static enum gm_status make_shared(struct gm_engine *engine, struct gm_err *err)
     return status;
 }
 
-enum gm_status gm_spawn_all(struct gm_engine *engine, struct gm_err *err)
+enum gm_status gm_spawn_workers(struct gm_engine *engine, struct gm_err *err)
 {
     enum gm_status status = make_shared(engine, err);
-    if (status != GM_OK)
-        return status;
+    for (uint32_t i = 0; i < engine->n_slots && status == GM_OK; i++)
+        status = gm_spawn_slot(engine, &engine->slots[i], err);
+    return status;
+}
+
+enum gm_status gm_spawn_keepers(struct gm_engine *engine, struct gm_err *err)
+{
     engine->feed_setup.link = &engine->fetch_link;
     engine->feed_setup.arena = engine->arenas[GM_ARENA_FETCH];
     engine->writer_setup.link = &engine->writer_link;
     engine->writer_setup.arenas = engine->arenas;
     engine->writer_setup.n_arenas = engine->n_arenas;
-    status = spawn_fetch(engine, err); /* its first answers take longest */
-    if (status == GM_OK)
-        status = spawn_writer(engine, err);
-    for (uint32_t i = 0; i < engine->n_slots && status == GM_OK; i++)
-        status = gm_spawn_slot(engine, &engine->slots[i], err);
-    return status;
+    enum gm_status status = spawn_fetch(engine, err); /* its first answers take longest */
+    return status == GM_OK ? spawn_writer(engine, err) : status;
 }
 
 static void reap(struct gm_engine *engine, struct gm_child *child, uint64_t deadline_ms)

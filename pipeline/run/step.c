@@ -126,7 +126,7 @@ static sigset_t stop_signals(void)
     return mask;
 }
 
-static void block_signals(sigset_t *old_mask)
+void gm_step_hold_signals(sigset_t *old_mask)
 {
     sigset_t mask = stop_signals();
     sigprocmask(SIG_BLOCK, &mask, old_mask);
@@ -154,7 +154,7 @@ enum gm_status gm_step_start(const struct gm_step *step, struct gm_step_run *run
 enum gm_status gm_step_wait(struct gm_step_run *run, struct gm_err *err)
 {
     sigset_t old_mask;
-    block_signals(&old_mask);
+    gm_step_hold_signals(&old_mask);
     enum gm_status status = finish(run, err);
     sigprocmask(SIG_SETMASK, &old_mask, NULL);
     return status;
@@ -170,7 +170,7 @@ enum gm_status gm_step_run(const struct gm_step *step, struct gm_err *err)
 {
     struct gm_step_run run;
     sigset_t old_mask;
-    block_signals(&old_mask);
+    gm_step_hold_signals(&old_mask);
     enum gm_status status = start(step, &old_mask, &run, err);
     if (status == GM_OK)
         status = finish(&run, err);

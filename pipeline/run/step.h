@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "ipc/child.h"
+#include <signal.h>
 
 struct gm_step {
     const char *title;                                         /* "list", "index" */
@@ -24,6 +25,9 @@ struct gm_step_run {
         GM_CHILD_INIT, -1                                                                          \
     }
 
+/* Holds back the signals that end a run, so that none ends us between a start and its wait, which
+ * answers them; they are given free again by setting *old_mask. */
+void gm_step_hold_signals(sigset_t *old_mask);
 /* Starts it. The child has its own copy of everything: *step may go. */
 enum gm_status gm_step_start(const struct gm_step *step, struct gm_step_run *run,
                              struct gm_err *err);

@@ -289,23 +289,51 @@ static enum gm_status loop(struct gm_engine *engine, struct gm_err *err)
     return status;
 }
 
-static void prepare(struct gm_engine *engine)
+static void take_down(struct gm_engine *engine)
 {
-    engine->gate_at = engine->sent = engine->committed = engine->resume;
-    engine->durable_task = engine->head_sent = engine->durable_sent = engine->resume.task;
+    gm_units_fini(engine);
+    for (uint32_t i = 0; i < engine->n_received; i++)
+        gm_close(&engine->received[i].fd);
+    close_signals(engine);
+}
+
+void gm_engine_abandon(struct gm_engine *engine)
+{
+    gm_kill_all(engine);
+    take_down(engine);
+}
+
+enum gm_status gm_engine_open(struct gm_engine *engine, struct gm_err *err)
+{
     engine->n_tasks = UINT64_MAX;
     engine->signal_fd = engine->epoll_fd = -1;
     engine->fetch = engine->writer = (struct gm_child)GM_CHILD_INIT;
-    engine->moved_ms = gm_now_ms();
     engine->phase = GM_ENGINE_RUNNING;
+    enum gm_status status = open_signals(engine, err);
+    if (status != GM_OK)
+        gm_engine_abandon(engine);
+    return status;
+}
+
+enum gm_status gm_engine_staff(struct gm_engine *engine, struct gm_err *err)
+{
+    enum gm_status status = gm_spawn_workers(engine, err);
+    if (status != GM_OK)
+        gm_engine_abandon(engine);
+    return status;
+}
+
+static void start_at(struct gm_engine *engine, const struct gm_cursor *resume)
+{
+    engine->gate_at = engine->sent = engine->committed = *resume;
+    engine->durable_task = engine->head_sent = engine->durable_sent = resume->task;
+    engine->moved_ms = gm_now_ms();
 }
 
 enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err)
 {
-    prepare(engine);
-    enum gm_status status = open_signals(engine, err);
-    if (status == GM_OK)
-        status = gm_spawn_all(engine, err);
+    start_at(engine, &engine->resume);
+    enum gm_status status = gm_spawn_keepers(engine, err);
     bool spawned = status == GM_OK;
     if (spawned)
         status = loop(engine, err);
@@ -322,10 +350,7 @@ enum gm_status gm_engine_run(struct gm_engine *engine, struct gm_err *err)
         gm_stop_all(engine);
     else
         gm_kill_all(engine);
-    gm_units_fini(engine);
-    for (uint32_t i = 0; i < engine->n_received; i++)
-        gm_close(&engine->received[i].fd);
-    close_signals(engine);
+    take_down(engine);
     if (status == GM_OK && engine->restart)
         return gm_err_set(err, GM_AGAIN, "fetch died");
     if (status == GM_OK && drained)

@@ -10,6 +10,7 @@
 #include "ipc/control.h"
 #include "ipc/sandbox.h"
 #include "ipc/wake.h"
+#include "run/list.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -307,6 +308,15 @@ static enum gm_status enter_sandbox(struct writer *writer, struct gm_err *err)
                            GM_CONTROL_WAIT, err);
 }
 
+/* A first run: its list of items has no name yet, and must have one before there is a journal. */
+static enum gm_status publish_list(const struct gm_writer_setup *setup, struct gm_err *err)
+{
+    if (setup->snapshot_fd < 0)
+        return GM_OK;
+    enum gm_status status = gm_list_publish(setup->output.dir_fd, setup->snapshot_fd, err);
+    return status == GM_OK ? GM_OK : gm_err_add(err, "%s", setup->output.folder);
+}
+
 int gm_writer_main(void *context)
 {
     struct gm_err err = {0};
@@ -316,6 +326,8 @@ int gm_writer_main(void *context)
     gm_link_attach_child(writer.setup->link, &writer.port);
     gm_control_log_to(writer.port.control_fd);
     enum gm_status status = enter_sandbox(&writer, &err);
+    if (status == GM_OK)
+        status = publish_list(writer.setup, &err);
     if (status == GM_OK)
         status = gm_output_open(&writer.output, &writer.setup->output, &err);
     if (status == GM_OK)

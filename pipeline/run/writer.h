@@ -18,7 +18,8 @@ struct gm_writer_setup {
     struct gm_pool **arenas;
     uint32_t n_arenas;
     struct gm_output_config output;
-    int spill_fd; /* unlinked file for results that wait */
+    int spill_fd;    /* unlinked file for results that wait */
+    int snapshot_fd; /* list of items that is to be published first (list.h); -1: it is */
     uint32_t epoch;
 };
 
