@@ -7,28 +7,35 @@
 #define PAGE_SIZE     (1u << GM_REGEX_PAGE_BITS)
 #define MAX_CLASSES   250u
 
-/* Where some set begins or ends. */
+static int compare_edges(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Where some set begins or ends: sorted, each once. */
 static uint32_t *find_edges(const struct gm_regex_ast *ast, size_t *n_edges)
 {
-    uint8_t *is_edge = calloc(N_CODE_POINTS + 1, 1);
-    uint32_t *edges = NULL;
-    size_t n = 0;
-    if (!is_edge)
+    size_t n = 2, n_kept = 0;
+    for (uint32_t i = 0; i < ast->n_sets; i++)
+        n += 2 * ast->sets[i].n;
+    uint32_t *edges = malloc(n * sizeof *edges);
+    *n_edges = 0;
+    if (!edges)
         return NULL;
-    is_edge[0] = is_edge[N_CODE_POINTS] = 1;
+    edges[0] = 0;
+    edges[1] = N_CODE_POINTS;
+    n = 2;
     for (uint32_t i = 0; i < ast->n_sets; i++)
         for (size_t j = 0; j < ast->sets[i].n; j++) {
-            is_edge[ast->sets[i].ranges[j].first] = 1;
-            is_edge[ast->sets[i].ranges[j].last + 1] = 1;
+            edges[n++] = ast->sets[i].ranges[j].first;
+            edges[n++] = ast->sets[i].ranges[j].last + 1;
         }
-    for (uint32_t c = 0; c <= N_CODE_POINTS; c++)
-        n += is_edge[c];
-    edges = malloc(n * sizeof(*edges));
-    *n_edges = 0;
-    for (uint32_t c = 0; edges && c <= N_CODE_POINTS; c++)
-        if (is_edge[c])
-            edges[(*n_edges)++] = c;
-    free(is_edge);
+    qsort(edges, n, sizeof *edges, compare_edges);
+    for (size_t i = 0; i < n; i++)
+        if (n_kept == 0 || edges[n_kept - 1] != edges[i])
+            edges[n_kept++] = edges[i];
+    *n_edges = n_kept;
     return edges;
 }
 

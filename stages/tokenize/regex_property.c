@@ -3,6 +3,8 @@
 #include "tokenize/unicode16.h"
 #include <string.h>
 
+#define BLOCK 128u /* code points of a block of the tables */
+
 /* category bits, short name, long name */
 #define BIT(name)   (1u << GM_CAT_##name)
 #define LETTERS     (BIT(LU) | BIT(LL) | BIT(LT) | BIT(LM) | BIT(LO))
@@ -58,14 +60,38 @@ static const struct category_name {
     {BIT(CN), "cn", "unassigned"},
 };
 
-/* Adds the code points of some categories, and those with some flags. */
-static void add_where(struct gm_code_set *set, uint32_t categories, unsigned flags)
+/* What is looked for: categories and flags, or a script. */
+struct wanted {
+    const uint16_t *blocks; /* of the table: of 128 code points each, by number of the block */
+    uint32_t categories;
+    unsigned flags;
+    uint8_t script;
+};
+
+static bool has(const struct wanted *wanted, uint32_t code_point)
+{
+    if (wanted->blocks == gm_unicode16_scripts_blocks)
+        return gm_unicode16_script(code_point) == wanted->script;
+    unsigned properties = gm_unicode16(code_point);
+    return (wanted->categories >> (properties & GM_UNICODE16_CATEGORY) & 1) ||
+           (properties & wanted->flags);
+}
+
+/* Most blocks are like the one before, and of one kind: what such a block has said of its first
+ * code point is true for all of the next one. */
+static void add_where(struct gm_code_set *set, const struct wanted *wanted)
 {
     uint32_t first = 0;
-    bool inside = false;
+    bool inside = false, block_is_even = false;
     for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++) {
-        unsigned properties = gm_unicode16(c);
-        bool now = (categories >> (properties & GM_UNICODE16_CATEGORY) & 1) || (properties & flags);
+        if (c % BLOCK == 0) {
+            if (block_is_even && wanted->blocks[c / BLOCK] == wanted->blocks[c / BLOCK - 1]) {
+                c += BLOCK - 1;
+                continue;
+            }
+            block_is_even = true;
+        }
+        bool now = has(wanted, c);
         if (now == inside)
             continue;
         if (now)
@@ -73,17 +99,25 @@ static void add_where(struct gm_code_set *set, uint32_t categories, unsigned fla
         else
             gm_code_set_add(set, first, c - 1);
         inside = now;
+        block_is_even = block_is_even && c % BLOCK == 0;
     }
     if (inside)
         gm_code_set_add(set, first, GM_LAST_CODE_POINT);
 }
 
-static void add_script_number(struct gm_code_set *set, unsigned script)
+static void add_categories(struct gm_code_set *set, uint32_t categories)
 {
-    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++)
-        if (gm_unicode16_script(c) == script)
-            gm_code_set_add(set, c, c);
-    gm_code_set_tidy(set);
+    add_where(set, &(struct wanted){.blocks = gm_unicode16_props_blocks, .categories = categories});
+}
+
+static void add_flagged(struct gm_code_set *set, unsigned flags)
+{
+    add_where(set, &(struct wanted){.blocks = gm_unicode16_props_blocks, .flags = flags});
+}
+
+static void add_script_number(struct gm_code_set *set, uint8_t script)
+{
+    add_where(set, &(struct wanted){.blocks = gm_unicode16_scripts_blocks, .script = script});
 }
 
 #define NAME_BYTES 48u
@@ -110,7 +144,7 @@ static bool add_script(struct gm_code_set *set, const char *wanted)
     const char *name;
     for (unsigned i = 0; i < 256 && (name = gm_unicode16_script_name((uint8_t)i)); i++)
         if (fold_name(folded, name, strlen(name)) && strcmp(folded, wanted) == 0) {
-            add_script_number(set, i);
+            add_script_number(set, (uint8_t)i);
             return true;
         }
     return false;
@@ -124,7 +158,7 @@ bool gm_code_set_property(struct gm_code_set *set, const char *name, size_t n_by
     for (size_t i = 0; i < sizeof(category_names) / sizeof(category_names[0]); i++)
         if (strcmp(folded, category_names[i].short_name) == 0 ||
             strcmp(folded, category_names[i].long_name) == 0) {
-            add_where(set, category_names[i].bits, 0);
+            add_categories(set, category_names[i].bits);
             return true;
         }
     if (strcmp(folded, "any") == 0)
@@ -132,11 +166,11 @@ bool gm_code_set_property(struct gm_code_set *set, const char *name, size_t n_by
     else if (strcmp(folded, "ascii") == 0)
         gm_code_set_add(set, 0, 0x7F);
     else if (strcmp(folded, "space") == 0)
-        add_where(set, 0, GM_UNICODE16_SPACE);
+        add_flagged(set, GM_UNICODE16_SPACE);
     else if (strcmp(folded, "word") == 0)
-        add_where(set, 0, GM_UNICODE16_WORD);
+        add_flagged(set, GM_UNICODE16_WORD);
     else if (strcmp(folded, "digit") == 0)
-        add_where(set, BIT(ND), 0);
+        add_categories(set, BIT(ND));
     else
         return add_script(set, folded);
     gm_code_set_tidy(set);

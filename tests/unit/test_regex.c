@@ -1,6 +1,8 @@
 /* Expressions: what they match, in the order of priority of a backtracking engine, and what is
  * refused. Each row was checked with Oniguruma; tests/conformance/tokenize compares many more. */
 #include "tokenize/regex.h"
+#include "tokenize/regex_set.h"
+#include "tokenize/unicode16.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -267,9 +269,54 @@ static void a_search_may_start_anywhere(void **state)
     gm_regex_free(regex);
 }
 
+/* The sets are made from blocks of the tables; here each code point is asked. */
+static void properties_are_those_of_the_tables(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t categories;
+        unsigned flags;
+        int script; /* -1: none */
+    } cases[] = {
+        {"Lu", 1u << GM_CAT_LU, 0, -1},
+        {"Lo", 1u << GM_CAT_LO, 0, -1},
+        {"Cn", 1u << GM_CAT_CN, 0, -1},
+        {"Co", 1u << GM_CAT_CO, 0, -1},
+        {"N", 1u << GM_CAT_ND | 1u << GM_CAT_NL | 1u << GM_CAT_NO, 0, -1},
+        {"Word", 0, GM_UNICODE16_WORD, -1},
+        {"Space", 0, GM_UNICODE16_SPACE, -1},
+        {"Han", 0, 0, 0},
+        {"Common", 0, 0, 0},
+        {"Unknown", 0, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct gm_code_set set;
+        size_t at = 0, n_wrong = 0;
+        uint8_t script = 0;
+        while (cases[i].script == 0 && strcmp(gm_unicode16_script_name(script), cases[i].name) != 0)
+            script++;
+        gm_code_set_init(&set);
+        assert_true(gm_code_set_property(&set, cases[i].name, strlen(cases[i].name)));
+        for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++) {
+            uint8_t properties = gm_unicode16(c);
+            bool wanted = cases[i].script == 0
+                              ? gm_unicode16_script(c) == script
+                              : (cases[i].categories >> (properties & GM_UNICODE16_CATEGORY) & 1) ||
+                                    (properties & cases[i].flags);
+            while (at < set.n && set.ranges[at].last < c)
+                at++;
+            n_wrong += wanted != (at < set.n && set.ranges[at].first <= c);
+        }
+        assert_int_equal(n_wrong, 0);
+        gm_code_set_free(&set);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(properties_are_those_of_the_tables),
         cmocka_unit_test(alternatives_are_tried_in_order),
         cmocka_unit_test(repeats_are_greedy_lazy_or_possessive),
         cmocka_unit_test(classes_are_sets_of_code_points),
