@@ -1,6 +1,6 @@
 # Measurements against other programs; nothing of it belongs to `make check`.
 
-BENCH_PACKAGES := curl wget2 nginx-light python3 python3-pil libjpeg-turbo-progs nodejs npm
+BENCH_PACKAGES := curl wget2 nginx-light python3 python3-pil libjpeg-turbo-progs libvips-tools nodejs npm
 PYTHON ?= /usr/bin/python3
 
 .PHONY: bench bench-docs

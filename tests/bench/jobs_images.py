@@ -2,6 +2,7 @@
 core, against other libraries over the same lists of files. What is compared is CPU time, files read
 and written included; contestants run in turns."""
 
+import ctypes.util
 import json
 import os
 import pathlib
@@ -27,21 +28,12 @@ def pinned(argv):
     return json.loads(done.stdout)["cpu_s"]
 
 
-def python_with(module):
-    """The first Python that has it, or None."""
-    for python in filter(None, [sys.executable, os.environ.get("GM_PYTHON")]):
-        if subprocess.run([python, "-c", f"import {module}"], capture_output=True,
-                          check=False).returncode == 0:
-            return python
-    return None
-
-
 def image_peers():
     """name -> command without the list and the folder for results; those that are installed."""
     script = [sys.executable, HERE / "peers_images.py"]
     peers = {"Pillow": [*script, "pillow"]}
-    if python_with("pyvips"):
-        peers["vips"] = [python_with("pyvips"), script[1], "vips"]
+    if ctypes.util.find_library("vips"):
+        peers["vips"] = [*script, "vips"]
     if shutil.which("jpegtran"):
         peers["jpegtran"] = [*script, "jpegtran"]
     sharp = os.path.join(os.path.dirname(FIXTURES), "node")
