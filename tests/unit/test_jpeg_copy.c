@@ -155,13 +155,13 @@ static void unusual_scan_scripts_are_copied(void **state)
     (void)state;
     open_bench(&bench);
     for (size_t i = 0; i < GM_ARRAY_LEN(scripts); i++)
-        for (int restart = 0; restart < 3; restart++) {
+        for (int kind = 0; kind < 9; kind++) {
             struct jpeg_recipe recipe = sampled(samplings[3]);
             recipe.width = 150;
             recipe.height = 99;
             recipe.script = scripts[i];
-            recipe.restart = restart * 4;
-            recipe.noise = 60;
+            recipe.restart = kind % 3 * 4;
+            recipe.noise = (int[]){0, 60, 255}[kind / 3];
             make(&bench, &recipe);
             if (take(&bench) != COPIED)
                 fail_msg("script %zu is not copied", i);
