@@ -64,9 +64,11 @@ static bool can_take(const struct gm_engine *engine, const struct gm_slot *slot,
         (int)slot->route != unit->route)
         return false;
     /* One free block is enough to go on, also for a container: what it emits is the oldest, passes
-     * the gate and gives its block back. None could be for ever, if all wait for that gate. */
+     * the gate and gives its block back. None could be for ever, if all wait for that gate. A
+     * splitter may have one at hand. */
     if (slot->n_leases == 0)
-        return n_busy < engine->plan->n_cpus && engine->arenas[slot->arena]->n_free > 0;
+        return n_busy < engine->plan->n_cpus &&
+               (engine->arenas[slot->arena]->n_free > 0 || slot->n_granted > 0);
     return chain && !unit->probe && !slot->leases[0]->probe && !slot->needs &&
            slot->n_leases < depth_of(slot) && engine->arenas[slot->arena]->n_free > 0;
 }
@@ -257,6 +259,26 @@ static enum gm_status grant(struct gm_engine *engine, struct gm_slot *slot, stru
     return push(slot, &desc, err);
 }
 
+/* A block that a container will need, if there is another one for somebody who waits. */
+static enum gm_status grant_ahead(struct gm_engine *engine, struct gm_slot *slot,
+                                  struct gm_err *err)
+{
+    struct gm_pool *pool = engine->arenas[slot->arena];
+    struct gm_span span;
+    if (pool->n_free < 2 || slot->n_granted == GM_MAX_GRANTED)
+        return GM_OK;
+    enum gm_status status = gm_pool_take(pool, GM_BLOCK_BYTES, GM_POOL_INPUT, &span, err);
+    if (status != GM_OK)
+        return status;
+    slot->wants_ahead = false;
+    slot->granted[slot->n_granted++] = span.page;
+    struct gm_desc desc = {.kind = GM_DESC_GRANT,
+                           .flags = GM_DESC_AHEAD,
+                           .out_page = span.page,
+                           .out_bytes = span.n_bytes};
+    return push(slot, &desc, err);
+}
+
 static enum gm_status grant_fetch(struct gm_engine *engine, uint32_t n_bytes, struct gm_err *err)
 {
     struct gm_span span;
@@ -271,17 +293,26 @@ static enum gm_status grant_fetch(struct gm_engine *engine, uint32_t n_bytes, st
     return gm_port_push(&engine->fetch_link.parent, &desc, err);
 }
 
-static enum gm_status grant_all(struct gm_engine *engine, struct gm_err *err)
+static enum gm_status grant_workers(struct gm_engine *engine, struct gm_err *err)
 {
-    enum gm_status status = GM_OK;
     for (uint32_t i = 0; i < engine->n_slots; i++) {
         struct gm_slot *slot = &engine->slots[i];
-        if (slot->state == GM_SLOT_UP && slot->needs)
+        enum gm_status status = GM_OK;
+        if (slot->state != GM_SLOT_UP)
+            continue;
+        if (slot->needs)
             status = grant(engine, slot, err);
+        else if (slot->wants_ahead)
+            status = grant_ahead(engine, slot, err);
         if (status != GM_OK && status != GM_AGAIN)
             return status;
     }
-    status = GM_OK;
+    return GM_OK;
+}
+
+static enum gm_status grant_all(struct gm_engine *engine, struct gm_err *err)
+{
+    enum gm_status status = grant_workers(engine, err);
     while (status == GM_OK && engine->fetch_needs_small > 0) {
         status = grant_fetch(engine, GM_BLOCK_BYTES, err);
         engine->fetch_needs_small -= status == GM_OK;

@@ -95,8 +95,8 @@ static enum gm_status return_block(struct gm_emit *emit, struct gm_span block, s
 static enum gm_status take_block(struct gm_emit *emit, size_t n_bytes, struct gm_err *err)
 {
     uint8_t *data;
-    enum gm_status status =
-        gm_worker_need(emit->worker, emit->lease->lease, (uint32_t)n_bytes, &emit->block, err);
+    enum gm_status status = gm_worker_next_block(emit->worker, emit->lease->lease,
+                                                 (uint32_t)n_bytes, &emit->block, err);
     if (status == GM_OK)
         status = gm_worker_block(emit->worker, emit->worker->setup->own_arena, emit->block.page,
                                  emit->block.n_bytes, &data, err);

@@ -135,7 +135,8 @@ struct gm_slot {
     struct gm_child child;
     struct gm_unit *leases[GM_MAX_LEASES];
     uint32_t n_leases;
-    bool needs; /* waits for a block */
+    bool needs;       /* waits for a block */
+    bool wants_ahead; /* will need one */
     uint64_t need_lease;
     uint32_t need_bytes;
     uint32_t granted[GM_MAX_GRANTED]; /* blocks for a container that have not come back yet */

@@ -147,6 +147,12 @@ static enum gm_status on_need(struct gm_engine *engine, struct gm_slot *slot,
         desc->value > engine->plan->memory.max_block_bytes ||
         slot->n_granted == GM_ARRAY_LEN(slot->granted))
         return gm_slot_corrupt(slot, "an impossible wish for a block");
+    if (desc->flags & GM_DESC_AHEAD) {
+        if (!gm_slot_unit(slot, desc->lease)->container)
+            return gm_slot_corrupt(slot, "a wish for a block that it has no use for");
+        slot->wants_ahead = true;
+        return GM_OK;
+    }
     slot->needs = true;
     slot->need_lease = desc->lease;
     slot->need_bytes = desc->value;

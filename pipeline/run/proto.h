@@ -52,7 +52,8 @@ enum gm_desc_flags {
     GM_DESC_CONTENT = 32, /* SEGMENT: has a content block */
     GM_DESC_DRAIN = 64,   /* FINISH: commit and stop, but do not complete the run */
     GM_DESC_BAD = 128,    /* DONE, WRITTEN: not done, the block is malformed or was changed */
-    GM_DESC_HEAP = 256    /* LEASE: alone, with all its memory. DONE: not done, it needs that */
+    GM_DESC_HEAP = 256,   /* LEASE: alone, with all its memory. DONE: not done, it needs that */
+    GM_DESC_AHEAD = 512   /* NEED: nobody waits for it. GRANT: the answer to that */
 };
 
 struct gm_desc {

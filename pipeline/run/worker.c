@@ -39,29 +39,6 @@ void gm_worker_publish(struct gm_worker *worker, uint64_t index)
                           memory_order_release);
 }
 
-enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t n_bytes,
-                              struct gm_span *span, struct gm_err *err)
-{
-    struct gm_desc desc = {.kind = GM_DESC_NEED, .lease = lease, .value = n_bytes};
-    enum gm_status status = gm_port_send(&worker->port, &desc, err);
-    while (status == GM_OK) {
-        status = gm_port_receive(&worker->port, &desc, err);
-        if (status != GM_OK)
-            return status;
-        if (desc.kind == GM_DESC_GRANT) {
-            *span = (struct gm_span){desc.out_page, desc.out_bytes};
-            return GM_OK;
-        }
-        if (desc.kind == GM_DESC_CANCEL)
-            return GM_END;
-        if (desc.kind == GM_DESC_STOP)
-            _exit(0);
-        GM_ASSERT(worker->n_pending < GM_WORKER_PENDING);
-        worker->pending[worker->n_pending++] = desc;
-    }
-    return status;
-}
-
 static enum gm_status next_desc(struct gm_worker *worker, struct gm_desc *desc, struct gm_err *err)
 {
     if (worker->n_pending == 0)
@@ -83,6 +60,10 @@ static enum gm_status serve(struct gm_worker *worker, struct gm_err *err)
             return GM_OK;
         if (desc.kind == GM_DESC_CANCEL)
             continue; /* it was for a lease that had ended already */
+        if (desc.kind == GM_DESC_GRANT) {
+            gm_worker_keep(worker, 0, &desc); /* asked for ahead; the next container has it */
+            continue;
+        }
         if (desc.kind != GM_DESC_LEASE)
             return gm_err_set(err, GM_INTERNAL, "unexpected message %u", desc.kind);
         atomic_store_explicit(&worker->port.shared->cur_row, 0, memory_order_release);

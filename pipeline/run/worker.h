@@ -35,7 +35,9 @@ struct gm_worker {
     struct gm_port port;
     struct gm_desc pending[GM_WORKER_PENDING]; /* leases that came while waiting for a grant */
     uint32_t n_pending;
-    void *context; /* struct gm_chain or struct gm_emit */
+    struct gm_span ahead; /* granted before it is needed; n_bytes 0: none */
+    bool asked_ahead;     /* ... and not yet granted */
+    void *context;        /* struct gm_chain or struct gm_emit */
     enum gm_sandbox_state sandbox;
 };
 
@@ -45,10 +47,19 @@ int gm_worker_main(void *setup);
 /* Start of a block, bounds-checked: GM_INTERNAL for what is outside the arena. */
 enum gm_status gm_worker_block(const struct gm_worker *worker, uint32_t arena, uint32_t page,
                                uint32_t n_bytes, uint8_t **data, struct gm_err *err);
+/* worker_blocks.c */
+
+/* Takes care of a message that nobody waits for now. GM_END: it cancels this lease. */
+enum gm_status gm_worker_keep(struct gm_worker *worker, uint64_t lease, const struct gm_desc *desc);
 /* Asks for an output block and waits for it; leases that come meanwhile are kept. GM_END: the
  * lease was cancelled. */
 enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t n_bytes,
                               struct gm_span *span, struct gm_err *err);
+/* The same for what a container emits, but without waiting if it can be helped: a second block is
+ * asked for ahead. It stays with the worker until it is used. */
+enum gm_status gm_worker_next_block(struct gm_worker *worker, uint64_t lease, uint32_t n_bytes,
+                                    struct gm_span *span, struct gm_err *err);
+
 /* Says what is being worked on; index is 0-based, GM_WORKER_NOTHING between records. */
 #define GM_WORKER_NOTHING UINT64_MAX
 void gm_worker_publish(struct gm_worker *worker, uint64_t index);

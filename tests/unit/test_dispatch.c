@@ -301,6 +301,43 @@ static void a_container_that_stopped_early_is_leased_again_behind_its_blocks(voi
     fake_engine_close(&fake);
 }
 
+static void a_block_ahead_leaves_one_for_who_waits(void **state)
+{
+    struct fake_engine fake;
+    struct gm_desc container, desc;
+    (void)state;
+    fake_engine_open(&fake, 1, 1, 3);
+    feed_tasks(&fake, 1, ROUTE_UNPACK);
+    turn(&fake);
+    assert_true(fake_hear(&fake.workers[1], &container));
+    struct gm_pool *pool = fake.engine->arenas[fake.engine->slots[1].arena];
+    const struct gm_desc ahead = {.kind = GM_DESC_NEED,
+                                  .flags = GM_DESC_AHEAD,
+                                  .lease = container.lease,
+                                  .value = GM_BLOCK_BYTES};
+    for (uint32_t n_free = pool->n_free; n_free >= 2; n_free--) {
+        fake_say(&fake.workers[1], &ahead);
+        turn(&fake);
+        assert_true(fake_hear(&fake.workers[1], &desc));
+        assert_int_equal(desc.kind, GM_DESC_GRANT);
+        assert_true(desc.flags & GM_DESC_AHEAD);
+        assert_int_equal(pool->n_free, n_free - 1);
+    }
+    fake_say(&fake.workers[1], &ahead);
+    turn(&fake);
+    assert_false(fake_hear(&fake.workers[1], &desc));
+    desc = (struct gm_desc){.kind = GM_DESC_EMIT,
+                            .value = GM_NO_LIMIT,
+                            .lease = container.lease,
+                            .out_page = desc.out_page};
+    fake_say(&fake.workers[1], &desc); /* gives one back, and so gets what it wished for before */
+    turn(&fake);
+    assert_true(fake_hear(&fake.workers[1], &desc));
+    assert_int_equal(desc.kind, GM_DESC_GRANT);
+    assert_int_equal(pool->n_free, 1);
+    fake_engine_close(&fake);
+}
+
 static void fetch_gets_what_it_asks_for_while_there_is_some(void **state)
 {
     struct fake_engine fake;
@@ -381,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_larger_output_block_replaces_the_small_one),
         cmocka_unit_test(blocks_of_a_container_become_work_for_others),
         cmocka_unit_test(a_container_that_stopped_early_is_leased_again_behind_its_blocks),
+        cmocka_unit_test(a_block_ahead_leaves_one_for_who_waits),
         cmocka_unit_test(fetch_gets_what_it_asks_for_while_there_is_some),
         cmocka_unit_test(fetch_is_told_how_far_all_is_written),
         cmocka_unit_test(nothing_new_is_leased_while_draining),

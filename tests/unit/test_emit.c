@@ -40,6 +40,8 @@ struct emitted {
     uint64_t block_hash[MAX_BLOCKS]; /* by sub */
     uint32_t n_blocks, first_block;
     uint32_t needs[MAX_BLOCKS], n_needs;
+    uint32_t n_ahead;   /* blocks that it asked for ahead of need, over all leases */
+    bool denies_ahead;  /* ... and does not get */
     uint32_t cancel_at; /* answer this NEED (from 1) with a CANCEL; 0: none */
     struct gm_desc done;
     bool died;
@@ -101,8 +103,27 @@ static void keep_block(struct emitted *emitted, const struct gm_desc *desc)
     gm_pool_give(emitted->fake.arenas[ARENA_OWN], desc->out_page);
 }
 
+static void answer_ahead(struct emitted *emitted, const struct gm_desc *need)
+{
+    struct gm_span span;
+    struct gm_desc desc = {.kind = GM_DESC_GRANT, .flags = GM_DESC_AHEAD};
+    emitted->n_ahead++;
+    if (emitted->denies_ahead)
+        return;
+    assert_int_equal(
+        gm_pool_take(emitted->fake.arenas[ARENA_OWN], need->value, GM_POOL_INPUT, &span, NULL),
+        GM_OK);
+    desc.out_page = span.page;
+    desc.out_bytes = span.n_bytes;
+    fake_supervisor_say(&emitted->fake, &desc);
+}
+
 static void answer_need(struct emitted *emitted, const struct gm_desc *desc)
 {
+    if (desc->flags & GM_DESC_AHEAD) {
+        answer_ahead(emitted, desc);
+        return;
+    }
     emitted->needs[emitted->n_needs++] = desc->value;
     if (emitted->n_needs == emitted->cancel_at) {
         const struct gm_desc cancel = {.kind = GM_DESC_CANCEL, .lease = desc->lease};
@@ -153,8 +174,8 @@ static void finish(struct emitted *emitted)
         struct gm_obituary obituary = fake_supervisor_wait(&emitted->fake);
         assert_int_equal(obituary.death, GM_DEATH_EXIT);
         assert_int_equal(obituary.code, 0);
-        /* The one that it keeps for the next container. */
-        assert_true(gm_pool_in_use(emitted->fake.arenas[ARENA_OWN]) <= 1);
+        /* Those that it keeps for the next container: one begun, one granted ahead. */
+        assert_true(gm_pool_in_use(emitted->fake.arenas[ARENA_OWN]) <= 2);
     }
     fake_supervisor_close(&emitted->fake);
     free(emitted);
@@ -183,6 +204,28 @@ static void members_are_numbered_and_packed_in_order(void **state)
         assert_int_equal(emitted->rows[i].n_bytes, 100 + i % 100);
         assert_string_equal(emitted->rows[i].name, name);
     }
+    finish(emitted);
+}
+
+static void without_blocks_ahead_it_asks_for_each(void **state)
+{
+    struct emitted *emitted = start();
+    uint64_t first[MAX_BLOCKS];
+    (void)state;
+    lease(emitted, "s", 0, GM_NO_LIMIT);
+    is_complete(emitted);
+    assert_in_range(emitted->n_needs, 1, emitted->n_blocks);
+    uint32_t n_blocks = emitted->n_blocks;
+    memcpy(first, emitted->block_hash, sizeof first);
+    finish(emitted);
+
+    emitted = start();
+    emitted->denies_ahead = true;
+    lease(emitted, "s", 0, GM_NO_LIMIT);
+    is_complete(emitted);
+    assert_int_equal(emitted->n_needs, n_blocks);
+    assert_int_equal(emitted->n_ahead, 1); /* not answered, not repeated */
+    assert_memory_equal(emitted->block_hash, first, sizeof first);
     finish(emitted);
 }
 
@@ -288,6 +331,7 @@ static void a_cancelled_lease_ends_without_last_and_the_next_is_served(void **st
     struct emitted *emitted = start();
     (void)state;
     emitted->cancel_at = 3;
+    emitted->denies_ahead = true;
     lease(emitted, "s", 0, GM_NO_LIMIT);
     assert_false(emitted->died);
     assert_false(emitted->done.flags & GM_DESC_LAST);
@@ -387,6 +431,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_are_numbered_and_packed_in_order),
+        cmocka_unit_test(without_blocks_ahead_it_asks_for_each),
         cmocka_unit_test(a_second_attempt_skips_what_was_delivered),
         cmocka_unit_test(a_record_of_unknown_size_moves_to_ever_larger_blocks),
         cmocka_unit_test(a_record_over_the_limit_becomes_a_reject),

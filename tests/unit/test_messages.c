@@ -109,6 +109,7 @@ static void impossible_wishes_are_not_granted(void **state)
         {.kind = GM_DESC_NEED, .lease = text.lease, .value = UINT32_MAX},
         {.kind = GM_DESC_NEED, .lease = container.lease, .value = 100},
         {.kind = GM_DESC_NEED, .lease = 0, .value = 100},
+        {.kind = GM_DESC_NEED, .flags = GM_DESC_AHEAD, .lease = text.lease, .value = 100},
     };
     for (size_t i = 0; i < GM_ARRAY_LEN(wishes); i++)
         says(&fake, 0, wishes[i]);
@@ -126,6 +127,14 @@ static void blocks_are_not_granted_without_end(void **state)
     for (int i = 0; i < 12; i++)
         says(&fake, 1,
              (struct gm_desc){.kind = GM_DESC_NEED, .lease = container.lease, .value = 100});
+    while (fake_hear(&fake.workers[1], &desc))
+        n_granted++;
+    for (int i = 0; i < 12; i++)
+        says(&fake, 1,
+             (struct gm_desc){.kind = GM_DESC_NEED,
+                              .flags = GM_DESC_AHEAD,
+                              .lease = container.lease,
+                              .value = 100});
     while (fake_hear(&fake.workers[1], &desc))
         n_granted++;
     assert_in_range(n_granted, 2, GM_MAX_GRANTED);
