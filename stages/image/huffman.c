@@ -6,7 +6,6 @@
 #include "base/assert.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_LENGTH 32
@@ -16,12 +15,24 @@ struct leaf {
     uint16_t symbol;
 };
 
-static int by_count(const void *a, const void *b)
+/* By count, and among equals by symbol, which they come by: a stable sort by each byte of the
+ * counts, of which most have two. */
+static void sort(struct leaf *leaves, size_t n)
 {
-    const struct leaf *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count < y->count ? -1 : 1;
-    return x->symbol < y->symbol ? -1 : 1;
+    struct leaf other[GM_HUFFMAN_MAX_SYMBOLS];
+    uint32_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        all |= leaves[i].count;
+    for (unsigned shift = 0; shift < 32 && all >> shift; shift += 8) {
+        size_t ends[257] = {0};
+        for (size_t i = 0; i < n; i++)
+            ends[(leaves[i].count >> shift & 255) + 1]++;
+        for (size_t v = 1; v < 256; v++)
+            ends[v] += ends[v - 1];
+        for (size_t i = 0; i < n; i++)
+            other[ends[leaves[i].count >> shift & 255]++] = leaves[i];
+        memcpy(leaves, other, n * sizeof *leaves);
+    }
 }
 
 /* How many leaves have which depth. leaves: sorted, n >= 2. */
@@ -91,7 +102,7 @@ void gm_huffman_lengths(const uint32_t *counts, size_t n, unsigned limit, uint8_
             lengths[leaves[0].symbol] = 1;
         return;
     }
-    qsort(leaves, n_leaves, sizeof(*leaves), by_count);
+    sort(leaves, n_leaves);
     count_depths(leaves, n_leaves, n_of_length);
     limit_lengths(n_of_length, limit);
     size_t i = 0; /* the rarest get the longest */

@@ -71,12 +71,11 @@ static inline void store16(uint8_t *gray, const __m128i rgbx[4])
 }
 
 /* luma4 for eight pixels. */
-__attribute__((target("avx2"))) static inline __m256i luma8(const uint8_t *rgbx)
+__attribute__((target("avx2"))) static inline __m256i luma8(__m256i pixels)
 {
     const __m256i low_bytes = _mm256_set1_epi32(0x00ff00ff);
     const __m256i red_blue = _mm256_set1_epi32((7471 << 16) | 19595);
     const __m256i half_green = _mm256_set1_epi32(19235);
-    __m256i pixels = _mm256_loadu_si256((const __m256i *)rgbx);
     __m256i rb = _mm256_madd_epi16(_mm256_and_si256(pixels, low_bytes), red_blue);
     __m256i green = _mm256_and_si256(_mm256_srli_epi16(pixels, 8), low_bytes);
     __m256i g = _mm256_madd_epi16(green, half_green);
@@ -84,18 +83,25 @@ __attribute__((target("avx2"))) static inline __m256i luma8(const uint8_t *rgbx)
     return _mm256_srli_epi32(_mm256_add_epi32(sum, _mm256_set1_epi32(0x8000)), 16);
 }
 
+/* Gray of 32 pixels. Packing works within halves and leaves groups of four pixels in this order. */
+__attribute__((target("avx2"))) static inline void store32(uint8_t *gray, const __m256i rgbx[4])
+{
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i low = _mm256_packs_epi32(luma8(rgbx[0]), luma8(rgbx[1]));
+    __m256i high = _mm256_packs_epi32(luma8(rgbx[2]), luma8(rgbx[3]));
+    __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
+    _mm256_storeu_si256((__m256i *)gray, bytes);
+}
+
 __attribute__((target("avx2"))) static size_t luma_rgbx_avx2(const uint8_t *rgbx, uint8_t *gray,
                                                              size_t n)
 {
-    /* Packing works within halves and leaves groups of four pixels in this order. */
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     size_t i = 0;
     for (; i + 32 <= n; i += 32) {
-        const uint8_t *from = rgbx + 4 * i;
-        __m256i low = _mm256_packs_epi32(luma8(from), luma8(from + 32));
-        __m256i high = _mm256_packs_epi32(luma8(from + 64), luma8(from + 96));
-        __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
-        _mm256_storeu_si256((__m256i *)(gray + i), bytes);
+        __m256i pixels[4];
+        for (size_t k = 0; k < 4; k++)
+            pixels[k] = _mm256_loadu_si256((const __m256i *)(rgbx + 4 * i + 32 * k));
+        store32(gray + i, pixels);
     }
     return i;
 }
@@ -128,9 +134,34 @@ __attribute__((target("ssse3"))) static size_t luma_rgb_ssse3(const uint8_t *rgb
     return i;
 }
 
+/* Four pixels from from on, and four from from + 12 on, with a byte of room each. */
+__attribute__((target("avx2"))) static inline __m256i spread8(const uint8_t *from)
+{
+    const __m256i spread = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
+    __m256i low = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)from));
+    __m128i high = _mm_loadu_si128((const __m128i *)(from + 12));
+    return _mm256_shuffle_epi8(_mm256_inserti128_si256(low, high, 1), spread);
+}
+
+__attribute__((target("avx2"))) static size_t luma_rgb_avx2(const uint8_t *rgb, uint8_t *gray,
+                                                            size_t n)
+{
+    size_t i = 0;
+    for (; i + 34 <= n; i += 32) {
+        __m256i pixels[4];
+        for (size_t k = 0; k < 4; k++)
+            pixels[k] = spread8(rgb + 3 * i + 24 * k);
+        store32(gray + i, pixels);
+    }
+    return i;
+}
+
 void gm_luma_rgb(const uint8_t *rgb, uint8_t *gray, size_t n)
 {
-    size_t i = __builtin_cpu_supports("ssse3") ? luma_rgb_ssse3(rgb, gray, n) : 0;
+    size_t i = __builtin_cpu_supports("avx2") ? luma_rgb_avx2(rgb, gray, n) : 0;
+    if (__builtin_cpu_supports("ssse3"))
+        i += luma_rgb_ssse3(rgb + 3 * i, gray + i, n - i);
     gm_luma_rgb_plain(rgb + 3 * i, gray + i, n - i);
 }
 

@@ -149,7 +149,11 @@ static bool read_rows(struct gm_picture *picture, struct layout *layout, uint8_t
         uint8_t *row = raw + y * (row_bytes + 1);
         if (!gm_png_unfilter(row[0], row + 1, above, row_bytes, (pixel_bits + 7) / 8))
             return false;
-        gm_png_gray_row(&layout->gray, row + 1, picture->plane + y * width, width);
+        uint8_t *gray = picture->plane + y * width;
+        if (y > 0 && memcmp(row + 1, above, row_bytes) == 0) /* drawings: half of all */
+            memcpy(gray, gray - width, width);
+        else
+            gm_png_gray_row(&layout->gray, row + 1, gray, width);
         above = row + 1;
     }
     return gm_png_gray_indices_ok(&layout->gray);

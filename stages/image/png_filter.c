@@ -6,6 +6,7 @@
 
 #include "image/png_simd.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,10 +153,23 @@ static void filter_sse2(struct candidates *candidates, const uint8_t *row, const
     }
 }
 
+/* The outcome for a row like the one above: nothing is left of it, by the first filter that can do
+ * that. */
+static void repeat(const uint8_t *row, size_t width, uint8_t *out)
+{
+    bool is_black = row[0] == 0 && memcmp(row, row + 1, width - 1) == 0;
+    out[0] = is_black ? FILTER_NONE : FILTER_UP;
+    memset(out + 1, 0, width);
+}
+
 void gm_png_filter(const uint8_t *row, const uint8_t *above, size_t width, uint8_t *scratch,
                    uint8_t *out)
 {
     struct candidates candidates;
+    if (memcmp(row, above, width) == 0) {
+        repeat(row, width, out);
+        return;
+    }
     start(&candidates, scratch, width);
     filter_plain(&candidates, row, above, 0, 1);
     filter_sse2(&candidates, row, above, width);

@@ -11,6 +11,7 @@
 enum filter { FILTER_NONE, FILTER_SUB, FILTER_UP, FILTER_AVERAGE, FILTER_PAETH };
 
 #define BLOCK 32
+#define FLAT  48 /* whole pixels of 3 and of 4 bytes */
 
 static void undo_up(uint8_t *row, const uint8_t *above, size_t n_bytes)
 {
@@ -102,17 +103,38 @@ __attribute__((target("sse4.1"))) static inline __m128i paeth_words(__m128i left
     return _mm_blendv_epi8(guess, left, _mm_cmpeq_epi16(least, to_left));
 }
 
+static inline bool is_zero(const uint8_t *bytes)
+{
+    __m128i all = _mm_setzero_si128();
+    for (size_t i = 0; i < FLAT; i += 16)
+        all = _mm_or_si128(all, _mm_loadu_si128((const __m128i *)(bytes + i)));
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_setzero_si128())) == 0xffff;
+}
+
+/* Where left is as the corner and nothing is added, the guess is the pixel above, again and again:
+ * most of a drawing or a screenshot. */
 __attribute__((target("sse4.1"))) static inline void
 undo_paeth_words(uint8_t *row, const uint8_t *above, size_t n_bytes, size_t step)
 {
     const __m128i low_bytes = _mm_set1_epi16(0xff);
+    const int pixel_words = (1 << 2 * step) - 1;
     __m128i left = _mm_setzero_si128(), corner = left, next = _mm_cvtepu8_epi16(load_pixel(row));
-    for (size_t i = 0; i < n_bytes; i += step) {
-        __m128i up = _mm_cvtepu8_epi16(load_pixel(above + i)), pixel = next;
-        next = _mm_cvtepu8_epi16(load_pixel(row + i + step));
-        left = _mm_and_si128(_mm_add_epi16(pixel, paeth_words(left, up, corner)), low_bytes);
-        corner = up;
-        store_pixel(row + i, _mm_packus_epi16(left, left), step);
+    for (size_t i = 0; i < n_bytes;) {
+        size_t end = n_bytes - i < FLAT ? n_bytes : i + FLAT;
+        bool is_same = !(~_mm_movemask_epi8(_mm_cmpeq_epi16(left, corner)) & pixel_words);
+        if (end == i + FLAT && is_same && is_zero(row + i)) {
+            memcpy(row + i, above + i, FLAT);
+            left = corner = _mm_cvtepu8_epi16(load_pixel(above + end - step));
+            next = _mm_cvtepu8_epi16(load_pixel(row + end));
+            i = end;
+        }
+        for (; i < end; i += step) {
+            __m128i up = _mm_cvtepu8_epi16(load_pixel(above + i)), pixel = next;
+            next = _mm_cvtepu8_epi16(load_pixel(row + i + step));
+            left = _mm_and_si128(_mm_add_epi16(pixel, paeth_words(left, up, corner)), low_bytes);
+            corner = up;
+            store_pixel(row + i, _mm_packus_epi16(left, left), step);
+        }
     }
 }
 
