@@ -1,6 +1,7 @@
-/* Of each record its hash is kept and the text that names it. A picture that a later generation
- * has again stands in the report once, as the later one: pictures are told apart by source, name
- * and the member's number. */
+/* Of each record its hash is kept and the text that names it. A source counts as the last
+ * generation has it that had anything of it: what earlier ones made of it is replaced, or removed
+ * with it. A picture that is listed twice stands in the report once: pictures are told apart by
+ * source, name and the member's number. */
 #include "cli/dups.h"
 
 #include "cli/near.h"
@@ -20,10 +21,18 @@
 
 struct image {
     uint64_t hash;
-    uint64_t key;   /* of source, name and member */
+    uint64_t key; /* of source, name and member */
+    uint64_t source;
     size_t text_at; /* its keys and values in `texts` */
     uint32_t text_bytes;
     uint32_t order; /* of reading: later generations are later */
+    uint32_t generation;
+};
+
+/* A source that has records in a generation, or was removed in it. */
+struct sighting {
+    uint64_t source;
+    uint32_t generation;
 };
 
 enum name { NAME_ID, NAME_SOURCE, NAME_NAME, NAME_FILE, N_NAMES };
@@ -31,8 +40,9 @@ static const char *const names[N_NAMES] = {"id", "source", "name", "file"};
 
 struct dups {
     const struct gm_dups_opts *opts;
-    uint64_t n_read;      /* records, with a hash or without */
+    uint32_t generation;  /* in work */
     struct gm_buf images; /* struct image */
+    struct gm_buf sightings;
     struct gm_buf texts;
     struct gm_buf values[N_NAMES]; /* of the record in work, as JSON */
     struct gm_buf text, key;
@@ -71,7 +81,16 @@ static void add_member(struct gm_buf *key, const struct gm_buf *id)
         gm_buf_append(key, dot, id->n_bytes - (size_t)(dot - id->data));
 }
 
-static void add_image(struct dups *dups, uint64_t hash)
+static void add_sighting(struct dups *dups, uint64_t source)
+{
+    struct sighting last = {0}, now = {source, dups->generation};
+    if (dups->sightings.n_bytes >= sizeof last) /* members of an archive follow each other */
+        memcpy(&last, dups->sightings.data + dups->sightings.n_bytes - sizeof last, sizeof last);
+    if (last.source != now.source || last.generation != now.generation)
+        gm_buf_append(&dups->sightings, &now, sizeof now);
+}
+
+static void add_image(struct dups *dups, uint64_t hash, uint64_t source)
 {
     gm_buf_clear(&dups->text);
     gm_buf_clear(&dups->key);
@@ -87,9 +106,11 @@ static void add_image(struct dups *dups, uint64_t hash)
     }
     struct image image = {.hash = hash,
                           .key = gm_xxh64(dups->key.data, dups->key.n_bytes, 0),
+                          .source = source,
                           .text_at = dups->texts.n_bytes,
                           .text_bytes = (uint32_t)dups->text.n_bytes,
-                          .order = (uint32_t)n_images(dups)};
+                          .order = (uint32_t)n_images(dups),
+                          .generation = dups->generation};
     gm_buf_append(&dups->texts, dups->text.data, dups->text.n_bytes);
     gm_buf_append(&dups->images, &image, sizeof(image));
 }
@@ -106,7 +127,7 @@ static void note_value(struct dups *dups, size_t name, const char *json, size_t 
 static void take_record(struct dups *dups, const char *line, size_t n_bytes)
 {
     struct gm_jread reader;
-    uint64_t hash = 0;
+    uint64_t hash = 0, source = 0;
     bool has_hash = false;
     for (size_t i = 0; i < N_NAMES; i++)
         note_value(dups, i, "null", 4);
@@ -120,14 +141,17 @@ static void take_record(struct dups *dups, const char *line, size_t n_bytes)
         enum gm_jread_token token = gm_jread_next(&reader);
         if (is_hash && token == GM_JREAD_STRING)
             has_hash = parse_hash(&reader.value, &hash);
+        if (name == NAME_SOURCE && token == GM_JREAD_STRING)
+            source = gm_xxh64(reader.value.data, reader.value.n_bytes, 0);
         good = gm_jread_skip(&reader, token);
         if (good)
             note_value(dups, name, line + from, reader.at - from);
     }
     gm_jread_free(&reader);
-    dups->n_read++;
+    if (good)
+        add_sighting(dups, source);
     if (good && has_hash)
-        add_image(dups, hash);
+        add_image(dups, hash, source);
 }
 
 static enum gm_status read_shard(struct dups *dups, int dir_fd, const char *name,
@@ -142,14 +166,17 @@ static enum gm_status read_shard(struct dups *dups, int dir_fd, const char *name
     while ((status = gm_shard_next(shard, &line, &n_bytes, err)) == GM_OK)
         take_record(dups, line, n_bytes);
     gm_shard_close(shard);
-    if (status == GM_END && (dups->images.failed || dups->texts.failed))
+    bool failed = dups->images.failed || dups->texts.failed || dups->sightings.failed;
+    if (status == GM_END && failed)
         return gm_err_set(err, GM_NOMEM, "no memory for the hashes of so many pictures");
     return status == GM_END ? GM_OK : status;
 }
 
+/* What is gone is a line with its source and no hash. */
 static int is_records(const struct dirent *entry)
 {
-    return strncmp(entry->d_name, "records-", 8) == 0 && strstr(entry->d_name, ".jsonl") != NULL;
+    return strcmp(entry->d_name, "removed.jsonl") == 0 ||
+           (strncmp(entry->d_name, "records-", 8) == 0 && strstr(entry->d_name, ".jsonl") != NULL);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -190,8 +217,50 @@ static int by_order(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static int by_source(const void *a, const void *b)
+{
+    const struct sighting *x = a, *y = b;
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
+    return x->generation < y->generation ? -1 : x->generation > y->generation;
+}
+
+static int compare_source(const void *a, const void *b)
+{
+    const struct sighting *x = a, *y = b;
+    return x->source < y->source ? -1 : x->source > y->source;
+}
+
+/* The last sighting of each source, by source; returns how many. */
+static size_t last_sightings(struct sighting *sightings, size_t n)
+{
+    size_t n_kept = 0;
+    qsort(sightings, n, sizeof *sightings, by_source);
+    for (size_t i = 0; i < n; i++)
+        if (i + 1 == n || sightings[i].source != sightings[i + 1].source)
+            sightings[n_kept++] = sightings[i];
+    return n_kept;
+}
+
+/* Of a source the last generation stays. */
+static void drop_outdated(struct dups *dups)
+{
+    struct image *images = images_of(dups);
+    struct sighting *sightings = (struct sighting *)(void *)dups->sightings.data;
+    size_t n = n_images(dups), n_kept = 0;
+    size_t n_sightings = last_sightings(sightings, dups->sightings.n_bytes / sizeof *sightings);
+    for (size_t i = 0; i < n; i++) {
+        struct sighting key = {.source = images[i].source};
+        const struct sighting *last =
+            bsearch(&key, sightings, n_sightings, sizeof *sightings, compare_source);
+        if (last && last->generation == images[i].generation)
+            images[n_kept++] = images[i];
+    }
+    dups->images.n_bytes = n_kept * sizeof *images;
+}
+
 /* Of pictures with one key the last stays. */
-static void drop_replaced(struct dups *dups)
+static void drop_repeated(struct dups *dups)
 {
     struct image *images = images_of(dups);
     size_t n = n_images(dups), n_kept = 0;
@@ -277,14 +346,17 @@ static enum gm_status report(struct dups *dups, const struct gm_runfolder *folde
 {
     struct gm_buf out = GM_BUF_INIT;
     enum gm_status status = GM_OK;
-    for (uint32_t i = 0; i < folder->n_generations && status == GM_OK; i++)
+    for (uint32_t i = 0; i < folder->n_generations && status == GM_OK; i++) {
+        dups->generation = i + 1;
         status = read_generation(dups, &folder->generations[i], err);
-    if (status == GM_OK && dups->n_read > 0 && n_images(dups) == 0)
+    }
+    if (status == GM_OK && dups->sightings.n_bytes > 0 && n_images(dups) == 0)
         status = gm_err_set(err, GM_INPUT,
                             "no record of %s has a %s: it was made without --features or --dups",
                             folder->path, dups->opts->hash);
     if (status == GM_OK) {
-        drop_replaced(dups);
+        drop_outdated(dups);
+        drop_repeated(dups);
         summary->n_records = n_images(dups);
         status = group(dups, &out, summary, err);
     }
@@ -306,6 +378,7 @@ enum gm_status gm_dups_report(const char *run, const struct gm_dups_opts *opts,
         return status;
     status = report(&dups, &folder, summary, err);
     gm_buf_free(&dups.images);
+    gm_buf_free(&dups.sightings);
     gm_buf_free(&dups.texts);
     gm_buf_free(&dups.text);
     gm_buf_free(&dups.key);

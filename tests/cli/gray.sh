@@ -90,6 +90,22 @@ gray 0 --dups -o "$out" --distance 16 --hash ahash
 [ "$(wc -l <"$out/dups.jsonl")" -ge "$(wc -l <"$work/dups")" ] || fail "a larger distance finds less"
 gray 66 --dups -o "$work/nowhere"
 
+# ... and nothing that is gone since, or was replaced by another picture
+mkdir "$work/shrinking"
+for name in one two three four; do cp "$in/a.jpg" "$work/shrinking/$name.jpg"; done
+gray 0 "$work/shrinking" -o "$work/shrunk" --dups
+same 4 "$(wc -l <"$work/shrunk/dups.jsonl")" "equal pictures"
+rm "$work/shrinking/two.jpg"
+cp data/images/hills.webp "$work/shrinking/three.jpg"
+gray 0 "$work/shrinking" -o "$work/shrunk" --dups
+same "four.jpg one.jpg " "$(jq -r .name "$work/shrunk/dups.jsonl" | sort | tr '\n' ' ')" "dups of what is left"
+rm "$work/shrinking/one.jpg"
+gray 0 "$work/shrinking" -o "$work/shrunk" --dups
+same 0 "$(wc -l <"$work/shrunk/dups.jsonl")" "dups of one picture"
+cp "$in/a.jpg" "$work/shrinking/two.jpg"
+gray 0 "$work/shrinking" -o "$work/shrunk" --dups
+same "four.jpg two.jpg " "$(jq -r .name "$work/shrunk/dups.jsonl" | sort | tr '\n' ' ')" "a picture that came back"
+
 # without features: what the file tells, and nothing of the pixels
 gray 0 "$in" -o "$work/plain"
 records "$work/plain" | jq -r '.sha256 + "  " + .name' >"$work/sums"
