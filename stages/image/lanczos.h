@@ -19,6 +19,8 @@ struct gm_lanczos {
 
 /* false: no memory. */
 bool gm_lanczos_init(struct gm_lanczos *lanczos, uint32_t n_in, uint32_t n_out);
+/* The same weights, all by the exact way; for tests. */
+bool gm_lanczos_init_plain(struct gm_lanczos *lanczos, uint32_t n_in, uint32_t n_out);
 void gm_lanczos_fini(struct gm_lanczos *lanczos);
 size_t gm_lanczos_bytes(const struct gm_lanczos *lanczos);
 
