@@ -20,7 +20,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(filter %.o,$(FUZZ_MAIN)) $(TESTLIB) $(LIB)
 
 -include $(FUZZ:=.d) $(BUILD)/obj/tests/fuzz/standalone_main.d
 
-.PHONY: fuzz-targets fuzz-build fuzz-replay fuzz
+.PHONY: fuzz-targets fuzz-build fuzz-replay fuzz fuzz-afl
 fuzz-targets: $(FUZZ)
 
 fuzz-build:
@@ -40,3 +40,12 @@ fuzz: deps-ci
 	    CXXFLAGS="-fno-sanitize-recover=all -fno-sanitize=vptr" FUZZ_MAIN=-fsanitize=fuzzer \
 	    $(FUZZ_TARGETS:%=build-libfuzzer/fuzz/%)
 	@sh tests/fuzz/campaign build-libfuzzer $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+## fuzz-afl: the same with AFL++ (its own way of finding inputs)
+fuzz-afl: deps-ci
+	$(call apt_install,afl++)
+	@$(MAKE) --no-print-directory BUILD=build-afl CC=afl-clang-fast CXX=afl-clang-fast++ OPTIMIZE=-O1 \
+	    SANITIZE=address,undefined CFLAGS=-fno-sanitize-recover=all \
+	    CXXFLAGS="-fno-sanitize-recover=all -fno-sanitize=vptr" FUZZ_MAIN=-fsanitize=fuzzer \
+	    $(FUZZ_TARGETS:%=build-afl/fuzz/%)
+	@sh tests/fuzz/campaign_afl build-afl $(FUZZ_SECONDS) $(FUZZ_TARGETS)
