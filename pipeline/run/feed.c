@@ -386,6 +386,7 @@ int gm_feed_main(void *setup)
         return gm_status_exit_code(GM_NOMEM);
     mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
     mallopt(M_TOP_PAD, KEEP_FREE_BYTES / 4);
+    mallopt(M_MXFAST, 0); /* else each large body that is freed sweeps the fast bins */
     enum gm_status status = open_feed(feed, setup, &err);
     if (status == GM_OK)
         status = enter_sandbox(feed, &err);

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "fetch/curl_memory.h"
 #include "fetch/digest.h"
 #include "fetch/exchange.h"
 #include "fetch/fetch_opts.h"
@@ -231,13 +232,15 @@ static enum gm_status loop(struct fetcher *f, struct gm_err *err)
 static enum gm_status fetch_run(const void *values, struct gm_feed *feed, struct gm_err *err)
 {
     struct fetcher f = {.feed = feed, .spool.dir_fd = -1};
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, gm_curl_malloc, gm_curl_free, gm_curl_realloc,
+                             gm_curl_strdup, gm_curl_calloc) != CURLE_OK)
         return gm_err_set(err, GM_INTERNAL, "libcurl cannot be initialised");
     enum gm_status status = start(&f, values, err);
     if (status == GM_OK)
         status = loop(&f, err);
     stop(&f);
     curl_global_cleanup();
+    gm_curl_memory_release();
     return status;
 }
 

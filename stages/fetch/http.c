@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "fetch/curl_memory.h"
 #include "fetch/transfer.h"
 #include <curl/curl.h>
 #include <errno.h>
@@ -311,6 +312,7 @@ static void *thread_main(void *data)
     run(http);
     abandon_all(http);
     count(http);
+    gm_curl_memory_release();
     return NULL;
 }
 

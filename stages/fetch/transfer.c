@@ -213,6 +213,8 @@ static bool set_constant_options(struct gm_transfer *transfer)
     bad |= curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, transfer->settings->user_agent);
     bad |= curl_easy_setopt(easy, CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
+    if (!opts->proxy) /* so that it does not ask the environment for each request */
+        bad |= curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                             opts->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
     bad |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->settings->headers);
