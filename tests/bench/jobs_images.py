@@ -135,15 +135,17 @@ def whole_rows(context, row):
     computes some, too; and how it scales."""
     folder, n_cpus = whole_folder(context), len(os.sched_getaffinity(0))
 
-    def ours(*options):
-        return lambda: measure.run([context.gristmill, "gray", str(folder), "-o",
-                                    str(context.fresh("whole")), *options, "--quiet"]).wall_s
+    one_core = ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
+
+    def ours(*options, before=()):
+        return lambda: measure.run([*before, context.gristmill, "gray", str(folder), "-o",
+                                    str(context.unused("whole")), *options, "--quiet"]).wall_s
 
     def pool(python, script):
         return lambda: measure.run([python, str(HERE / script), str(folder),
-                                    str(context.fresh("whole-peer"))]).wall_s
+                                    str(context.unused("whole-peer"))]).wall_s
 
-    runs = {"ours": ours(), "one": ours("--workers", "1"), "features": ours("--features"),
+    runs = {"ours": ours(), "one": ours(before=one_core), "features": ours("--features"),
             "pool": pool(sys.executable, "recipe_images.py")}
     python = python_with("imagehash, numpy")
     if python:
@@ -155,8 +157,8 @@ def whole_rows(context, row):
     rows = [
         row(title, f"{rates['ours']:.0f} files/s", f"{rates['pool']:.0f} files/s (Pool, Pillow)",
             rates["ours"] / rates["pool"], 5),
-        row(f"... efficiency of {n_cpus} workers", f"{rates['ours']:.0f} files/s",
-            f"{n_cpus * rates['one']:.0f} files/s ({n_cpus} times one worker)",
+        row(f"... efficiency of {n_cpus} cores", f"{rates['ours']:.0f} files/s",
+            f"{n_cpus * rates['one']:.0f} files/s ({n_cpus} times one core)",
             rates["ours"] / (n_cpus * rates["one"]), 0.9),
     ]
     if not python:

@@ -56,8 +56,10 @@ def sample_peaks(pid, peaks):
 
 def run(argv, sample=False, allowed=(0,), timeout_s=120, stop_after_s=None):
     """Runs argv to its end. CPU time is that of the process and of all children it waited for.
-    stop_after_s: end it with SIGTERM after that time."""
+    stop_after_s: end it with SIGTERM after that time. What the runs before have left to be written
+    is written first: who syncs its output would wait for theirs, too."""
     peaks = {}
+    os.sync()
     start = time.monotonic()
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE)

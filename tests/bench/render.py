@@ -47,6 +47,7 @@ manifest are inside; CPU time is that of all processes of a run.
 | ... in memory | the same run | `build/tests/bench/encode_rate`: a process on each core encodes texts that are in memory, again and again; MB of text per second of all together, and per second of CPU time |
 | encode | `build/tests/bench/tokenize_bench TOKENIZER PART.docs`, pinned to one core, CPU time; warm: the second and third pass over the same documents, first: a fresh cache | `tests/bench/tokenize_peers.py`: gigatoken 0.10.0, tiktoken 0.14.0, tokenizers 0.23.2 on one thread, the same documents (the slow two: their first 2 MB) |
 | gristmill gray, 2000 pictures | `gristmill gray DIR -o OUT` | `tests/bench/recipe_images.py`: Pool, Pillow's `convert("L")`, nothing else |
+| ... efficiency | the same on all cores, and with all its processes on one (`taskset`): one worker alone would still have the second core for reading and writing | rate on all cores / (cores x rate on one) |
 | ... --features | `gristmill gray DIR -o OUT --features` | `tests/bench/recipe_image_features.py`: the same, with SHA-256, NumPy's statistics and the three hashes of imagehash; GM_PYTHON names a Python that has it |
 """
 
