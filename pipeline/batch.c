@@ -38,6 +38,8 @@ const struct gm_column_def gm_input_columns[] = {
     [GM_IN_BODY] = {"body", GM_TYPE_BYTES, GM_COLUMN_HIDDEN, "bytes", "the bytes as they came"},
     [GM_IN_META] = {"meta", GM_TYPE_JSON, GM_COLUMN_VISIBLE, NULL,
                     "the other columns of the list row, passed through; or null"},
+    [GM_IN_SHA256] = {"body_sha256", GM_TYPE_STRING, GM_COLUMN_HIDDEN, NULL,
+                      "SHA-256 of the body if it is known; or null"},
     [GM_IN_COUNT] = GM_COLUMN_END,
 };
 

@@ -97,6 +97,8 @@ enum gm_input_column {
     GM_IN_MEDIA,  /* "media"  U64 hidden: enum gm_media */
     GM_IN_BODY,   /* "body"   BYTES hidden */
     GM_IN_META,   /* "meta"   JSON: the list row's other columns, passed through; or null */
+    GM_IN_SHA256, /* "body_sha256" STRING hidden: of the body, 64 hexadecimal digits, if fetch has
+                     computed it and a stage reads it; or null */
     GM_IN_COUNT
 };
 

@@ -15,13 +15,14 @@
 struct gm_block_row {
     uint64_t item;
     uint64_t member;
-    struct gm_block_span source, name, meta, message, body;
+    struct gm_block_span source, name, meta, message, body, sha256;
     uint16_t reason;
     uint8_t media;
 };
 
 enum {
     N_SPAN_COLUMNS = 5,
+    /* With all columns but that of the hashes, which most jobs have no use for. */
     ROW_BYTES = 8 + 8 + 1 + N_SPAN_COLUMNS * (int)sizeof(struct gm_block_span) + 2,
     MAX_COLUMNS = GM_BLOCK_MESSAGES + 1,
     /* Column table, and up to 7 bytes of padding in front of each area and column. */
@@ -60,34 +61,44 @@ void gm_block_start(struct gm_block_builder *builder, uint8_t *data, size_t capa
     gm_buf_clear(&builder->strings);
     builder->n_rows = 0;
     builder->columns_seen = 0;
+    builder->has_sha256 = false;
     builder->in_row = false;
 }
 
 static size_t string_bytes(const struct gm_row *row)
 {
-    return row->source.n_bytes + row->name.n_bytes + row->meta.n_bytes;
+    return row->source.n_bytes + row->name.n_bytes + row->meta.n_bytes + row->sha256.n_bytes;
 }
 
 size_t gm_block_need_bytes(const struct gm_row *row, size_t body_bytes)
 {
     return sizeof(struct gm_block_header) + TABLE_BYTES + ROW_BYTES + GM_BLOCK_MESSAGE_BYTES +
-           string_bytes(row) + body_bytes + 1;
+           (row->sha256.data ? sizeof(struct gm_block_span) : 0) + string_bytes(row) + body_bytes +
+           1;
 }
 
 /* Free bytes if the block had n_rows rows and extra more bytes of strings; 0: none. */
 static size_t free_bytes(const struct gm_block_builder *builder, uint32_t n_rows, size_t extra)
 {
-    size_t used = builder->body_end + TABLE_BYTES + (size_t)n_rows * ROW_BYTES +
+    size_t row_bytes = ROW_BYTES + (builder->has_sha256 ? sizeof(struct gm_block_span) : 0);
+    size_t used = builder->body_end + TABLE_BYTES + (size_t)n_rows * row_bytes +
                   GM_BLOCK_MESSAGE_BYTES + builder->strings.n_bytes;
     if (used >= builder->capacity_bytes || extra >= builder->capacity_bytes - used)
         return 0;
     return builder->capacity_bytes - used - extra;
 }
 
+/* What a row adds besides its body and ROW_BYTES. The first hash makes a column for all rows. */
+static size_t extra_bytes(const struct gm_block_builder *builder, const struct gm_row *row)
+{
+    bool begins = row->sha256.data && !builder->has_sha256;
+    return string_bytes(row) + (begins ? (builder->n_rows + 1) * sizeof(struct gm_block_span) : 0);
+}
+
 size_t gm_block_room_bytes(const struct gm_block_builder *builder, const struct gm_row *row)
 {
     GM_ASSERT(!builder->in_row);
-    return free_bytes(builder, builder->n_rows + 1, string_bytes(row));
+    return free_bytes(builder, builder->n_rows + 1, extra_bytes(builder, row));
 }
 
 static bool grow_rows(struct gm_block_builder *builder)
@@ -119,17 +130,18 @@ static struct gm_block_span put_string(struct gm_block_builder *builder, struct 
 enum gm_status gm_block_row_begin(struct gm_block_builder *builder, const struct gm_row *row)
 {
     GM_ASSERT(!builder->in_row && row->media < GM_MEDIA_COUNT);
-    size_t n_strings = string_bytes(row);
-    if (free_bytes(builder, builder->n_rows + 1, n_strings) == 0)
+    if (free_bytes(builder, builder->n_rows + 1, extra_bytes(builder, row)) == 0)
         return GM_AGAIN;
     if (builder->n_rows == builder->rows_capacity && !grow_rows(builder))
         return GM_NOMEM;
-    if (!gm_buf_reserve(&builder->strings, n_strings + GM_BLOCK_MESSAGE_BYTES)) {
+    if (!gm_buf_reserve(&builder->strings, string_bytes(row) + GM_BLOCK_MESSAGE_BYTES)) {
         builder->strings.failed = false;
         return GM_NOMEM;
     }
-    static const struct gm_block_row none = {
-        .source = {GM_BLOCK_NULL, 0}, .name = {GM_BLOCK_NULL, 0}, .meta = {GM_BLOCK_NULL, 0}};
+    static const struct gm_block_row none = {.source = {GM_BLOCK_NULL, 0},
+                                             .name = {GM_BLOCK_NULL, 0},
+                                             .meta = {GM_BLOCK_NULL, 0},
+                                             .sha256 = {GM_BLOCK_NULL, 0}};
     struct gm_block_row *entry = &builder->rows[builder->n_rows];
     const struct gm_block_row *before = builder->n_rows > 0 ? entry - 1 : &none;
     builder->row_strings_start = builder->strings.n_bytes;
@@ -140,6 +152,8 @@ enum gm_status gm_block_row_begin(struct gm_block_builder *builder, const struct
     entry->source = put_string(builder, row->source, before->source);
     entry->name = put_string(builder, row->name, before->name);
     entry->meta = put_string(builder, row->meta, before->meta);
+    entry->sha256 = put_string(builder, row->sha256, before->sha256);
+    builder->has_sha256 |= row->sha256.data != NULL;
     entry->message = null_span;
     builder->in_row = true;
     return GM_OK;
@@ -215,6 +229,8 @@ enum gm_status gm_block_row_end(struct gm_block_builder *builder, enum gm_reason
         builder->columns_seen |= 1u << GM_IN_NAME;
     if (entry->meta.offset != GM_BLOCK_NULL)
         builder->columns_seen |= 1u << GM_IN_META;
+    if (entry->sha256.offset != GM_BLOCK_NULL)
+        builder->columns_seen |= 1u << GM_IN_SHA256;
     builder->n_rows++;
     builder->in_row = false;
     return GM_OK;
@@ -271,6 +287,7 @@ static const struct seal_column {
     [GM_IN_NAME] = {NULL, 8, offsetof(struct gm_block_row, name)},
     [GM_IN_BODY] = {NULL, 8, offsetof(struct gm_block_row, body)},
     [GM_IN_META] = {NULL, 8, offsetof(struct gm_block_row, meta)},
+    [GM_IN_SHA256] = {NULL, 8, offsetof(struct gm_block_row, sha256)},
     [GM_BLOCK_MESSAGES] = {NULL, 8, offsetof(struct gm_block_row, message)},
 };
 

@@ -60,6 +60,7 @@ struct gm_row {
     uint64_t member; /* UINT64_MAX: null */
     enum gm_media media;
     struct gm_view source, name, meta;
+    struct gm_view sha256; /* of the body, as hexadecimal digits */
 };
 
 struct gm_block_row; /* block.c */
@@ -75,6 +76,7 @@ struct gm_block_builder {
     uint32_t n_rows;
     uint32_t rows_capacity;
     uint32_t columns_seen; /* bit per column that has a value */
+    bool has_sha256;       /* room is kept for that column */
     bool in_row;
 };
 

@@ -11,8 +11,9 @@
 enum { MAX_COLUMNS = GM_BLOCK_MESSAGES + 1 };
 
 static const uint8_t value_bytes[MAX_COLUMNS] = {
-    [GM_IN_ITEM] = 8,  [GM_IN_MEMBER] = 8, [GM_IN_SOURCE] = 8, [GM_IN_NAME] = 8,
-    [GM_IN_MEDIA] = 1, [GM_IN_BODY] = 8,   [GM_IN_META] = 8,   [GM_BLOCK_MESSAGES] = 8,
+    [GM_IN_ITEM] = 8, [GM_IN_MEMBER] = 8, [GM_IN_SOURCE] = 8,
+    [GM_IN_NAME] = 8, [GM_IN_MEDIA] = 1,  [GM_IN_BODY] = 8,
+    [GM_IN_META] = 8, [GM_IN_SHA256] = 8, [GM_BLOCK_MESSAGES] = 8,
 };
 
 struct reader {

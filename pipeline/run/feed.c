@@ -18,8 +18,10 @@
 #define SMALL_AHEAD 6 /* empty blocks to have or to have asked for */
 
 /* Bodies come and go by the megabyte in the heaps of several threads; given back to the kernel each
- * time, their pages would be faulted in again and again. */
+ * time, their pages would be faulted in again and again. Setting one of these takes the C library's
+ * own way of moving the last one from it: above it memory is mapped and unmapped. */
 #define KEEP_FREE_BYTES (4 * 1024 * 1024)
+#define MAPPED_BYTES    (1024 * 1024)
 
 /* Local files are not read far ahead: that hides no waiting, and what does not fit the memory would
  * have to be written to the hold file and read again. */
@@ -387,6 +389,7 @@ int gm_feed_main(void *setup)
     mallopt(M_TRIM_THRESHOLD, KEEP_FREE_BYTES);
     mallopt(M_TOP_PAD, KEEP_FREE_BYTES / 4);
     mallopt(M_MXFAST, 0); /* else each large body that is freed sweeps the fast bins */
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     enum gm_status status = open_feed(feed, setup, &err);
     if (status == GM_OK)
         status = enter_sandbox(feed, &err);

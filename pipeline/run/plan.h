@@ -72,6 +72,7 @@ struct gm_plan_route {
     int gate_stage; /* index of the ordered gate in stages, or -1. Stages before it and the
                        hidden key run in hop 1, the rest in hop 2 */
     int gate_key_column;
+    bool reads_sha256;  /* a stage reads the input column of the body's hash */
     uint32_t n_columns; /* schema: input columns first, then each stage's out columns */
     const struct gm_column_def *columns[GM_MAX_COLUMNS];
     uint32_t n_sinks;

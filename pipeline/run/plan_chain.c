@@ -149,8 +149,10 @@ static void bind_columns(struct gm_planner *planner, struct gm_plan_route *route
     stage->out = gm_plan_memory(planner, n_out * sizeof(int));
     if (!stage->in || !stage->out)
         return;
-    for (size_t i = 0; i < n_in; i++)
+    for (size_t i = 0; i < n_in; i++) {
         stage->in[i] = bind_input(planner, route, entry, &stage->stage->in[i]);
+        route->reads_sha256 |= stage->in[i] == GM_IN_SHA256;
+    }
     if (route->n_columns + n_out > GM_MAX_COLUMNS) {
         gm_plan_mistake(planner, &entry->place, "make two jobs of it",
                         "%s has more than %d columns with this stage", route->family,

@@ -64,14 +64,19 @@ static char *as_utf8(struct gm_buf *scratch, char *text)
     return strdup(gm_buf_cstr(scratch));
 }
 
-static struct gm_row row_of(const struct gm_feed_item *item)
+/* What the row is made of; hex holds its hash, if the route wants it. */
+static struct gm_row row_of(const struct gm_feed *feed, const struct gm_feed_item *item, int route,
+                            char hex[GM_SHA256_HEX_BYTES])
 {
-    return (struct gm_row){.item = item->fetched.number,
-                           .member = UINT64_MAX,
-                           .media = item->fetched.media,
-                           .source = view_of(item->locator),
-                           .name = view_of(item->name),
-                           .meta = view_of(item->meta)};
+    struct gm_row row = {.item = item->fetched.number,
+                         .member = UINT64_MAX,
+                         .media = item->fetched.media,
+                         .source = view_of(item->locator),
+                         .name = view_of(item->name),
+                         .meta = view_of(item->meta)};
+    if (feed->plan->routes[route].reads_sha256 && item->fetched.has_sha256)
+        row.sha256 = view_of(gm_sha256_hex(item->fetched.sha256, hex));
+    return row;
 }
 
 static bool is_inline(const struct gm_feed *feed, const struct gm_feed_item *item, int route)
@@ -83,9 +88,12 @@ static bool is_inline(const struct gm_feed *feed, const struct gm_feed_item *ite
 static size_t row_bytes(const struct gm_feed *feed, const struct gm_feed_item *item, int route,
                         bool first)
 {
-    struct gm_row row = row_of(item);
+    char hex[GM_SHA256_HEX_BYTES];
+    struct gm_row row = row_of(feed, item, route, hex);
     size_t n_bytes =
         gm_block_need_bytes(&row, is_inline(feed, item, route) ? item->fetched.n_bytes : 0);
+    if (feed->plan->routes[route].reads_sha256 && !row.sha256.data)
+        n_bytes += sizeof(struct gm_block_span); /* null, in a column that others may make */
     const struct gm_row empty = {0};
     return first ? n_bytes : n_bytes - gm_block_need_bytes(&empty, 0) + ROW_SLACK_BYTES;
 }
@@ -174,7 +182,8 @@ static enum gm_status fill_from(struct gm_feed *feed, int fd, uint64_t offset,
 
 static void add_row(struct gm_feed *feed, struct gm_feed_item *item, int route, struct gm_err *err)
 {
-    struct gm_row row = row_of(item);
+    char hex[GM_SHA256_HEX_BYTES];
+    struct gm_row row = row_of(feed, item, route, hex);
     enum gm_status status = gm_block_row_begin(&feed->builder, &row);
     GM_ASSERT(status == GM_OK); /* measured before */
     if (!is_inline(feed, item, route))

@@ -28,13 +28,14 @@
 
 #define DEFAULT_QUALITY 75
 
-enum in { IN_ITEM, IN_MEMBER, IN_NAME, IN_MEDIA, IN_BODY };
+enum in { IN_ITEM, IN_MEMBER, IN_NAME, IN_MEDIA, IN_BODY, IN_SHA256 };
 static const struct gm_column_def gray_in[] = {
     [IN_ITEM] = {"item", GM_TYPE_U64, 0, NULL, NULL},
     [IN_MEMBER] = {"member", GM_TYPE_U64, 0, "optional", NULL},
     [IN_NAME] = {"name", GM_TYPE_STRING, 0, "optional", NULL},
     [IN_MEDIA] = {"media", GM_TYPE_U64, 0, NULL, NULL},
     [IN_BODY] = {"body", GM_TYPE_BYTES, 0, NULL, NULL},
+    [IN_SHA256] = {"body_sha256", GM_TYPE_STRING, 0, "optional", NULL},
     GM_COLUMN_END,
 };
 
@@ -277,6 +278,23 @@ static bool set_digest(struct gm_batch *batch, int column, uint32_t row,
     return gm_batch_set_copy(batch, column, row, hex, GM_SHA256_HEX_BYTES - 1);
 }
 
+/* Of the file; fetch may have computed it. */
+static bool set_sha256(const struct gray *gray, struct gm_batch *batch, uint32_t row,
+                       struct gm_view body)
+{
+    int known = gray->bind->in[IN_SHA256];
+    uint8_t digest[GM_SHA256_BYTES];
+    struct gm_view hex = {NULL, 0};
+    if (!is_null(batch, known, row))
+        hex = gm_batch_view(batch, known, row);
+    if (hex.n_bytes == GM_SHA256_HEX_BYTES - 1) {
+        gm_batch_set_view(batch, gray->bind->out[OUT_SHA256], row, hex.data, hex.n_bytes);
+        return true;
+    }
+    gm_sha256(body.data, body.n_bytes, digest);
+    return set_digest(batch, gray->bind->out[OUT_SHA256], row, digest);
+}
+
 /* What the file says beside its pixels. */
 static bool set_meta(const struct gray *gray, struct gm_batch *batch, uint32_t row)
 {
@@ -294,8 +312,7 @@ static bool set_meta(const struct gray *gray, struct gm_batch *batch, uint32_t r
     if (gm_meta_icc_sha256(meta, body.data, body.n_bytes, digest) &&
         !set_digest(batch, out[OUT_ICC], row, digest))
         return false;
-    gm_sha256(body.data, body.n_bytes, digest);
-    return set_digest(batch, out[OUT_SHA256], row, digest);
+    return set_sha256(gray, batch, row, body);
 }
 
 static enum gm_status set_columns(struct gray *gray, struct gm_batch *batch, uint32_t row,

@@ -134,6 +134,10 @@ inputs_are_untouched "output among the inputs"
 tar -C "$in" -czf "$work/some.tar.gz" a.jpg a.png
 gray 0 "$work/some.tar.gz" -o "$work/unpacked"
 same "./item-000000000/a#0.jpg ./item-000000000/a#1.png " "$(names "$work/unpacked/images")" "members"
+records "$work/unpacked" | jq -r '.sha256 + "  " + .name' >"$work/sums"
+(cd "$in" && sha256sum --quiet -c "$work/sums") || fail "sha256 of members"
+gray 0 "$in/a.jpg" -o "$work/unhashed" --sha256=false
+same "$(sha256sum <"$in/a.jpg")" "$(records "$work/unhashed" | jq -r .sha256)  -" "sha256 if fetch computes none"
 
 # a stop in the middle, and on: the same bytes as in one go
 gray 0 "$in" -o "$work/whole" --resize long_side --long_side 64 --orientation apply --format pgm

@@ -112,7 +112,8 @@ static void equal_texts_in_a_run_are_stored_once(void **state)
     gm_block_builder_free(&builder);
 }
 
-/* Fills blocks of many sizes to the brim with rows of the given body size. */
+/* Fills blocks of many sizes to the brim with rows of the given body size. Every second of the
+ * sizes comes with hashes, which begin at the third row and are not in every one. */
 static void fill(struct gm_block_builder *builder, struct gm_batch *batch, uint8_t *data,
                  size_t capacity, size_t body_bytes)
 {
@@ -121,11 +122,13 @@ static void fill(struct gm_block_builder *builder, struct gm_batch *batch, uint8
     row.meta = text("{}");
     char name[16];
     static const uint8_t body[4096];
+    static const char hash[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     uint32_t n_rows = 0;
     gm_block_start(builder, data, capacity);
     for (;; n_rows++) {
         snprintf(name, sizeof name, "%u", n_rows);
         row.name = text(name);
+        row.sha256 = body_bytes % 2 && n_rows % 3 == 2 ? text(hash) : (struct gm_view){NULL, 0};
         size_t room = gm_block_room_bytes(builder, &row);
         enum gm_status status = gm_block_row_begin(builder, &row);
         assert_int_equal(status, room == 0 ? GM_AGAIN : GM_OK);
@@ -151,6 +154,8 @@ static void fill(struct gm_block_builder *builder, struct gm_batch *batch, uint8
     assert_int_equal(batch->n_rows, n_rows);
     snprintf(name, sizeof name, "%u", n_rows - 1);
     assert_view(batch, GM_IN_NAME, n_rows - 1, name);
+    for (uint32_t i = 0; i < n_rows; i++)
+        assert_view(batch, GM_IN_SHA256, i, body_bytes % 2 && i % 3 == 2 ? hash : NULL);
     assert_int_equal(batch->messages[n_rows - 1].n_bytes, GM_BLOCK_MESSAGE_BYTES);
 }
 
