@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 static bool is_continuation(uint8_t byte)
@@ -151,19 +151,23 @@ enum gm_status gm_bpe_cut_build(struct gm_buf *cuts, const struct gm_spec *spec,
     return GM_OK;
 }
 
+#define INLINE static inline __attribute__((always_inline))
+
 /* 64 bytes of a text, a bit a byte. */
 struct cut_window {
     uint64_t starts; /* not continuation bytes: a boundary is in front of them */
     uint64_t plain;  /* of starts: of characters of one byte, ASCII on both sides */
 };
 
-/* behind: whether the byte behind the window, if it is a full one, goes on with a character. */
-static struct cut_window window_of(const uint8_t *text, size_t n_bytes, bool behind)
+/* The window at text, or what there is of it in front of end. */
+INLINE struct cut_window window_of(const uint8_t *text, const uint8_t *end)
 {
     uint8_t copy[65];
     uint64_t starts = 0, beyond = 0, mask = ~(uint64_t)0;
+    bool goes_on = end - text > 64 && is_continuation(text[64]);
 
-    if (n_bytes < 64) {
+    if (end - text < 64) {
+        size_t n_bytes = (size_t)(end - text);
         mask = ((uint64_t)1 << n_bytes) - 1;
         memcpy(copy, text - 1, n_bytes + 1);
         memset(copy + n_bytes + 1, 0, 64 - n_bytes);
@@ -183,7 +187,7 @@ static struct cut_window window_of(const uint8_t *text, size_t n_bytes, bool beh
         beyond |= (uint64_t)((text[i] | text[i - 1]) >> 7) << i;
     }
 #endif
-    beyond |= ~starts >> 1 | (uint64_t)behind << 63;
+    beyond |= ~starts >> 1 | (uint64_t)goes_on << 63;
     starts &= mask;
     return (struct cut_window){starts, starts & ~beyond};
 }
@@ -204,45 +208,126 @@ static inline uint32_t character_at(const uint8_t *text, const uint8_t *end)
     return bytes & masks[promised];
 }
 
-/* The cuts among the starts of a window. *character: the last one that is not plain. */
-static uint64_t cuts_of(const struct gm_bpe *bpe, const uint8_t *text, const uint8_t *end,
-                        struct cut_window window, uint32_t *character)
+INLINE uint64_t plain_cuts(const uint64_t *joined, const uint8_t *text, uint64_t plain)
 {
-    const uint64_t *joined = bpe->cuts, *pairs = bpe->cuts + GM_BPE_JOINED_WORDS;
-    unsigned n_bits = bpe->head->cut_bits;
     uint64_t cuts = 0;
 
-    for (uint64_t bits = window.plain; bits; bits &= bits - 1) {
-        ptrdiff_t i = __builtin_ctzll(bits);
+    for (; plain; plain &= plain - 1) {
+        ptrdiff_t i = __builtin_ctzll(plain);
         size_t pair = (size_t)text[i - 1] << 8 | text[i];
         cuts |= (~joined[pair / 64] >> pair % 64 & 1) << i;
-    }
-    for (uint64_t bits = window.starts & ~window.plain; bits; bits &= bits - 1) {
-        ptrdiff_t i = __builtin_ctzll(bits);
-        size_t pair = (size_t)text[i - 1] << 8 | text[i];
-        uint32_t before = text[i - 1] < 0x80 ? text[i - 1] : *character;
-        uint32_t behind = *character = character_at(text + i, end);
-        size_t at = pair_bit(before, behind, n_bits);
-        cuts |= (~(joined[pair / 64] >> pair % 64 | pairs[at / 64] >> at % 64) & 1) << i;
     }
     return cuts;
 }
 
+/* Those of the other boundaries. *character: the last one that is not plain. */
+INLINE uint64_t wide_cuts(const struct gm_bpe *bpe, const uint8_t *text, const uint8_t *end,
+                          uint64_t wide, uint32_t *character)
+{
+    const uint64_t *joined = bpe->cuts, *pairs = bpe->cuts + GM_BPE_JOINED_WORDS;
+    unsigned n_bits = bpe->head->cut_bits;
+    uint32_t last = *character;
+    uint64_t cuts = 0;
+
+    for (; wide; wide &= wide - 1) {
+        ptrdiff_t i = __builtin_ctzll(wide);
+        size_t pair = (size_t)text[i - 1] << 8 | text[i];
+        uint32_t before = text[i - 1] < 0x80 ? text[i - 1] : last;
+        last = character_at(text + i, end);
+        size_t at = pair_bit(before, last, n_bits);
+        cuts |= (~(joined[pair / 64] >> pair % 64 | pairs[at / 64] >> at % 64) & 1) << i;
+    }
+    *character = last;
+    return cuts;
+}
+
+/* The ends that cuts are, text beginning at a window that is at in the whole. Returns the number.
+ */
+INLINE size_t put_ends(uint64_t cuts, uint32_t at, uint32_t *ends)
+{
+    size_t n = (size_t)__builtin_popcountll(cuts);
+    for (; cuts; cuts &= cuts - 1)
+        *ends++ = at + (uint32_t)__builtin_ctzll(cuts);
+    return n;
+}
+
+/* A part of a text, and what is found in it. */
+struct cut_work {
+    const uint8_t *text;
+    uint32_t at, end;
+    uint32_t character;
+};
+
+static size_t cut_plain(const struct gm_bpe *bpe, struct cut_work *work, uint32_t *ends, size_t max)
+{
+    const uint8_t *end = work->text + work->end;
+    size_t n = 0;
+
+    for (; work->at < work->end && n + 64 < max; work->at += 64) {
+        const uint8_t *text = work->text + work->at;
+        struct cut_window window = window_of(text, end);
+        uint64_t cuts = plain_cuts(bpe->cuts, text, window.plain) |
+                        wide_cuts(bpe, text, end, window.starts & ~window.plain, &work->character);
+        n += put_ends(cuts, work->at, ends + n);
+    }
+    return n;
+}
+
+#ifdef __x86_64__
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,bmi,bmi2,popcnt")))
+
+/* Sixteen boundaries: a bit for each that tokens join. */
+TARGET INLINE __mmask16 joined_of(const uint64_t *joined, __m128i front, __m128i here,
+                                  __mmask16 wanted)
+{
+    const __m512i one = _mm512_set1_epi32(1);
+    __m512i pair = _mm512_or_si512(_mm512_slli_epi32(_mm512_cvtepu8_epi32(front), 8),
+                                   _mm512_cvtepu8_epi32(here));
+    __m512i words = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), wanted,
+                                                _mm512_srli_epi32(pair, 5), joined, 4);
+    __m512i bit = _mm512_sllv_epi32(one, _mm512_and_si512(pair, _mm512_set1_epi32(31)));
+    return _mm512_test_epi32_mask(words, bit);
+}
+
+/* Full windows; what is left is for cut_plain. */
+TARGET static size_t cut_avx512(const struct gm_bpe *bpe, struct cut_work *work, uint32_t *ends,
+                                size_t max)
+{
+    const uint8_t *end = work->text + work->end;
+    size_t n = 0;
+
+    for (; work->end - work->at >= 64 && n + 64 < max; work->at += 64) {
+        const uint8_t *text = work->text + work->at;
+        struct cut_window window = window_of(text, end);
+        uint64_t joined = 0;
+        for (unsigned i = 0; i < 64; i += 16) {
+            __mmask16 wanted = (__mmask16)(window.plain >> i);
+            __m128i front = _mm_loadu_si128((const void *)(text + i - 1));
+            __m128i here = _mm_loadu_si128((const void *)(text + i));
+            if (wanted)
+                joined |= (uint64_t)joined_of(bpe->cuts, front, here, wanted) << i;
+        }
+        uint64_t cuts = (window.plain & ~joined) |
+                        wide_cuts(bpe, text, end, window.starts & ~window.plain, &work->character);
+        n += put_ends(cuts, work->at, ends + n);
+    }
+    return n;
+}
+#endif
+
 size_t gm_bpe_cuts(const struct gm_bpe *bpe, const uint8_t *text, uint32_t begin, uint32_t end,
                    uint32_t *ends, size_t max)
 {
-    uint32_t character = character_at(text + begin, text + end), at = begin + 1;
+    struct cut_work work = {text, begin + 1, end, character_at(text + begin, text + end)};
     size_t n = 0;
 
-    for (; at < end && n + 64 < max; at += 64) {
-        uint32_t n_bytes = end - at < 64 ? end - at : 64;
-        bool behind = end - at > 64 && is_continuation(text[at + 64]);
-        struct cut_window window = window_of(text + at, n_bytes, behind);
-        uint64_t cuts = cuts_of(bpe, text + at, text + end, window, &character);
-        for (; cuts; cuts &= cuts - 1)
-            ends[n++] = at + (uint32_t)__builtin_ctzll(cuts);
-    }
-    if (at >= end)
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("bmi2"))
+        n = cut_avx512(bpe, &work, ends, max);
+#endif
+    n += cut_plain(bpe, &work, ends + n, max - n);
+    if (work.at >= end)
         ends[n++] = end;
     return n;
 }
