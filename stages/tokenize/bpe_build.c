@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "tokenize/bpe_cut.h"
 #include "tokenize/bpe_merge.h"
+#include "tokenize/huge_pages.h"
 #include <string.h>
 
 struct builder {
@@ -40,6 +41,7 @@ static void *new_array(struct gm_buf *buf, size_t n, size_t item_bytes, int fill
     gm_buf_init(buf);
     if (!gm_buf_reserve(buf, n * item_bytes + 1))
         return NULL;
+    gm_huge_pages(buf->data, n * item_bytes);
     memset(buf->data, fill, n * item_bytes);
     buf->n_bytes = n * item_bytes;
     return buf->data;

@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #endif
 
+#define MERGES_AHEAD 16u
+
 static bool is_continuation(uint8_t byte)
 {
     return (byte & 0xC0) == 0x80;
@@ -81,43 +83,61 @@ static bool has_all_symbols(const struct gm_bpe_head *head)
     return true;
 }
 
-/* Tokens by id; NULL where there is none. NULL: no memory. */
-static const struct gm_spec_token **tokens_by_id(const struct gm_spec *spec)
+/* The texts of tokens by id; one without bytes where there is none. NULL: no memory. */
+static struct gm_spec_text *texts_by_id(const struct gm_spec *spec)
 {
-    const struct gm_spec_token **by_id = calloc((size_t)spec->n_ids + 1, sizeof *by_id);
-    for (uint32_t i = 0; by_id && i < spec->n_tokens; i++)
-        by_id[spec->tokens[i].id] = &spec->tokens[i];
-    return by_id;
+    struct gm_spec_text *texts = calloc((size_t)spec->n_ids + 1, sizeof *texts);
+    for (uint32_t i = 0; texts && i < spec->n_tokens; i++)
+        texts[spec->tokens[i].id] = spec->tokens[i].text;
+    return texts;
 }
 
 /* The result has the bytes of its parts. */
-static bool is_plain_merge(const struct gm_spec *spec, const struct gm_spec_token *left,
-                           const struct gm_spec_token *right, const struct gm_spec_token *merged)
+static bool is_plain_merge(const struct gm_spec *spec, struct gm_spec_text left,
+                           struct gm_spec_text right, struct gm_spec_text merged)
 {
-    if (!left || !right || !merged ||
-        (uint64_t)left->text.n_bytes + right->text.n_bytes != merged->text.n_bytes)
+    if (left.n_bytes == 0 || right.n_bytes == 0 ||
+        (uint64_t)left.n_bytes + right.n_bytes != merged.n_bytes)
         return false;
-    const uint8_t *bytes = gm_spec_bytes(spec, merged->text);
-    return !memcmp(bytes, gm_spec_bytes(spec, left->text), left->text.n_bytes) &&
-           !memcmp(bytes + left->text.n_bytes, gm_spec_bytes(spec, right->text),
-                   right->text.n_bytes);
+    const uint8_t *bytes = gm_spec_bytes(spec, merged);
+    return !memcmp(bytes, gm_spec_bytes(spec, left), left.n_bytes) &&
+           !memcmp(bytes + left.n_bytes, gm_spec_bytes(spec, right), right.n_bytes);
+}
+
+/* Merges point to texts and these to bytes, all over the memory: each is asked for some merges
+ * before it is looked at. */
+static void prefetch_merge(const struct gm_spec *spec, const struct gm_spec_text *texts, size_t i)
+{
+    if (i + 2 * MERGES_AHEAD < spec->n_merges) {
+        const struct gm_spec_merge *merge = &spec->merges[i + 2 * MERGES_AHEAD];
+        __builtin_prefetch(&texts[merge->left]);
+        __builtin_prefetch(&texts[merge->right]);
+        __builtin_prefetch(&texts[merge->merged]);
+    }
+    if (i + MERGES_AHEAD < spec->n_merges) {
+        const struct gm_spec_merge *merge = &spec->merges[i + MERGES_AHEAD];
+        __builtin_prefetch(gm_spec_bytes(spec, texts[merge->left]));
+        __builtin_prefetch(gm_spec_bytes(spec, texts[merge->right]));
+        __builtin_prefetch(gm_spec_bytes(spec, texts[merge->merged]));
+    }
 }
 
 static bool add_merges(uint64_t *sets, const struct gm_spec *spec, const struct gm_bpe_head *head,
-                       const struct gm_spec_token **by_id)
+                       struct gm_spec_text *texts)
 {
     /* A part that stands for a byte of an unknown character is not what its text says. */
     for (unsigned byte = 0; byte < 256 && head->flags & GM_BPE_FALLBACK; byte++)
         if (head->byte_ids[byte] != GM_NO_TOKEN)
-            by_id[head->byte_ids[byte]] = NULL;
+            texts[head->byte_ids[byte]].n_bytes = 0;
     for (uint32_t i = 0; i < spec->n_merges; i++) {
         const struct gm_spec_merge *merge = &spec->merges[i];
-        const struct gm_spec_token *merged = by_id[merge->merged];
-        if (!is_plain_merge(spec, by_id[merge->left], by_id[merge->right], merged))
+        struct gm_spec_text merged = texts[merge->merged];
+        prefetch_merge(spec, texts, i);
+        if (!is_plain_merge(spec, texts[merge->left], texts[merge->right], merged))
             return false;
         if (i > 0 && merge->merged == merge[-1].merged)
             continue;
-        add_token(sets, head->cut_bits, gm_spec_bytes(spec, merged->text), merged->text.n_bytes);
+        add_token(sets, head->cut_bits, gm_spec_bytes(spec, merged), merged.n_bytes);
     }
     return true;
 }
@@ -142,12 +162,12 @@ enum gm_status gm_bpe_cut_build(struct gm_buf *cuts, const struct gm_spec *spec,
                           spec->tokens[i].text.n_bytes);
         return GM_OK;
     }
-    const struct gm_spec_token **by_id = tokens_by_id(spec);
-    if (!by_id)
+    struct gm_spec_text *texts = texts_by_id(spec);
+    if (!texts)
         return GM_NOMEM;
-    if (!add_merges(sets, spec, head, by_id))
+    if (!add_merges(sets, spec, head, texts))
         cuts->n_bytes = 0;
-    free(by_id);
+    free(texts);
     return GM_OK;
 }
 

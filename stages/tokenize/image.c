@@ -3,6 +3,7 @@
 #include "tokenize/image.h"
 
 #include "tokenize/bpe_build.h"
+#include "tokenize/huge_pages.h"
 #include "tokenize/image_format.h"
 #include <string.h>
 
@@ -36,7 +37,8 @@ static enum gm_status write_image(struct gm_image_header *header, const struct s
         n_bytes += align_up(sources[i].n_bytes);
     }
     header->n_bytes = n_bytes;
-    gm_buf_reserve(bytes, n_bytes);
+    if (gm_buf_reserve(bytes, n_bytes))
+        gm_huge_pages(bytes->data + start, n_bytes);
     gm_buf_append(bytes, header, sizeof *header);
     for (int i = 0; i < GM_SECTION_COUNT; i++) {
         pad_to(bytes, start, header->sections[i].offset);

@@ -42,7 +42,7 @@ static enum gm_status load(struct gm_loader *loader, const void *data, size_t n_
                           n_bytes, GM_LOAD_MAX_BYTES);
     switch (gm_load_kind(data, n_bytes)) {
     case GM_LOAD_JSON:
-        return gm_load_json(loader, data, n_bytes);
+        return gm_load_json(loader, data, n_bytes, opts->n_behind);
     case GM_LOAD_TIKTOKEN:
         return gm_load_tiktoken(loader, data, n_bytes, opts);
     default:

@@ -28,6 +28,8 @@ struct gm_load_opts {
     const char *name;     /* of the file: a .tiktoken scheme may be told from it; NULL: none */
     const char *scheme;   /* .tiktoken: its name ("cl100k_base"); NULL: by the file's name */
     struct gm_buf *notes; /* gets a line for each thing in the file that has no effect here; NULL */
+    size_t n_behind; /* bytes behind the data that may be read: with GM_JSON_PADDING_BYTES (json.h)
+                      * a JSON file is not copied */
 };
 
 /* "NFC", "Split": a step's type in the file; NULL: no such kind. */

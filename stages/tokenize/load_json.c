@@ -43,12 +43,13 @@ static enum gm_status read_root(struct gm_loader *loader, struct gm_json_node ro
     return loader->spec->pool.failed ? gm_load_no_memory(loader) : GM_OK;
 }
 
-enum gm_status gm_load_json(struct gm_loader *loader, const void *data, size_t n_bytes)
+enum gm_status gm_load_json(struct gm_loader *loader, const void *data, size_t n_bytes,
+                            size_t n_behind)
 {
     struct gm_json_parser *parser = gm_json_parser_new(GM_LOAD_MAX_BYTES, MAX_DEPTH);
     if (!parser)
         return gm_load_no_memory(loader);
-    enum gm_status status = gm_json_parse(parser, data, n_bytes, 0, loader->err);
+    enum gm_status status = gm_json_parse(parser, data, n_bytes, n_behind, loader->err);
     if (status == GM_OK)
         status = read_root(loader, gm_json_root(parser));
     gm_json_parser_free(parser);

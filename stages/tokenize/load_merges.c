@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define BATCH 32
+#define AHEAD 16 /* pairs, whose slots are asked for before they are looked at */
 
 struct merges {
     struct gm_loader *loader;
@@ -132,6 +133,8 @@ static void drop_earlier(struct gm_loader *loader, uint32_t *slots, size_t n_slo
     uint32_t n_kept = spec->n_merges;
     for (uint32_t i = spec->n_merges; i-- > 0;) {
         struct gm_spec_merge merge = spec->merges[i];
+        if (i >= AHEAD)
+            __builtin_prefetch(&slots[pair_hash(&spec->merges[i - AHEAD]) & (n_slots - 1)]);
         size_t at = pair_hash(&merge) & (n_slots - 1);
         while (slots[at] != 0 && (spec->merges[slots[at] - 1].left != merge.left ||
                                   spec->merges[slots[at] - 1].right != merge.right))

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMBERS 16
+
 /* ---- vocabulary ---- */
 
 static enum gm_status refuse_name(struct gm_loader *loader, const struct gm_json_value *name,
@@ -56,20 +58,31 @@ static size_t count_members(struct gm_json_walk walk)
     return n;
 }
 
-/* {"token": id, ...} */
+static enum gm_status add_member(struct gm_loader *loader, const struct gm_json_value *name,
+                                 const struct gm_json_value *id)
+{
+    if (id->kind != GM_JSON_U64)
+        return refuse_name(loader, name, "has an id that is not a whole number");
+    if (id->u64 >= GM_SPEC_MAX_IDS)
+        return refuse_name(loader, name, "has an id above 2^24 - 1");
+    return add_token(loader, name, (struct gm_spec_token){.id = (uint32_t)id->u64});
+}
+
+/* {"token": id, ...}. Some at a time, so that the table of names is not waited for. */
 static enum gm_status read_vocab_object(struct gm_loader *loader, struct gm_json_walk walk)
 {
-    struct gm_json_value name, id;
+    struct gm_json_value names[MEMBERS], ids[MEMBERS];
     struct gm_json_node node;
     enum gm_status status = make_room(loader, count_members(walk));
-    while (status == GM_OK && gm_json_step(&walk, &name, &node)) {
-        id = gm_json_node_value(node);
-        if (id.kind != GM_JSON_U64)
-            status = refuse_name(loader, &name, "has an id that is not a whole number");
-        else if (id.u64 >= GM_SPEC_MAX_IDS)
-            status = refuse_name(loader, &name, "has an id above 2^24 - 1");
-        else
-            status = add_token(loader, &name, (struct gm_spec_token){.id = (uint32_t)id.u64});
+    size_t n = MEMBERS;
+
+    while (status == GM_OK && n == MEMBERS) {
+        for (n = 0; n < MEMBERS && gm_json_step(&walk, &names[n], &node); n++) {
+            ids[n] = gm_json_node_value(node);
+            gm_names_prefetch(&loader->names, names[n].text, names[n].n_bytes);
+        }
+        for (size_t i = 0; i < n && status == GM_OK; i++)
+            status = add_member(loader, &names[i], &ids[i]);
     }
     return status;
 }

@@ -58,7 +58,8 @@ bool gm_load_is(const struct gm_json_value *value, const char *text);
 const char *gm_load_kind_name(enum gm_json_kind kind);
 
 /* The parts, in the order in which they are read. */
-enum gm_status gm_load_json(struct gm_loader *loader, const void *data, size_t n_bytes);
+enum gm_status gm_load_json(struct gm_loader *loader, const void *data, size_t n_bytes,
+                            size_t n_behind);
 enum gm_status gm_load_ops(struct gm_loader *loader, struct gm_json_node root);
 enum gm_status gm_load_model(struct gm_loader *loader, struct gm_json_node root);
 enum gm_status gm_load_added(struct gm_loader *loader, struct gm_json_node root);

@@ -90,6 +90,11 @@ bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint
     return true;
 }
 
+void gm_names_prefetch(const struct gm_names *names, const char *text, size_t n_bytes)
+{
+    __builtin_prefetch(&names->slots[first_slot(names, gm_xxh64(text, n_bytes, 0))]);
+}
+
 const struct gm_name *gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes)
 {
     uint32_t tag;

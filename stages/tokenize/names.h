@@ -25,6 +25,8 @@ bool gm_names_init(struct gm_names *names, size_t capacity);
 void gm_names_free(struct gm_names *names);
 /* false: the name is there already, and nothing changes. n < capacity. */
 bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint32_t id);
+/* Has the memory brought to the processor that gm_names_add of this name looks at. */
+void gm_names_prefetch(const struct gm_names *names, const char *text, size_t n_bytes);
 /* NULL: no such name. */
 const struct gm_name *gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes);
 

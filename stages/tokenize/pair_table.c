@@ -2,6 +2,7 @@
  * from 0 on until all its pairs fall on free slots and not on each other. */
 #include "tokenize/pair_table.h"
 
+#include "tokenize/huge_pages.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct search {
     const uint64_t *items; /* in order of buckets */
     const uint32_t *begins;
     uint64_t *slots;
+    uint64_t *taken; /* a bit a slot: they stay in the processor, which the slots do not */
     uint16_t *pilots;
     size_t n_slots, n_buckets;
     uint64_t multiplier;
@@ -24,22 +26,26 @@ static uint64_t hash_of(uint64_t item, uint64_t multiplier)
     return gm_pair_hash(item >> GM_PAIR_RANK_BITS, multiplier);
 }
 
-static uint64_t *slot_of(const struct search *search, uint64_t item, uint32_t pilot)
+static size_t slot_of(const struct search *search, uint64_t item, uint32_t pilot)
 {
-    uint64_t hash = hash_of(item, search->multiplier);
-    return &search->slots[gm_pair_slot(hash, pilot, search->n_slots)];
+    return gm_pair_slot(hash_of(item, search->multiplier), pilot, search->n_slots);
+}
+
+static void flip(uint64_t *taken, size_t slot)
+{
+    taken[slot / 64] ^= (uint64_t)1 << slot % 64;
 }
 
 static bool fits(struct search *search, const uint64_t *items, size_t n, uint32_t pilot)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t *slot = slot_of(search, items[i], pilot);
-        if (*slot == GM_PAIR_EMPTY) {
-            *slot = items[i];
+        size_t slot = slot_of(search, items[i], pilot);
+        if (!(search->taken[slot / 64] >> slot % 64 & 1)) {
+            flip(search->taken, slot);
             continue;
         }
         while (i-- > 0)
-            *slot_of(search, items[i], pilot) = GM_PAIR_EMPTY;
+            flip(search->taken, slot_of(search, items[i], pilot));
         return false;
     }
     return true;
@@ -53,19 +59,39 @@ static bool place_bucket(struct search *search, size_t bucket)
     for (uint32_t pilot = 0; pilot <= UINT16_MAX; pilot++)
         if (fits(search, items, n, pilot)) {
             search->pilots[bucket] = (uint16_t)pilot;
+            for (size_t i = 0; i < n; i++)
+                search->slots[slot_of(search, items[i], pilot)] = items[i];
             return true;
         }
     return false;
 }
 
-static bool place_all(struct search *search)
+/* Buckets by size, the largest first. NULL: no memory. */
+static uint32_t *order_buckets(const struct search *search)
 {
-    for (size_t size = MAX_BUCKET; size > 0; size--)
-        for (size_t bucket = 0; bucket < search->n_buckets; bucket++)
-            if (search->begins[bucket + 1] - search->begins[bucket] == size &&
-                !place_bucket(search, bucket))
-                return false;
-    return true;
+    uint32_t *order = malloc((search->n_buckets + 1) * sizeof *order);
+    uint32_t begins[MAX_BUCKET + 2] = {0};
+
+    if (!order)
+        return NULL;
+    for (size_t i = 0; i < search->n_buckets; i++)
+        begins[MAX_BUCKET - (search->begins[i + 1] - search->begins[i]) + 1]++;
+    for (size_t i = 0; i < MAX_BUCKET; i++)
+        begins[i + 1] += begins[i];
+    for (size_t i = 0; i < search->n_buckets; i++)
+        order[begins[MAX_BUCKET - (search->begins[i + 1] - search->begins[i])]++] = (uint32_t)i;
+    return order;
+}
+
+static enum gm_status place_all(struct search *search)
+{
+    uint32_t *order = order_buckets(search);
+    enum gm_status status = order ? GM_OK : GM_NOMEM;
+
+    for (size_t i = 0; i < search->n_buckets && status == GM_OK; i++)
+        status = place_bucket(search, order[i]) ? GM_OK : GM_AGAIN;
+    free(order);
+    return status;
 }
 
 /* Counting sort by bucket. */
@@ -113,6 +139,7 @@ static bool new_buf(struct gm_buf *buf, size_t n_bytes, int fill)
     gm_buf_clear(buf);
     if (!gm_buf_reserve(buf, n_bytes))
         return false;
+    gm_huge_pages(buf->data, n_bytes);
     memset(buf->data, fill, n_bytes);
     buf->n_bytes = n_bytes;
     return true;
@@ -126,18 +153,19 @@ static enum gm_status try_build(struct search *search, const uint64_t *items, si
     uint32_t *begins = malloc((search->n_buckets + 3) * sizeof *begins);
     enum gm_status status = GM_NOMEM;
 
-    if (!sorted || !begins || !new_buf(slots, search->n_slots * sizeof(uint64_t), 0xFF) ||
+    search->taken = calloc(search->n_slots / 64 + 1, sizeof(uint64_t));
+    if (!sorted || !begins || !search->taken ||
+        !new_buf(slots, search->n_slots * sizeof(uint64_t), 0xFF) ||
         !new_buf(pilots, search->n_buckets * sizeof(uint16_t), 0))
         goto out;
     search->items = sorted;
     search->begins = begins;
     search->slots = (void *)slots->data;
     search->pilots = (void *)pilots->data;
-    status = GM_AGAIN;
     sort_items(search, items, n_items, sorted, begins);
-    if (drop_doubles(sorted, begins, search->n_buckets) && place_all(search))
-        status = GM_OK;
+    status = drop_doubles(sorted, begins, search->n_buckets) ? place_all(search) : GM_AGAIN;
 out:
+    free(search->taken);
     free(sorted);
     free(begins);
     return status;

@@ -4,6 +4,7 @@
 #include "tokenize/tokenizer_parts.h"
 
 #include "base/fs.h"
+#include "json/json.h"
 #include "tokenize/load.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -121,12 +122,16 @@ static enum gm_status check_steps(const struct gm_spec *spec, struct gm_err *err
     return status;
 }
 
-static enum gm_status build(const struct gm_buf *file, const char *path,
+static enum gm_status build(struct gm_buf *file, const char *path,
                             const struct gm_tokenizer_opts *opts, const uint8_t *digest,
                             struct gm_buf *bytes, struct gm_err *err)
 {
     struct gm_spec spec;
     struct gm_load_opts load_opts = {.name = path, .scheme = opts->scheme};
+    if (gm_buf_reserve(file, GM_JSON_PADDING_BYTES)) {
+        memset(file->data + file->n_bytes, 0, GM_JSON_PADDING_BYTES);
+        load_opts.n_behind = GM_JSON_PADDING_BYTES;
+    }
     gm_spec_init(&spec);
     enum gm_status status = gm_spec_load(&spec, file->data, file->n_bytes, &load_opts, err);
     if (status == GM_OK)

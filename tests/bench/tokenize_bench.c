@@ -9,6 +9,7 @@
  *
  * One line for loading, one for the speeds, and a sum of all ids in order, by which a change of the
  * code is seen to change no id. */
+#include "json/json.h"
 #include "tokenize/image.h"
 #include "tokenize/load.h"
 #include "tokenize/normal.h"
@@ -67,7 +68,7 @@ static uint8_t *read_all(const char *path, size_t *n_bytes)
         return NULL;
     *n_bytes = (size_t)ftell(file);
     rewind(file);
-    uint8_t *data = malloc(*n_bytes + 1);
+    uint8_t *data = calloc(*n_bytes + GM_JSON_PADDING_BYTES, 1);
     if (data && fread(data, 1, *n_bytes, file) != *n_bytes)
         data = NULL;
     fclose(file);
@@ -79,7 +80,7 @@ static enum gm_status open_tokenizer(struct tokenizer *tokenizer, const char *pa
 {
     static const uint8_t digest[GM_SHA256_BYTES];
     const char *name = strrchr(path, '/');
-    struct gm_load_opts opts = {.name = name ? name + 1 : path};
+    struct gm_load_opts opts = {.name = name ? name + 1 : path, .n_behind = GM_JSON_PADDING_BYTES};
     size_t n_bytes = 0;
     double start = cpu_ms();
     uint8_t *data = read_all(path, &n_bytes);
