@@ -2,7 +2,7 @@
  * they agree, which makes it linear:
  *
  *      window 1   | t1 | t2 | t3 | t4 | t5 |x|
- *      window 2                  | u1  | t5 | u3 | ...      starts at a token of window 1
+ *      window 2                  | u1  | t5 | u3 | ...
  *
  * If two neighbouring tokens are what their symbols alone merge to, for all neighbours in a row,
  * then the row is what all the symbols merge to: the first merge across one of the boundaries would
@@ -10,9 +10,10 @@
  * All neighbours inside of a window are such. So a token that both windows have at the same place
  * (t5) joins them: what is in front is taken from the first, what is behind from the second.
  *
- * Windows that do not agree are made again, larger; at the worst, one is as large as the word.
- * Small windows are scanned (bpe_merge.c), middle ones merged in rounds, in large ones a heap holds
- * the candidates. */
+ * Where the second window starts does not matter for that, so the first windows, which are small,
+ * stand at fixed distances and are merged several at a time, as words are (bpe_merge.c). Windows
+ * that do not agree are made again, larger; at the worst, one is as large as the word. Middle ones
+ * are merged in rounds, in large ones a heap holds the candidates. */
 #include "tokenize/bpe_merge.h"
 
 #include "base/num.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #define FIRST_WINDOW ((size_t)GM_BPE_SCAN_MAX)
+#define FIRST_STEP   ((size_t)45) /* from a first window to the next one */
 #define MAX_ROW      1024u
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
@@ -84,6 +86,10 @@ static bool reserve(struct gm_bpe_scratch *scratch, size_t n)
 
 static bool reserve_symbols(struct gm_bpe_scratch *scratch, size_t n)
 {
+    if (!scratch->ready)
+        scratch->ready = malloc(GM_BPE_MERGE_WORDS * FIRST_WINDOW * sizeof(uint32_t));
+    if (!scratch->ready)
+        return false;
     if (n <= scratch->n_symbols)
         return true;
     free(scratch->symbols);
@@ -98,6 +104,7 @@ void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch)
     free(scratch->links);
     free(scratch->windows);
     free(scratch->symbols);
+    free(scratch->ready);
     memset(scratch, 0, sizeof *scratch);
 }
 
@@ -219,17 +226,10 @@ static void merge_rounds(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratc
 static void merge_window(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
                          size_t n, bool is_repetitive)
 {
-    if (n > GM_BPE_SCAN_MAX) {
-        if (n > MAX_ROW || !is_repetitive)
-            merge_heap(bpe, scratch, ids, n);
-        else
-            merge_rounds(bpe, scratch, ids, n);
-        return;
-    }
-    uint64_t left = gm_bpe_merge_scan(bpe, ids, n);
-    for (size_t i = 0; i < n; i++)
-        if (!(left >> i & 1))
-            ids[i] = GM_NO_TOKEN;
+    if (n > MAX_ROW || !is_repetitive)
+        merge_heap(bpe, scratch, ids, n);
+    else
+        merge_rounds(bpe, scratch, ids, n);
 }
 
 /* The place of the first token that both windows have, from second on; n: none. A token of the
@@ -247,7 +247,7 @@ static size_t common_token(const uint32_t *first, size_t n, const uint32_t *seco
     return n;
 }
 
-/* Where the next window should start: a token about three quarters in, not the first. */
+/* Where the next larger window should start: a token about three quarters in, not the first. */
 static size_t next_start(const uint32_t *ids, size_t n)
 {
     size_t at = n - n / 4;
@@ -283,15 +283,54 @@ struct windows {
     size_t begin, from; /* the window at hand, and what of it is not yet written */
     size_t n_window;
     bool is_repetitive; /* tokens are long */
+    size_t ready_begin; /* of the first of the windows that are ready */
+    size_t n_ready;
     uint32_t *window, *next;
 };
 
-/* The window of the present size that starts at begin. Returns its size. */
-static size_t make_window(const struct windows *windows, size_t begin, uint32_t *ids)
+static size_t window_bytes(const struct windows *windows, size_t begin)
 {
-    size_t n = windows->n - begin < windows->size ? windows->n - begin : windows->size;
-    memcpy(ids, windows->scratch->symbols + begin, n * sizeof *ids);
-    merge_window(windows->bpe, windows->scratch, ids, n, windows->is_repetitive);
+    size_t n_left = windows->n - begin;
+    return n_left < windows->size ? n_left : windows->size;
+}
+
+/* First windows, each a step behind the other, from begin on. */
+static void make_ready(struct windows *windows, size_t begin)
+{
+    struct gm_bpe_window batch[GM_BPE_MERGE_WORDS];
+    size_t n = 0;
+
+    windows->ready_begin = begin;
+    for (; n < GM_BPE_MERGE_WORDS && begin < windows->n; begin += FIRST_STEP) {
+        batch[n].ids = windows->scratch->ready + n * FIRST_WINDOW;
+        batch[n].n = window_bytes(windows, begin);
+        memcpy(batch[n].ids, windows->scratch->symbols + begin, batch[n].n * sizeof(uint32_t));
+        n++;
+    }
+    gm_bpe_merge_windows(windows->bpe, batch, n);
+    windows->n_ready = n;
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < batch[k].n; i++)
+            if (!(batch[k].left >> i & 1))
+                batch[k].ids[i] = GM_NO_TOKEN;
+}
+
+/* The window of the present size that starts at begin. Returns its size. */
+static size_t make_window(struct windows *windows, size_t begin, uint32_t *ids)
+{
+    size_t n = window_bytes(windows, begin), ahead = begin - windows->ready_begin;
+
+    if (windows->size > FIRST_WINDOW) {
+        memcpy(ids, windows->scratch->symbols + begin, n * sizeof *ids);
+        merge_window(windows->bpe, windows->scratch, ids, n, windows->is_repetitive);
+        return n;
+    }
+    if (begin < windows->ready_begin || ahead % FIRST_STEP ||
+        ahead / FIRST_STEP >= windows->n_ready) {
+        make_ready(windows, begin);
+        ahead = 0;
+    }
+    memcpy(ids, windows->scratch->ready + ahead / FIRST_STEP * FIRST_WINDOW, n * sizeof *ids);
     return n;
 }
 
@@ -324,7 +363,9 @@ static enum gm_status enlarge(struct windows *windows)
  * SIZE_MAX: the two do not agree. */
 static size_t advance(struct windows *windows, uint32_t *ids)
 {
-    size_t start = next_start(windows->window, windows->n_window);
+    size_t start = windows->n_window == FIRST_WINDOW
+                       ? FIRST_STEP
+                       : next_start(windows->window, windows->n_window);
     if (start <= windows->from)
         return SIZE_MAX;
     size_t n_next = make_window(windows, windows->begin + start, windows->next);

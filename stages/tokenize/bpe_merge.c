@@ -277,30 +277,13 @@ size_t gm_bpe_merge_word(const struct gm_bpe *bpe, const uint8_t *word, size_t n
     return scan_end(&scan, ids);
 }
 
-uint64_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n)
+/* A merge of each in turn, until none has any. */
+static void run_scans(const struct gm_bpe *bpe, struct scan *scans, unsigned n)
 {
-    struct scan scan;
+    unsigned at_work[GM_BPE_MERGE_WORDS], n_at_work = n;
 
-    memcpy(scan.symbols + 1, ids, n * sizeof *ids);
-    for (unsigned i = 1; i < n; i++)
-        set_candidate(bpe, &scan, i, i + 1);
-    scan_bound(bpe, &scan, n);
-    while (scan_step(bpe, &scan))
-        ;
-    memcpy(ids, scan.symbols + 1, n * sizeof *ids);
-    return (scan.left >> 1) & (((uint64_t)1 << n) - 1);
-}
-
-void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *const *words, size_t n)
-{
-    struct scan scans[GM_BPE_MERGE_WORDS];
-    unsigned at_work[GM_BPE_MERGE_WORDS], n_at_work = (unsigned)n;
-
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n; i++)
         at_work[i] = i;
-        words[i]->n_unknown = 0;
-        scan_begin(bpe, &scans[i], words[i]->bytes, words[i]->n_bytes, &words[i]->n_unknown);
-    }
     while (n_at_work > 0) {
         unsigned n_left = 0;
         for (unsigned i = 0; i < n_at_work; i++) {
@@ -309,6 +292,35 @@ void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *const *wor
         }
         n_at_work = n_left;
     }
+}
+
+void gm_bpe_merge_windows(const struct gm_bpe *bpe, struct gm_bpe_window *windows, size_t n)
+{
+    struct scan scans[GM_BPE_MERGE_WORDS];
+
+    for (unsigned k = 0; k < n; k++) {
+        struct scan *scan = &scans[k];
+        memcpy(scan->symbols + 1, windows[k].ids, windows[k].n * sizeof(uint32_t));
+        for (unsigned i = 1; i < windows[k].n; i++)
+            set_candidate(bpe, scan, i, i + 1);
+        scan_bound(bpe, scan, windows[k].n);
+    }
+    run_scans(bpe, scans, (unsigned)n);
+    for (unsigned k = 0; k < n; k++) {
+        memcpy(windows[k].ids, scans[k].symbols + 1, windows[k].n * sizeof(uint32_t));
+        windows[k].left = (scans[k].left >> 1) & (((uint64_t)1 << windows[k].n) - 1);
+    }
+}
+
+void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *const *words, size_t n)
+{
+    struct scan scans[GM_BPE_MERGE_WORDS];
+
+    for (unsigned i = 0; i < n; i++) {
+        words[i]->n_unknown = 0;
+        scan_begin(bpe, &scans[i], words[i]->bytes, words[i]->n_bytes, &words[i]->n_unknown);
+    }
+    run_scans(bpe, scans, (unsigned)n);
     for (unsigned i = 0; i < n; i++)
         words[i]->n_ids = scan_end(&scans[i], words[i]->ids);
 }

@@ -13,6 +13,7 @@ struct gm_bpe_scratch {
     size_t capacity;   /* symbols in a window */
     uint32_t *symbols;
     size_t n_symbols;
+    uint32_t *ready; /* windows that were merged side by side */
 };
 void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch);
 
@@ -38,8 +39,13 @@ struct gm_bpe_word {
 };
 void gm_bpe_merge_words(const struct gm_bpe *bpe, struct gm_bpe_word *const *words, size_t n);
 
-/* Merges n symbols in place, n <= GM_BPE_SCAN_MAX. Returns a bit for each place that is left. */
-uint64_t gm_bpe_merge_scan(const struct gm_bpe *bpe, uint32_t *ids, size_t n);
+/* Merges the symbols of up to GM_BPE_MERGE_WORDS windows in place, side by side. */
+struct gm_bpe_window {
+    uint32_t *ids;
+    size_t n;      /* up to GM_BPE_SCAN_MAX */
+    uint64_t left; /* a bit for each place that is left */
+};
+void gm_bpe_merge_windows(const struct gm_bpe *bpe, struct gm_bpe_window *windows, size_t n);
 /* Merges n > 0 symbols in place and closes the gaps; returns how many are left. SIZE_MAX: no
  * memory. */
 size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
