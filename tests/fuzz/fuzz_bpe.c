@@ -4,6 +4,7 @@
  *      flags, number of merges, two bytes for each (indices of tokens), text
  *
  * Pieces end at line feeds. */
+#include "naive_bpe.h"
 #include "token_spec.h"
 
 #include <stdio.h>
@@ -98,49 +99,6 @@ static void make_spec(struct gm_spec *spec, struct input *input)
     }
 }
 
-static uint32_t merge_of(const struct gm_spec *spec, uint32_t left, uint32_t right,
-                         uint32_t *merged)
-{
-    uint8_t both[2 * MAX_TOKEN_SIZE];
-    for (uint32_t i = spec->n_merges; i-- > 0;)
-        if (spec->merges[i].left == left && spec->merges[i].right == right) {
-            *merged = spec->merges[i].merged;
-            return i;
-        }
-    if (spec->model != GM_MODEL_RANKS)
-        return UINT32_MAX;
-    struct gm_spec_text a = spec->tokens[left].text, b = spec->tokens[right].text;
-    memcpy(both, gm_spec_bytes(spec, a), a.n_bytes);
-    memcpy(both + a.n_bytes, gm_spec_bytes(spec, b), b.n_bytes);
-    return *merged = token_spec_find(spec, both, a.n_bytes + b.n_bytes);
-}
-
-/* From symbols on: those of characters are taken from the encoder without merges. */
-static size_t naive(const struct gm_spec *spec, uint32_t *ids, size_t n)
-{
-    static uint32_t ranks[MAX_TEXT], results[MAX_TEXT];
-
-    for (size_t i = 0; i + 1 < n; i++)
-        ranks[i] = merge_of(spec, ids[i], ids[i + 1], &results[i]);
-    while (n > 1) {
-        size_t at = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            at = ranks[i] < ranks[at] ? i : at;
-        if (ranks[at] == UINT32_MAX)
-            break;
-        ids[at] = results[at];
-        n--;
-        memmove(ids + at + 1, ids + at + 2, (n - at - 1) * sizeof *ids);
-        memmove(ranks + at, ranks + at + 1, (n - at) * sizeof *ranks);
-        memmove(results + at, results + at + 1, (n - at) * sizeof *results);
-        if (at + 1 < n)
-            ranks[at] = merge_of(spec, ids[at], ids[at + 1], &results[at]);
-        if (at > 0)
-            ranks[at - 1] = merge_of(spec, ids[at - 1], ids[at], &results[at - 1]);
-    }
-    return n;
-}
-
 struct expected {
     uint32_t ids[MAX_TEXT], ends[MAX_TEXT];
     size_t n_ids, n_pieces;
@@ -157,15 +115,15 @@ static void expect(struct expected *expected, const struct gm_spec *spec,
         if (text->data[end - 1] != '\n' && end < text->n_bytes)
             continue;
         uint32_t *ids = expected->ids + expected->n_ids;
-        bool is_whole = spec->model == GM_MODEL_RANKS || spec->flags & GM_SPEC_IGNORE_MERGES;
-        uint32_t whole = token_spec_find(spec, text->data + begin, end - begin);
+        uint32_t whole = naive_bpe_whole(spec, text->data + begin, end - begin);
         expected->ends[expected->n_pieces++] = end;
-        if (is_whole && whole != GM_NO_TOKEN) {
+        if (whole != GM_NO_TOKEN) {
             ids[0] = whole;
             expected->n_ids++;
         } else {
+            /* Symbols of characters are taken from the encoder without merges. */
             size_t n = gm_bpe_encode(cache, text->data, text->n_bytes, begin, &end, 1, ids);
-            expected->n_ids += naive(spec, ids, n);
+            expected->n_ids += naive_bpe_merge(spec, ids, n);
         }
         begin = end;
     }

@@ -1,6 +1,7 @@
 /* The cache, the cutting of long pieces and the methods of merging change no id: random
  * vocabularies and texts, encoded by a naive model, without a cache, with a tiny and a full one,
  * cold and warm, in pieces of any size. */
+#include "naive_bpe.h"
 #include "token_spec.h"
 #include "tokenize/bpe.h"
 
@@ -110,55 +111,16 @@ static void random_spec(struct gm_spec *spec, enum gm_model_kind model, uint32_t
     }
 }
 
-/* The naive model: rank and result of a pair. */
-static uint32_t naive_merge(const struct gm_spec *spec, uint32_t left, uint32_t right,
-                            uint32_t *merged)
-{
-    uint8_t both[64];
-    for (uint32_t i = spec->n_merges; i-- > 0;)
-        if (spec->merges[i].left == left && spec->merges[i].right == right) {
-            *merged = spec->merges[i].merged;
-            return i;
-        }
-    struct gm_spec_text a = spec->tokens[left].text, b = spec->tokens[right].text;
-    if (spec->model != GM_MODEL_RANKS || a.n_bytes + b.n_bytes > sizeof both)
-        return UINT32_MAX;
-    memcpy(both, gm_spec_bytes(spec, a), a.n_bytes);
-    memcpy(both + a.n_bytes, gm_spec_bytes(spec, b), b.n_bytes);
-    return *merged = token_spec_find(spec, both, a.n_bytes + b.n_bytes);
-}
-
 static size_t naive_piece(const struct gm_spec *spec, const uint8_t *piece, size_t n, uint32_t *ids)
 {
-    static uint32_t ranks[MAX_BYTES], results[MAX_BYTES];
-    uint32_t whole = token_spec_find(spec, piece, n);
-
-    if (whole != GM_NO_TOKEN && n > 0 &&
-        (spec->model == GM_MODEL_RANKS || spec->flags & GM_SPEC_IGNORE_MERGES)) {
+    uint32_t whole = naive_bpe_whole(spec, piece, n);
+    if (whole != GM_NO_TOKEN) {
         ids[0] = whole;
         return 1;
     }
     for (size_t i = 0; i < n; i++)
         ids[i] = piece[i];
-    for (size_t i = 0; i + 1 < n; i++)
-        ranks[i] = naive_merge(spec, ids[i], ids[i + 1], &results[i]);
-    while (n > 1) {
-        size_t at = 0;
-        for (size_t i = 1; i + 1 < n; i++)
-            at = ranks[i] < ranks[at] ? i : at;
-        if (ranks[at] == UINT32_MAX)
-            break;
-        ids[at] = results[at];
-        n--;
-        memmove(ids + at + 1, ids + at + 2, (n - at - 1) * sizeof *ids);
-        memmove(ranks + at, ranks + at + 1, (n - at) * sizeof *ranks);
-        memmove(results + at, results + at + 1, (n - at) * sizeof *results);
-        if (at + 1 < n)
-            ranks[at] = naive_merge(spec, ids[at], ids[at + 1], &results[at]);
-        if (at > 0)
-            ranks[at - 1] = naive_merge(spec, ids[at - 1], ids[at], &results[at - 1]);
-    }
-    return n;
+    return naive_bpe_merge(spec, ids, n);
 }
 
 static size_t naive(const struct gm_spec *spec, const uint8_t *text, const uint32_t *ends,
