@@ -59,6 +59,27 @@ static void a_sleeper_is_rung_once(void **state)
     gm_link_close(link);
 }
 
+static void what_can_wait_goes_with_the_next_message(void **state)
+{
+    struct gm_link *link = open_link();
+    struct gm_port child;
+    struct gm_desc desc = {.kind = GM_DESC_EMIT}, heard;
+    (void)state;
+    gm_link_attach_child(link, &child);
+    assert_true(gm_ring_consumer_sleep(&link->parent.in));
+    for (desc.lease = 1; desc.lease < 4; desc.lease++)
+        assert_int_equal(gm_port_send_later(&child, &desc, NULL), GM_OK);
+    assert_false(gm_wake_wait(link->parent.bell_in, -1, 0, NULL));
+    assert_int_equal(gm_port_pop(&link->parent, &heard, NULL), GM_AGAIN);
+    assert_int_equal(gm_port_send(&child, &desc, NULL), GM_OK);
+    assert_true(gm_wake_wait(link->parent.bell_in, -1, 0, NULL));
+    for (uint64_t lease = 1; lease <= 4; lease++) {
+        assert_int_equal(gm_port_pop(&link->parent, &heard, NULL), GM_OK);
+        assert_int_equal(heard.lease, lease);
+    }
+    gm_link_close(link);
+}
+
 static void renewing_forgets_everything_of_the_dead(void **state)
 {
     struct gm_link *link = open_link();
@@ -211,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ends_hear_each_other),
         cmocka_unit_test(a_sleeper_is_rung_once),
+        cmocka_unit_test(what_can_wait_goes_with_the_next_message),
         cmocka_unit_test(renewing_forgets_everything_of_the_dead),
         cmocka_unit_test(closing_twice_or_nothing_is_fine),
         cmocka_unit_test(nothing_is_lost_between_blocking_peers),
