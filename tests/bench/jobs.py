@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ import measure
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = sys.executable
 MEGABYTE = 1e6
+ROOM_BYTES = 20 << 30  # of disk, as long as old outputs are kept
 
 
 class Row:
@@ -48,20 +50,19 @@ class Context:
         self.outputs = folder / "outputs"
         self.n_rounds = n_rounds
         self.n_cpus = len(os.sched_getaffinity(0))
-        self.n_unused = 0
-
-    def unused(self, name):
-        """As fresh, but what was there stays until the end: ext4 is slow to make files where
-        thousands were removed in the last minutes, and nobody's output begins like that."""
-        self.n_unused += 1
-        self.outputs.mkdir(parents=True, exist_ok=True)
-        return self.outputs / f"{name}-{self.n_unused}"
+        self.n_aside = 0
 
     def fresh(self, name):
-        """A path below the outputs at which nothing exists yet."""
+        """A path below the outputs at which nothing exists yet. What was there is put aside until
+        the end: ext4 is slow to make files where thousands were removed in the last minutes, which
+        is nobody's usual case, and hits some contestants more than others. It is removed if disk
+        space is short."""
         path = self.outputs / name
-        inputs.remove(path)
         self.outputs.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(path) and shutil.disk_usage(self.outputs).free >= ROOM_BYTES:
+            self.n_aside += 1
+            path.rename(self.outputs / f"aside-{os.getpid()}-{self.n_aside}")
+        inputs.remove(path)
         return path
 
 

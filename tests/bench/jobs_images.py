@@ -139,11 +139,11 @@ def whole_rows(context, row):
 
     def ours(*options, before=()):
         return lambda: measure.run([*before, context.gristmill, "gray", str(folder), "-o",
-                                    str(context.unused("whole")), *options, "--quiet"]).wall_s
+                                    str(context.fresh("whole")), *options, "--quiet"]).wall_s
 
     def pool(python, script):
         return lambda: measure.run([python, str(HERE / script), str(folder),
-                                    str(context.unused("whole-peer"))]).wall_s
+                                    str(context.fresh("whole-peer"))]).wall_s
 
     runs = {"ours": ours(), "one": ours(before=one_core), "features": ours("--features"),
             "pool": pool(sys.executable, "recipe_images.py")}
