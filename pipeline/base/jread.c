@@ -110,13 +110,16 @@ static bool read_escape(struct gm_jread *reader)
 /* At the opening quote. */
 static bool read_string(struct gm_jread *reader)
 {
+    int seen = 0; /* the bits of all bytes; what escapes stand for is valid by itself */
     gm_buf_clear(&reader->value);
     reader->at++;
     for (;;) {
         size_t start = reader->at;
         int c;
-        while ((c = peek(reader)) >= ' ' && c != '"' && c != '\\')
+        while ((c = peek(reader)) >= ' ' && c != '"' && c != '\\') {
+            seen |= c;
             reader->at++;
+        }
         gm_buf_append(&reader->value, reader->text + start, reader->at - start);
         reader->at += c >= 0;
         if (c == '"')
@@ -125,8 +128,8 @@ static bool read_string(struct gm_jread *reader)
             return false;
     }
     const struct gm_buf *value = &reader->value;
-    return !value->failed && (value->n_bytes == 0 ||
-                              gm_utf8_valid_prefix(value->data, value->n_bytes) == value->n_bytes);
+    return !value->failed &&
+           (seen < 0x80 || gm_utf8_valid_prefix(value->data, value->n_bytes) == value->n_bytes);
 }
 
 /* ---- other values ---- */

@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_EVENTS    64
+#define SPARE_SOCKETS 64u /* beyond one in use and one kept for each slot */
 #define WATCH_MS      50u /* deadlines are looked at this often while requests run */
 #define IDLE_WATCH_MS 1000u
 
@@ -42,6 +42,8 @@ struct gm_http {
     struct gm_transfer *slots;
     struct gm_transfer **free_slots; /* stack */
     unsigned n_free;
+    struct epoll_event *events; /* room for all sockets that there can be */
+    unsigned n_events;
     struct socket_state *sockets; /* by descriptor */
     size_t n_sockets;
     uint64_t timer_ms; /* libcurl's; UINT64_MAX: none */
@@ -129,9 +131,10 @@ static void drop_leftover(int fd)
         shutdown(fd, SHUT_RDWR);
 }
 
-/* After a response: is there more on the socket than it said? A transfer that never had to wait has
- * not told its socket; libcurl knows it as long as the connection is open. If somebody listens on
- * it, it is another transfer's by now. */
+/* After a response: is there more on the socket than it said? A socket that epoll watches tells in
+ * time (see run). A transfer that never had to wait has not told its socket; libcurl knows
+ * it as long as the connection is open. If somebody listens on it, it is another transfer's by
+ * now. */
 static void check_leftover(struct gm_http *http, const struct gm_transfer *transfer)
 {
     curl_socket_t fd = transfer->fd;
@@ -143,7 +146,7 @@ static void check_leftover(struct gm_http *http, const struct gm_transfer *trans
     if (http->sockets[fd].wanted != 0)
         return;
     http->sockets[fd].plain = transfer->response.version == 1 && transfer->job->url[4] == ':';
-    if (http->sockets[fd].plain)
+    if (http->sockets[fd].plain && !(http->sockets[fd].registered & EPOLLIN))
         drop_leftover(fd);
 }
 
@@ -276,20 +279,35 @@ static void run_timer(struct gm_http *http, uint64_t now_ms)
     curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
+/* What comes on idle sockets, and the bell. Returns how many other events are left, in front. */
+static int handle_idle(struct gm_http *http, int n)
+{
+    int wake_fd = gm_exchange_thread_fd(http->place.exchange, http->place.thread);
+    int n_left = 0;
+    for (int i = 0; i < n; i++) {
+        const struct epoll_event event = http->events[i];
+        if (event.data.fd == wake_fd)
+            gm_exchange_drain_fd(wake_fd);
+        else if (http->sockets[event.data.fd].wanted == 0)
+            on_event(http, event.data.fd, event.events);
+        else
+            http->events[n_left++] = event;
+    }
+    return n_left;
+}
+
+/* The order keeps new requests off connections with something left behind the last response: first
+ * these are found, then the requests that were added are begun, and only then others end. */
 static void run(struct gm_http *http)
 {
-    struct epoll_event events[MAX_EVENTS];
-    int wake_fd = gm_exchange_thread_fd(http->place.exchange, http->place.thread);
     while (exchange_jobs(http)) {
-        int n = epoll_wait(http->epoll_fd, events, MAX_EVENTS, wait_ms(http, gm_now_ms()));
-        for (int i = 0; i < n; i++) {
-            if (events[i].data.fd == wake_fd)
-                gm_exchange_drain_fd(wake_fd);
-            else
-                on_event(http, events[i].data.fd, events[i].events);
-        }
+        int n = epoll_wait(http->epoll_fd, http->events, (int)http->n_events,
+                           wait_ms(http, gm_now_ms()));
         uint64_t now_ms = gm_now_ms();
+        n = handle_idle(http, n);
         run_timer(http, now_ms);
+        for (int i = 0; i < n; i++)
+            on_event(http, http->events[i].data.fd, http->events[i].events);
         collect_finished(http);
         watch(http, now_ms);
     }
@@ -324,6 +342,7 @@ static void http_free(struct gm_http *http)
     if (http->multi)
         curl_multi_cleanup(http->multi);
     gm_close(&http->epoll_fd);
+    free(http->events);
     free(http->sockets);
     free(http->free_slots);
     free(http->slots);
@@ -354,7 +373,9 @@ static enum gm_status set_up_slots(struct gm_http *http, struct gm_err *err)
     unsigned n = http->place.n_slots;
     http->slots = calloc(n, sizeof *http->slots);
     http->free_slots = calloc(n, sizeof *http->free_slots);
-    if (!http->slots || !http->free_slots)
+    http->n_events = 2 * n + SPARE_SOCKETS;
+    http->events = calloc(http->n_events, sizeof *http->events);
+    if (!http->slots || !http->free_slots || !http->events)
         return gm_err_set(err, GM_NOMEM, "no memory for %u connections", n);
     for (unsigned i = 0; i < n; i++) {
         struct gm_transfer *slot = &http->slots[i];
