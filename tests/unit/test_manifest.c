@@ -2,7 +2,7 @@
 #include "run/manifest.h"
 
 #include "base/fs.h"
-#include "output_job.h"
+#include "open_output.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +20,6 @@ struct fixture {
     int fd;
     struct gm_manifest written;
 };
-
-static void assert_ok(enum gm_status status, const struct gm_err *err)
-{
-    if (status != GM_OK)
-        fail_msg("%s: %s", gm_status_name(status), err->text);
-}
 
 static int set_up(void **state)
 {

@@ -3,7 +3,7 @@
 #include "run/output.h"
 
 #include "base/fs.h"
-#include "output_job.h"
+#include "open_output.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static void assert_ok(enum gm_status status, const struct gm_err *err)
-{
-    if (status != GM_OK)
-        fail_msg("%s: %s", gm_status_name(status), err->text);
-}
 
 static size_t read_small(const struct job_folder *folder, const char *name, char *data,
                          size_t capacity)
@@ -90,40 +84,31 @@ static void finished_files_are_listed_with_their_hashes(void **state)
 static void clashing_names_get_suffixes_in_order(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-    struct gm_output *output;
-    struct gm_out out;
-    gm_out_init(&out);
-    assert_ok(gm_output_open(&output, &config, &err), &err);
+    struct open_output open;
+    open_output_begin(&open, JOB_WITH_FILES);
     static const char *const names[] = {"a", "a/x.jpg", "a/x.jpg", "d/y", "d", "a/x.jpg", "d/y/z"};
     static const char *const want[] = {"a",   "a~2/x.jpg",   "a~2/x~2.jpg", "d/y",
                                        "d~2", "a~2/x~3.jpg", "d/y~2/z"};
     for (size_t i = 0; i < GM_ARRAY_LEN(names); i++) {
-        gm_out_reset(&out);
-        out.stream = JOB_IMAGES;
-        gm_out_part(&out, names[i], &"0123456789"[i], 1, 1, NULL);
-        gm_out_count(&out, GM_REASON_NONE);
-        gm_out_finish(&out, NULL);
-        struct gm_order_key key = {.task = i + 1};
-        assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
+        gm_out_reset(&open.out);
+        open.out.stream = JOB_IMAGES;
+        gm_out_part(&open.out, names[i], &"0123456789"[i], 1, 1, NULL);
+        gm_out_count(&open.out, GM_REASON_NONE);
+        gm_out_finish(&open.out, NULL);
+        assert_ok(open_output_append(&open, i + 1), &open.err);
         if (i % 3 == 1)
-            assert_ok(gm_output_commit(output, &err), &err);
+            assert_ok(gm_output_commit(open.output, &open.err), &open.err);
     }
-    assert_ok(gm_output_finish(output, &err), &err);
-    gm_output_close(output);
+    open_output_finish(&open);
     for (size_t i = 0; i < GM_ARRAY_LEN(names); i++) {
         char path[64], data[16];
         snprintf(path, sizeof path, "images/%s", want[i]);
-        assert_int_equal(read_small(&folder, path, data, sizeof data), 1);
+        assert_int_equal(read_small(&open.folder, path, data, sizeof data), 1);
         assert_int_equal(data[0], "0123456789"[i]);
     }
-    assert_int_equal(faccessat(folder.fd, ".tmp", F_OK, 0), -1);
-    assert_int_equal(faccessat(folder.fd, "files.pending", F_OK, 0), -1);
-    gm_out_free(&out);
-    job_folder_drop(&folder);
+    assert_int_equal(faccessat(open.folder.fd, ".tmp", F_OK, 0), -1);
+    assert_int_equal(faccessat(open.folder.fd, "files.pending", F_OK, 0), -1);
+    open_output_drop(&open);
 }
 
 static void a_plan_becomes_its_streams(void **state)
@@ -212,12 +197,8 @@ static void record_durability_commits_each_block(void **state)
 static void names_that_lead_out_are_refused(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-    struct gm_output *output;
-    assert_ok(gm_output_open(&output, &config, &err), &err);
+    struct open_output open;
+    open_output_begin(&open, JOB_WITH_FILES);
     char long_name[300], long_path[1026];
     memset(long_name, 'n', sizeof long_name);
     long_name[256] = '\0';
@@ -227,87 +208,64 @@ static void names_that_lead_out_are_refused(void **state)
     long_path[1025] = '\0';
     const char *const bad[] = {"../x", "a/../../x", "/etc/x", "a//b", "./a",     "a/.",
                                "",     "a/",        "..",     ".",    long_name, long_path};
-    struct gm_out out;
-    gm_out_init(&out);
     for (size_t i = 0; i < GM_ARRAY_LEN(bad); i++) {
-        gm_out_reset(&out);
-        out.stream = JOB_IMAGES;
+        gm_out_reset(&open.out);
+        open.out.stream = JOB_IMAGES;
         /* Too long for the builder, as a worker that is taken over would send it. */
         char *name = strdup(bad[i]);
         if (strlen(name) > GM_OUT_NAME_BYTES)
             name[GM_OUT_NAME_BYTES] = '\0';
-        gm_out_part(&out, name, "x", 1, 1, NULL);
-        gm_out_count(&out, GM_REASON_NONE);
-        gm_out_finish(&out, NULL);
-        struct gm_order_key key = {.task = 1};
-        enum gm_status status =
-            gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err);
+        gm_out_part(&open.out, name, "x", 1, 1, NULL);
+        gm_out_count(&open.out, GM_REASON_NONE);
+        gm_out_finish(&open.out, NULL);
+        enum gm_status status = open_output_append(&open, 1);
         if (strlen(bad[i]) <= GM_OUT_NAME_BYTES)
             assert_int_equal(status, GM_INTERNAL);
         free(name);
     }
-    gm_out_free(&out);
-    assert_ok(gm_output_finish(output, &err), &err);
-    gm_output_close(output);
-    job_folder_drop(&folder);
+    open_output_finish(&open);
+    open_output_drop(&open);
 }
 
 /* Whole and with a checksum that fits, but not the one that was handed over. */
 static void another_block_than_expected_is_refused_and_nothing_written(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    struct gm_output *output = NULL;
-    struct gm_order_key key = {.task = 1};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-    assert_ok(gm_output_open(&output, &config, &err), &err);
-    struct gm_out out;
-    gm_out_init(&out);
-    out.stream = JOB_IMAGES;
-    gm_out_part(&out, "a.png", "x", 1, 1, NULL);
-    gm_out_count(&out, GM_REASON_NONE);
-    gm_out_finish(&out, NULL);
-    uint64_t checksum = gm_out_checksum(out.bytes.data, out.bytes.n_bytes);
-    gm_output_expect(output, checksum + 1);
-    assert_int_equal(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err),
-                     GM_INTERNAL);
-    assert_true(gm_output_is_whole(output));
-    assert_int_equal(gm_output_state(output)->n_in, 0);
-    gm_output_expect(output, checksum);
-    assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
-    assert_int_equal(gm_output_state(output)->n_in, 1);
-    gm_out_free(&out);
-    assert_ok(gm_output_finish(output, &err), &err);
-    gm_output_close(output);
-    job_folder_drop(&folder);
+    struct open_output open;
+    open_output_begin(&open, JOB_WITH_FILES);
+    open.out.stream = JOB_IMAGES;
+    gm_out_part(&open.out, "a.png", "x", 1, 1, NULL);
+    gm_out_count(&open.out, GM_REASON_NONE);
+    gm_out_finish(&open.out, NULL);
+    uint64_t checksum = gm_out_checksum(open.out.bytes.data, open.out.bytes.n_bytes);
+    gm_output_expect(open.output, checksum + 1);
+    assert_int_equal(open_output_append(&open, 1), GM_INTERNAL);
+    assert_true(gm_output_is_whole(open.output));
+    assert_int_equal(gm_output_state(open.output)->n_in, 0);
+    gm_output_expect(open.output, checksum);
+    assert_ok(open_output_append(&open, 1), &open.err);
+    assert_int_equal(gm_output_state(open.output)->n_in, 1);
+    open_output_finish(&open);
+    open_output_drop(&open);
 }
 
 static void links_are_not_followed(void **state)
 {
     (void)state;
-    struct job_folder folder, victim;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
+    struct open_output open;
+    struct job_folder victim;
+    open_output_begin(&open, JOB_WITH_FILES);
     job_folder_make(&victim);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-    struct gm_output *output;
-    assert_ok(gm_output_open(&output, &config, &err), &err);
-    assert_int_equal(symlinkat(victim.path, folder.fd, "images/a"), 0);
-    struct gm_out out;
-    gm_out_init(&out);
-    out.stream = JOB_IMAGES;
-    gm_out_part(&out, "a/planted", "x", 1, 1, NULL);
-    gm_out_finish(&out, NULL);
-    struct gm_order_key key = {.task = 1};
-    enum gm_status status = gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err);
+    assert_int_equal(symlinkat(victim.path, open.folder.fd, "images/a"), 0);
+    open.out.stream = JOB_IMAGES;
+    gm_out_part(&open.out, "a/planted", "x", 1, 1, NULL);
+    gm_out_finish(&open.out, NULL);
+    enum gm_status status = open_output_append(&open, 1);
     if (status == GM_OK)
-        gm_output_finish(output, &err);
-    gm_output_close(output);
+        gm_output_finish(open.output, &open.err);
+    open_output_close(&open);
     assert_int_equal(faccessat(victim.fd, "planted", F_OK, 0), -1);
-    gm_out_free(&out);
-    job_folder_drop(&folder);
+    open_output_drop(&open);
     job_folder_drop(&victim);
 }
 
@@ -342,32 +300,24 @@ static void another_job_or_foreign_files_are_refused(void **state)
 static void changed_committed_bytes_are_found(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
-    struct gm_output *output;
-    struct gm_out out;
-    gm_out_init(&out);
-    assert_ok(gm_output_open(&output, &config, &err), &err);
-    job_block(&out, 0, JOB_SHARDS_ONLY);
-    struct gm_order_key key = {.task = 1};
-    assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
-    assert_ok(gm_output_commit(output, &err), &err);
-    gm_output_close(output);
-    int fd = openat(folder.fd, "records-00000.bin", O_RDWR);
+    struct open_output open;
+    open_output_begin(&open, JOB_SHARDS_ONLY);
+    job_block(&open.out, 0, JOB_SHARDS_ONLY);
+    assert_ok(open_output_append(&open, 1), &open.err);
+    assert_ok(gm_output_commit(open.output, &open.err), &open.err);
+    open_output_close(&open);
+    int fd = openat(open.folder.fd, "records-00000.bin", O_RDWR);
     uint8_t byte;
     assert_int_equal(pread(fd, &byte, 1, 5), 1);
     byte ^= 4;
     assert_int_equal(pwrite(fd, &byte, 1, 5), 1);
-    assert_int_equal(gm_output_open(&output, &config, &err), GM_INPUT);
-    assert_non_null(strstr(err.text, "records-00000.bin"));
+    assert_int_equal(gm_output_open(&open.output, &open.config, &open.err), GM_INPUT);
+    assert_non_null(strstr(open.err.text, "records-00000.bin"));
     assert_int_equal(ftruncate(fd, 3), 0);
-    assert_int_equal(gm_output_open(&output, &config, &err), GM_INPUT);
-    assert_non_null(strstr(err.text, "shorter"));
+    assert_int_equal(gm_output_open(&open.output, &open.config, &open.err), GM_INPUT);
+    assert_non_null(strstr(open.err.text, "shorter"));
     close(fd);
-    gm_out_free(&out);
-    job_folder_drop(&folder);
+    open_output_drop(&open);
 }
 
 /* ---- closing ---- */
@@ -375,33 +325,25 @@ static void changed_committed_bytes_are_found(void **state)
 static void closing_without_a_commit_leaves_whole_groups(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
-    struct gm_output *output;
-    struct gm_out out;
-    gm_out_init(&out);
-    assert_ok(gm_output_open(&output, &config, &err), &err);
+    struct open_output open;
+    open_output_begin(&open, JOB_SHARDS_ONLY);
     struct stat info;
     off_t committed = 0;
     for (uint64_t i = 0; i < 9; i++) {
-        job_block(&out, i, JOB_SHARDS_ONLY);
-        struct gm_order_key key = {.task = i + 1};
-        assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
+        job_block(&open.out, i, JOB_SHARDS_ONLY);
+        assert_ok(open_output_append(&open, i + 1), &open.err);
         if (i == 0) {
-            assert_ok(gm_output_commit(output, &err), &err);
-            assert_int_equal(fstatat(folder.fd, "records-00000.bin", &info, 0), 0);
+            assert_ok(gm_output_commit(open.output, &open.err), &open.err);
+            assert_int_equal(fstatat(open.folder.fd, "records-00000.bin", &info, 0), 0);
             committed = info.st_size;
         }
     }
-    assert_true(gm_output_uncommitted_bytes(output) > 0);
-    gm_output_close(output);
-    assert_int_equal(fstatat(folder.fd, "records-00000.bin", &info, 0), 0);
+    assert_true(gm_output_uncommitted_bytes(open.output) > 0);
+    open_output_close(&open);
+    assert_int_equal(fstatat(open.folder.fd, "records-00000.bin", &info, 0), 0);
     assert_int_equal(info.st_size, committed);
-    assert_int_equal(fstatat(folder.fd, "records-00001.bin", &info, 0), -1);
-    gm_out_free(&out);
-    job_folder_drop(&folder);
+    assert_int_equal(fstatat(open.folder.fd, "records-00001.bin", &info, 0), -1);
+    open_output_drop(&open);
 }
 
 int main(void)

@@ -2,7 +2,7 @@
  * undisturbed one. */
 #include "run/output.h"
 
-#include "output_job.h"
+#include "open_output.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,12 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static void assert_ok(enum gm_status status, const struct gm_err *err)
-{
-    if (status != GM_OK)
-        fail_msg("%s: %s", gm_status_name(status), err->text);
-}
 
 static void every_truncation_of_the_journal_resumes(void **state)
 {

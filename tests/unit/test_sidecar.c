@@ -3,7 +3,7 @@
 #include "run/sidecar.h"
 
 #include "base/fs.h"
-#include "output_job.h"
+#include "open_output.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,12 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-
-static void assert_ok(enum gm_status status, const struct gm_err *err)
-{
-    if (status != GM_OK)
-        fail_msg("%s: %s", gm_status_name(status), err->text);
-}
 
 static void read_file(const struct job_folder *folder, const char *name, struct gm_buf *data)
 {
@@ -95,39 +89,32 @@ static void every_shard_has_its_head_and_index_files(void **state)
 static void sizes_of_a_shard_stay_until_it_is_committed(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-    struct gm_output *output;
-    struct gm_out out;
-    gm_out_init(&out);
-    assert_ok(gm_output_open(&output, &config, &err), &err);
+    struct open_output open;
+    open_output_begin(&open, JOB_WITH_FILES);
     uint64_t n = 0, committed_items = 0;
-    for (; count_files(&folder, ".ends") == 0; n++) {
-        job_block(&out, n, JOB_WITH_FILES);
-        struct gm_order_key key = {.task = n + 1};
-        assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
+    for (; count_files(&open.folder, ".ends") == 0; n++) {
+        job_block(&open.out, n, JOB_WITH_FILES);
+        assert_ok(open_output_append(&open, n + 1), &open.err);
         if (n == 0) {
-            assert_ok(gm_output_commit(output, &err), &err);
-            committed_items = gm_output_state(output)->counters[JOB_COUNTER];
+            assert_ok(gm_output_commit(open.output, &open.err), &open.err);
+            committed_items = gm_output_state(open.output)->counters[JOB_COUNTER];
         }
     }
     assert_true(n > 1);
-    assert_int_equal(count_files(&folder, ".sizes"), 2);
-    gm_output_close(output); /* taken back to the commit: the index is gone, the sizes are there */
-    assert_int_equal(count_files(&folder, ".ends"), 0);
-    assert_int_equal(count_files(&folder, ".sizes"), 1);
-    assert_ok(gm_output_open(&output, &config, &err), &err);
-    assert_int_equal(gm_output_state(output)->counters[JOB_COUNTER], committed_items);
-    gm_output_close(output);
-    gm_out_free(&out);
+    assert_int_equal(count_files(&open.folder, ".sizes"), 2);
+    gm_output_close(
+        open.output); /* taken back to the commit: the index is gone, the sizes are there */
+    assert_int_equal(count_files(&open.folder, ".ends"), 0);
+    assert_int_equal(count_files(&open.folder, ".sizes"), 1);
+    assert_ok(gm_output_open(&open.output, &open.config, &open.err), &open.err);
+    assert_int_equal(gm_output_state(open.output)->counters[JOB_COUNTER], committed_items);
+    open_output_close(&open);
     char want[GM_SHA256_HEX_BYTES], have[GM_SHA256_HEX_BYTES];
     job_reference(JOB_WITH_FILES, 20, want);
-    assert_ok(job_run(&config, 20, 3, &err), &err);
-    job_digest(folder.path, have);
+    assert_ok(job_run(&open.config, 20, 3, &open.err), &open.err);
+    job_digest(open.folder.path, have);
     assert_string_equal(have, want);
-    job_folder_drop(&folder);
+    open_output_drop(&open);
 }
 
 /* One block with a part of the stream and, if sizes is not NULL, a part of the sizes behind it. */
@@ -153,36 +140,26 @@ static enum gm_status append(struct gm_output *output, size_t n_bytes, uint32_t 
 static void sizes_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
-    struct job_folder folder;
-    struct gm_err err = {0};
-    job_folder_make(&folder);
-    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_WITH_FILES);
-    struct gm_output *output;
-    assert_ok(gm_output_open(&output, &config, &err), &err);
+    struct open_output open;
+    open_output_begin(&open, JOB_WITH_FILES);
     const uint32_t two[] = {1, 2}, wrap[] = {UINT32_MAX, 4}, huge[] = {0x55555556, 0};
-    assert_int_equal(append(output, 9, 2, NULL, 0), GM_INTERNAL); /* none */
-    assert_int_equal(append(output, 9, 1, two, 2), GM_INTERNAL);  /* another number */
-    assert_int_equal(append(output, 12, 2, two, 2), GM_INTERNAL); /* another sum */
-    assert_int_equal(append(output, 10, 2, two, 2), GM_INTERNAL); /* no whole unit */
-    assert_int_equal(append(output, 9, 2, wrap, 2), GM_INTERNAL); /* right modulo 2^32 */
-    assert_int_equal(append(output, 2, 2, huge, 2), GM_INTERNAL); /* times 3 modulo 2^32 */
-    assert_int_equal(append(output, 0, 0, two, 0), GM_INTERNAL);  /* empty part */
-    assert_int_equal(append(output, 9, 2, two, 2), GM_OK);
-    struct gm_out out;
-    gm_out_init(&out);
-    out.stream = JOB_SIZES; /* sizes alone */
-    gm_out_part(&out, NULL, two, sizeof two, 2, NULL);
-    gm_out_finish(&out, NULL);
-    struct gm_order_key key = {.task = 9};
-    assert_int_equal(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err),
-                     GM_INTERNAL);
-    gm_out_free(&out);
-    assert_ok(gm_output_finish(output, &err), &err);
-    gm_output_close(output);
+    assert_int_equal(append(open.output, 9, 2, NULL, 0), GM_INTERNAL); /* none */
+    assert_int_equal(append(open.output, 9, 1, two, 2), GM_INTERNAL);  /* another number */
+    assert_int_equal(append(open.output, 12, 2, two, 2), GM_INTERNAL); /* another sum */
+    assert_int_equal(append(open.output, 10, 2, two, 2), GM_INTERNAL); /* no whole unit */
+    assert_int_equal(append(open.output, 9, 2, wrap, 2), GM_INTERNAL); /* right modulo 2^32 */
+    assert_int_equal(append(open.output, 2, 2, huge, 2), GM_INTERNAL); /* times 3 modulo 2^32 */
+    assert_int_equal(append(open.output, 0, 0, two, 0), GM_INTERNAL);  /* empty part */
+    assert_int_equal(append(open.output, 9, 2, two, 2), GM_OK);
+    open.out.stream = JOB_SIZES; /* sizes alone */
+    gm_out_part(&open.out, NULL, two, sizeof two, 2, NULL);
+    gm_out_finish(&open.out, NULL);
+    assert_int_equal(open_output_append(&open, 9), GM_INTERNAL);
+    open_output_finish(&open);
     uint64_t n_items = 0;
-    check_shard(&folder, 0, &n_items);
+    check_shard(&open.folder, 0, &n_items);
     assert_int_equal(n_items, 2);
-    job_folder_drop(&folder);
+    open_output_drop(&open);
 }
 
 static void foreign_index_files_are_not_overwritten(void **state)
