@@ -127,11 +127,9 @@ static struct gm_block_span put_string(struct gm_block_builder *builder, struct 
     return span;
 }
 
-enum gm_status gm_block_row_begin(struct gm_block_builder *builder, const struct gm_row *row)
+/* The entry of a row for which there is room. */
+static enum gm_status open_row(struct gm_block_builder *builder, const struct gm_row *row)
 {
-    GM_ASSERT(!builder->in_row && row->media < GM_MEDIA_COUNT);
-    if (free_bytes(builder, builder->n_rows + 1, extra_bytes(builder, row)) == 0)
-        return GM_AGAIN;
     if (builder->n_rows == builder->rows_capacity && !grow_rows(builder))
         return GM_NOMEM;
     if (!gm_buf_reserve(&builder->strings, string_bytes(row) + GM_BLOCK_MESSAGE_BYTES)) {
@@ -155,8 +153,17 @@ enum gm_status gm_block_row_begin(struct gm_block_builder *builder, const struct
     entry->sha256 = put_string(builder, row->sha256, before->sha256);
     builder->has_sha256 |= row->sha256.data != NULL;
     entry->message = null_span;
-    builder->in_row = true;
     return GM_OK;
+}
+
+enum gm_status gm_block_row_begin(struct gm_block_builder *builder, const struct gm_row *row)
+{
+    GM_ASSERT(!builder->in_row && row->media < GM_MEDIA_COUNT);
+    if (free_bytes(builder, builder->n_rows + 1, extra_bytes(builder, row)) == 0)
+        return GM_AGAIN;
+    enum gm_status status = open_row(builder, row);
+    builder->in_row = status == GM_OK;
+    return status;
 }
 
 uint8_t *gm_block_row_space(struct gm_block_builder *builder, size_t *n_bytes)
@@ -205,22 +212,13 @@ static struct gm_block_span put_message(struct gm_buf *strings, const char *mess
     return span;
 }
 
-enum gm_status gm_block_row_end(struct gm_block_builder *builder, enum gm_reason reason,
-                                const char *message)
+/* The row at the end becomes one of the block's. */
+static void close_row(struct gm_block_builder *builder, enum gm_reason reason)
 {
-    GM_ASSERT(builder->in_row && reason < GM_REASON_COUNT);
     struct gm_block_row *entry = &builder->rows[builder->n_rows];
     entry->reason = (uint16_t)reason;
     entry->body.offset = (uint32_t)(builder->row_body_start - sizeof(struct gm_block_header));
     entry->body.n_bytes = (uint32_t)(builder->body_end - builder->row_body_start);
-    if (reason != GM_REASON_NONE) {
-        if (message) {
-            entry->message = put_message(&builder->strings, message);
-            if (builder->strings.failed)
-                return GM_NOMEM;
-            builder->columns_seen |= 1u << GM_BLOCK_MESSAGES;
-        }
-    }
     if (entry->member != UINT64_MAX)
         builder->columns_seen |= 1u << GM_IN_MEMBER;
     if (entry->source.offset != GM_BLOCK_NULL)
@@ -232,7 +230,40 @@ enum gm_status gm_block_row_end(struct gm_block_builder *builder, enum gm_reason
     if (entry->sha256.offset != GM_BLOCK_NULL)
         builder->columns_seen |= 1u << GM_IN_SHA256;
     builder->n_rows++;
+}
+
+enum gm_status gm_block_row_end(struct gm_block_builder *builder, enum gm_reason reason,
+                                const char *message)
+{
+    GM_ASSERT(builder->in_row && reason < GM_REASON_COUNT);
+    struct gm_block_row *entry = &builder->rows[builder->n_rows];
+    if (reason != GM_REASON_NONE) {
+        if (message) {
+            entry->message = put_message(&builder->strings, message);
+            if (builder->strings.failed)
+                return GM_NOMEM;
+            builder->columns_seen |= 1u << GM_BLOCK_MESSAGES;
+        }
+    }
+    close_row(builder, reason);
     builder->in_row = false;
+    return GM_OK;
+}
+
+enum gm_status gm_block_row_put(struct gm_block_builder *builder, const struct gm_row *row,
+                                const void *data, size_t n_bytes)
+{
+    GM_ASSERT(!builder->in_row && row->media < GM_MEDIA_COUNT);
+    size_t room = free_bytes(builder, builder->n_rows + 1, extra_bytes(builder, row));
+    if (room == 0 || n_bytes > room)
+        return GM_AGAIN;
+    enum gm_status status = open_row(builder, row);
+    if (status != GM_OK)
+        return status;
+    if (n_bytes > 0)
+        memcpy(builder->data + builder->body_end, data, n_bytes);
+    builder->body_end += n_bytes;
+    close_row(builder, GM_REASON_NONE);
     return GM_OK;
 }
 

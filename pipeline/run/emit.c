@@ -292,9 +292,27 @@ enum gm_status gm_emit_abort(struct gm_emit *emit, enum gm_reason reason, const 
     return status == GM_OK ? next_member(emit) : status;
 }
 
+/* The row is set and goes into the block being filled, as most do. GM_AGAIN: not at once. */
+static enum gm_status put_record(struct gm_emit *emit, const void *data, size_t n_bytes)
+{
+    int route = route_of(emit->worker->plan, emit->row.media);
+    if (emit->builder.n_rows == 0 || route < 0 || route != emit->route ||
+        n_bytes > emit->worker->plan->job.max_record_bytes)
+        return GM_AGAIN;
+    enum gm_status status = gm_block_row_put(&emit->builder, &emit->row, data, n_bytes);
+    return status == GM_OK ? next_member(emit) : GM_AGAIN;
+}
+
 enum gm_status gm_emit_record(struct gm_emit *emit, const struct gm_member *member,
                               const void *data, size_t n_bytes, struct gm_err *err)
 {
+    if (at_the_end(emit))
+        return GM_END;
+    set_row(emit, member);
+    gm_worker_publish(emit->worker, emit->n_members);
+    enum gm_status put = put_record(emit, data, n_bytes);
+    if (put != GM_AGAIN)
+        return put;
     struct gm_member sized = *member;
     sized.size_hint_bytes = n_bytes;
     enum gm_status status = gm_emit_begin(emit, &sized, err);

@@ -322,10 +322,49 @@ static void damage_never_leads_outside(void **state)
     gm_block_builder_free(&builder);
 }
 
+/* A row put at once is the row made in steps, and fits exactly when that does. */
+static void a_row_put_at_once_is_the_same(void **state)
+{
+    static _Alignas(16) uint8_t data[2][4096];
+    static const char *const names[] = {"a", "a", NULL, "bcd", "bcd"};
+    struct gm_block_builder builders[2];
+    char body[300];
+    (void)state;
+    memset(body, 'x', sizeof body);
+    for (int i = 0; i < 2; i++) {
+        gm_block_builder_init(&builders[i]);
+        gm_block_start(&builders[i], data[i], sizeof data[i]);
+    }
+    uint32_t n_rows = 0;
+    for (;; n_rows++) {
+        struct gm_row row = {.item = n_rows, .member = n_rows % 7 ? n_rows : UINT64_MAX};
+        row.media = GM_MEDIA_TEXT;
+        row.source = text("http://a.example/");
+        row.name = text(names[n_rows % 5]);
+        size_t n_bytes = n_rows * 37 % sizeof body;
+        size_t room = gm_block_room_bytes(&builders[0], &row);
+        bool fits = room > 0 && n_bytes <= room;
+        enum gm_status status = gm_block_row_put(&builders[1], &row, body, n_bytes);
+        assert_int_equal(status, fits ? GM_OK : GM_AGAIN);
+        if (!fits)
+            break;
+        assert_int_equal(gm_block_row_begin(&builders[0], &row), GM_OK);
+        assert_int_equal(gm_block_row_body(&builders[0], body, n_bytes), GM_OK);
+        assert_int_equal(gm_block_row_end(&builders[0], GM_REASON_NONE, NULL), GM_OK);
+    }
+    assert_true(n_rows > 5);
+    size_t n_bytes = gm_block_seal(&builders[0]);
+    assert_int_equal(gm_block_seal(&builders[1]), n_bytes);
+    assert_memory_equal(data[0], data[1], n_bytes);
+    for (int i = 0; i < 2; i++)
+        gm_block_builder_free(&builders[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_come_out_as_they_went_in),
+        cmocka_unit_test(a_row_put_at_once_is_the_same),
         cmocka_unit_test(equal_texts_in_a_run_are_stored_once),
         cmocka_unit_test(a_full_block_can_always_be_sealed),
         cmocka_unit_test(the_stated_need_is_enough),
