@@ -77,7 +77,7 @@ static const struct gm_column_def gray_out[] = {
                          "EXIF orientation in the file, 1 to 8"},
     [OUT_ROUTE] = {"route", GM_TYPE_STRING, 0, NULL,
                    "how the gray file was made: jpeg.copy and jpeg.coefficients without loss, "
-                   "pixels anew"},
+                   "pixels anew, pixels.partial of a file that ends early"},
     [OUT_GRAY_FORMAT] = {"gray_format", GM_TYPE_STRING, 0, NULL, "format of the gray file"},
     [OUT_GRAY_WIDTH] = {"gray_width", GM_TYPE_U64, 0, "pixels", "width of the gray picture"},
     [OUT_GRAY_HEIGHT] = {"gray_height", GM_TYPE_U64, 0, "pixels", "height of the gray picture"},
@@ -159,6 +159,7 @@ static enum gm_status gray_open(void *ctx, const void *opts, const struct gm_pre
     gm_sha256("", 0, (uint8_t[GM_SHA256_BYTES]){0}); /* the first use may read files */
     gray->picture.luma_mode = gray->opts->mode == GM_GRAY_LUMA ? GM_LUMA_FAST : GM_LUMA_EXACT;
     gray->picture.alpha = (enum gm_alpha_mode)gray->opts->alpha;
+    gray->picture.takes_partial = gray->opts->truncated == GM_GRAY_PARTIAL;
     gray->picture.sixteen_bit = (enum gm_sixteen_mode)gray->opts->sixteen_bit;
     gray->picture.limits.max_pixels = gray->opts->max_pixels;
     if (gray->opts->max_memory)
@@ -351,6 +352,17 @@ static enum gm_reason make_plane(struct gray *gray, enum gm_media media, struct 
     return gm_reshape(&reshape, gray->resampler, &gray->picture);
 }
 
+/* The gray file without pixels; PASS: they are needed. */
+static enum gm_reason copy_jpeg(struct gray *gray, struct gm_view body, const char **route)
+{
+    struct gm_jpeg_file file = {body.data, body.n_bytes,
+                                (enum gm_jpeg_metadata)gray->opts->metadata};
+    enum gm_reason reason =
+        gm_jpeg_lossless(gray->copier, &file, &gray->picture, &gray->file, route);
+    return reason == GM_REASON_IMAGE_TRUNCATED && gray->picture.takes_partial ? GM_PICTURE_PASS
+                                                                              : reason;
+}
+
 /* The gray file and, if somebody reads it, the plane. Rejects the row if that cannot be. */
 static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_t row,
                               enum gm_gray_format format, struct gm_err *err)
@@ -358,13 +370,11 @@ static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_
     struct gm_picture *picture = &gray->picture;
     struct gm_view body = gm_batch_view(batch, gray->bind->in[IN_BODY], row);
     enum gm_media media = (enum gm_media)gm_batch_u64(batch, gray->bind->in[IN_MEDIA], row);
-    struct gm_jpeg_file file = {body.data, body.n_bytes,
-                                (enum gm_jpeg_metadata)gray->opts->metadata};
-    const char *route = "pixels";
+    const char *route;
     enum gm_reason reason = GM_PICTURE_PASS;
     gm_buf_clear(&gray->file);
     if (can_be_lossless(gray, media, format))
-        reason = gm_jpeg_lossless(gray->copier, &file, picture, &gray->file, &route);
+        reason = copy_jpeg(gray, body, &route);
     bool is_done = reason == GM_REASON_NONE;
     gray->width = picture->width;
     gray->height = picture->height;
@@ -376,7 +386,9 @@ static enum gm_status convert(struct gray *gray, struct gm_batch *batch, uint32_
     }
     if (!is_done || is_plane_read(gray))
         set_plane(gray, batch, row);
-    set_text(batch, gray->bind->out[OUT_ROUTE], row, is_done ? route : "pixels");
+    if (!is_done)
+        route = picture->is_partial ? "pixels.partial" : "pixels";
+    set_text(batch, gray->bind->out[OUT_ROUTE], row, route);
     if (is_done)
         return GM_OK;
     if (format == GM_GRAY_JPEG &&

@@ -13,6 +13,7 @@ static const char *const metadata_names[] = {[GM_METADATA_ORIENTATION] = "orient
 static const char *const alpha_names[] = {"drop", "white", "black", NULL};
 static const char *const sixteen_names[] = {"high", "clip", NULL};
 static const char *const orientation_names[] = {"record", "apply", NULL};
+static const char *const truncated_names[] = {"reject", "partial", NULL};
 static const char *const resize_names[] = {"none", "long_side", "fit", "exact", NULL};
 
 #define AT(member) offsetof(struct gm_gray_opts, member)
@@ -39,6 +40,10 @@ const struct gm_opt gm_gray_opt_table[] = {
     {"orientation", GM_OPT_ENUM, AT(orientation), "record", 0, 0, orientation_names, NULL,
      "EXIF orientation; record: pixels stay as stored; apply: the picture is turned upright (that "
      "of a TIFF always is, as in Pillow)"},
+    {"truncated", GM_OPT_ENUM, AT(truncated), "reject", 0, 0, truncated_names, NULL,
+     "a JPEG or PNG that ends in its image data; partial: what is there, the rest gray or black, "
+     "as "
+     "Pillow with LOAD_TRUNCATED_IMAGES; its route is pixels.partial"},
     {"resize", GM_OPT_ENUM, AT(resize), "none", 0, 0, resize_names, NULL,
      "Lanczos, as Pillow's resize; long_side: the longer side to that at most; fit: into width x "
      "height, keeping the ratio, never enlarged; exact: to width x height"},

@@ -15,6 +15,7 @@ enum gm_gray_format {
 };
 enum gm_gray_mode { GM_GRAY_LOSSLESS, GM_GRAY_EXACT, GM_GRAY_LUMA };
 enum gm_gray_orientation { GM_GRAY_RECORD, GM_GRAY_APPLY };
+enum gm_gray_truncated { GM_GRAY_REJECT, GM_GRAY_PARTIAL };
 
 struct gm_gray_opts {
     int mode;        /* enum gm_gray_mode */
@@ -23,6 +24,7 @@ struct gm_gray_opts {
     int alpha;       /* enum gm_alpha_mode */
     int sixteen_bit; /* enum gm_sixteen_mode */
     int orientation; /* enum gm_gray_orientation */
+    int truncated;   /* enum gm_gray_truncated */
     int resize;      /* enum gm_resize */
     uint64_t long_side, width, height;
     uint64_t quality;

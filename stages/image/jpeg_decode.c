@@ -100,8 +100,10 @@ enum gm_reason gm_jpeg_decode(struct gm_picture *picture)
 {
     struct gm_jpeg_reader reader;
     gm_jpeg_reader_open(&reader, picture, picture->data, picture->n_bytes);
+    reader.takes_partial = picture->takes_partial;
     if (setjmp(reader.escape) == 0)
         decode(&reader);
+    picture->is_partial = reader.is_cut;
     gm_jpeg_reader_close(&reader);
     return reader.reason;
 }

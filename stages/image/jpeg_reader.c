@@ -52,6 +52,8 @@ static void on_error(j_common_ptr cinfo)
     for (size_t i = 0; i < GM_ARRAY_LEN(error_reasons); i++)
         if (error_reasons[i].code == reader->errors.msg_code)
             reason = error_reasons[i].reason;
+    if (reader->is_cut) /* in the header of a later scan */
+        reason = GM_REASON_IMAGE_TRUNCATED;
     escape_with_text(reader, reason);
 }
 
@@ -71,7 +73,7 @@ static bool is_harmless(const struct gm_jpeg_reader *reader)
 static void on_message(j_common_ptr cinfo, int level)
 {
     struct gm_jpeg_reader *reader = reader_of(cinfo);
-    if (level < 0 && !is_harmless(reader))
+    if (level < 0 && !reader->is_cut && !is_harmless(reader))
         escape_with_text(reader, reader->errors.msg_code == JWRN_JPEG_EOF
                                      ? GM_REASON_IMAGE_TRUNCATED
                                      : GM_REASON_IMAGE_BROKEN);
@@ -97,10 +99,18 @@ static void source_init(j_decompress_ptr cinfo)
     (void)cinfo;
 }
 
-/* The whole file was given at once: wanting more means that it is cut off. */
+/* The whole file was given at once: wanting more means that it is cut off. An end marker makes the
+ * library fill up the picture; Pillow gives it one, too. */
 static boolean source_fill(j_decompress_ptr cinfo)
 {
+    static const JOCTET end[] = {0xff, JPEG_EOI};
     struct gm_jpeg_reader *reader = reader_of((j_common_ptr)cinfo);
+    if (reader->takes_partial && !reader->is_cut && cinfo->input_scan_number > 0) {
+        reader->is_cut = true;
+        cinfo->src->next_input_byte = end;
+        cinfo->src->bytes_in_buffer = sizeof end;
+        return TRUE;
+    }
     gm_picture_truncated(reader->picture,
                          cinfo->input_scan_number == 0 ? "in the header" : "in the image data");
     gm_jpeg_reader_escape(reader, GM_REASON_IMAGE_TRUNCATED);
@@ -110,8 +120,10 @@ static void source_skip(j_decompress_ptr cinfo, long n_bytes)
 {
     if (n_bytes <= 0)
         return;
-    if ((size_t)n_bytes > cinfo->src->bytes_in_buffer)
-        source_fill(cinfo);
+    while ((size_t)n_bytes > cinfo->src->bytes_in_buffer) {
+        n_bytes -= (long)cinfo->src->bytes_in_buffer;
+        source_fill(cinfo); /* once at most: then it escapes */
+    }
     cinfo->src->next_input_byte += n_bytes;
     cinfo->src->bytes_in_buffer -= (size_t)n_bytes;
 }
@@ -161,11 +173,14 @@ void gm_jpeg_reader_close(struct gm_jpeg_reader *reader)
 void gm_jpeg_reader_check_scans(struct gm_jpeg_reader *reader)
 {
     j_decompress_ptr cinfo = &reader->cinfo;
-    if (!cinfo->progressive_mode || !cinfo->coef_bits)
+    if (!cinfo->progressive_mode || !cinfo->coef_bits || reader->is_cut)
         return;
     for (int i = 0; i < cinfo->num_components; i++)
         for (int k = 0; k < DCTSIZE2; k++)
-            if (cinfo->coef_bits[i][k] != 0) {
+            if (cinfo->coef_bits[i][k] != 0 && reader->takes_partial) {
+                reader->is_cut = true;
+                return;
+            } else if (cinfo->coef_bits[i][k] != 0) {
                 gm_picture_fail(reader->picture, GM_REASON_IMAGE_TRUNCATED,
                                 "the last scans of a progressive file are missing");
                 gm_jpeg_reader_escape(reader, GM_REASON_IMAGE_TRUNCATED);

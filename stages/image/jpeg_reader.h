@@ -27,6 +27,9 @@ struct gm_jpeg_reader {
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
     struct gm_picture *picture; /* gets the message */
+    bool takes_partial;         /* set before start: the end of the data is an end marker, if it
+                                 * comes behind a scan's header; what follows from that is no damage */
+    bool is_cut;                /* that happened */
     enum gm_reason reason;
 };
 

@@ -185,6 +185,7 @@ enum gm_reason gm_picture_decode(struct gm_picture *picture, enum gm_media media
     picture->n_bytes = n_bytes;
     picture->width = picture->height = 0;
     picture->message[0] = '\0';
+    picture->is_partial = false;
     enum gm_reason reason = GM_PICTURE_PASS;
     for (size_t i = 0; i < GM_ARRAY_LEN(decoders) && reason == GM_PICTURE_PASS; i++)
         if (decoders[i].media == media)

@@ -56,6 +56,7 @@ struct gm_picture {
     enum gm_luma_mode luma_mode;
     enum gm_alpha_mode alpha;
     enum gm_sixteen_mode sixteen_bit;
+    bool takes_partial; /* JPEG and PNG that are cut off: what is there, see is_partial */
 
     /* The file; set by gm_picture_decode for the decoders, valid during the call only. */
     const uint8_t *data;
@@ -68,6 +69,8 @@ struct gm_picture {
     uint8_t bit_depth; /* bits per channel or palette index in the file */
     const char *mode;  /* what Pillow calls such pixels: "1", "L", "LA", "P", "RGB" ...; static */
     uint8_t *plane;
+    bool is_partial; /* the file ended early, and the plane is what Pillow makes of it when its
+                      * LOAD_TRUNCATED_IMAGES is set */
 
     char message[GM_PICTURE_MESSAGE_BYTES]; /* why, if the reason is not NONE; NUL-terminated */
 

@@ -5,13 +5,18 @@
  * chunks in their order, not interlaced, data of exactly the right length. Anything else it leaves
  * to the route through libspng, so that there is one place that judges and words what is wrong.
  * Needs the unpacked picture in memory, so very large ones are left, too. Side chunks are only
- * checked by their checksum. */
+ * checked by their checksum.
+ *
+ * A file that is cut off in its image data can be read here as well, if the caller wants what there
+ * is of it: by zlib, which gives what it has so far, and for interlaced files, too. Rows that are
+ * not whole are as if their bytes were 0; so does Pillow. */
 #include "image/picture.h"
 #include "image/png_gray.h"
 #include "image/png_unfilter.h"
 
 #include <libdeflate.h>
 #include <string.h>
+#include <zlib.h>
 
 #define MAX_RAW_BYTES   ((uint64_t)48 << 20)
 #define SIGNATURE_BYTES 8
@@ -30,7 +35,9 @@ struct layout {
     size_t packed_bytes;   /* of all */
     uint32_t n_packed;     /* chunks */
     bool other_in_between; /* image data chunks that do not follow each other */
+    bool is_interlaced;
     bool ended;
+    bool is_cut; /* the file ends in or behind a chunk of image data */
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -45,7 +52,8 @@ static bool is_tag(const uint8_t *chunk, const char *tag)
 
 static bool note_header(struct layout *layout, const uint8_t *data, uint32_t n_bytes)
 {
-    if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] ||
+    layout->is_interlaced = data[12];
+    if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] > 1 ||
         !gm_png_gray_init(&layout->gray, layout->picture, data[9], data[8]))
         return false;
     layout->shape = (struct gm_picture_shape){be32(data), be32(data + 4), layout->gray.channels,
@@ -88,19 +96,34 @@ static bool note_chunk(struct layout *layout, const uint8_t *chunk, uint32_t n_b
     return chunk[4] & 0x20; /* a side chunk: its type starts with a small letter */
 }
 
+/* The file ends before the chunk does. left: bytes that there are of it. */
+static bool note_cut(struct layout *layout, const uint8_t *chunk, size_t left)
+{
+    if (left >= 8 && is_tag(chunk, "IDAT")) {
+        uint32_t n_bytes = be32(chunk);
+        if (!note_image_data(layout, chunk + 8, n_bytes < left - 8 ? n_bytes : (uint32_t)left - 8))
+            return false;
+    }
+    layout->is_cut = true;
+    return layout->n_packed > 0;
+}
+
 static bool walk(const struct gm_picture *picture, struct layout *layout)
 {
     size_t at = SIGNATURE_BYTES;
     if (picture->n_bytes < SIGNATURE_BYTES ||
         memcmp(picture->data, "\x89PNG\r\n\x1a\n", SIGNATURE_BYTES) != 0)
         return false;
-    while (!layout->ended) {
-        if (picture->n_bytes - at < FRAME_BYTES)
-            return false;
+    while (!layout->ended && !layout->is_cut) {
+        size_t left = picture->n_bytes - at;
         const uint8_t *chunk = picture->data + at;
+        if (left < FRAME_BYTES || be32(chunk) > left - FRAME_BYTES) {
+            if (!picture->takes_partial || !note_cut(layout, chunk, left))
+                return false;
+            continue;
+        }
         uint32_t n_bytes = be32(chunk);
-        if (n_bytes > picture->n_bytes - at - FRAME_BYTES ||
-            libdeflate_crc32(0, chunk + 4, (size_t)n_bytes + 4) != be32(chunk + 8 + n_bytes))
+        if (libdeflate_crc32(0, chunk + 4, (size_t)n_bytes + 4) != be32(chunk + 8 + n_bytes))
             return false;
         bool is_header = is_tag(chunk, "IHDR");
         if (is_header != (at == SIGNATURE_BYTES))
@@ -119,8 +142,10 @@ static const uint8_t *join(const struct layout *layout, uint8_t *to)
     if (layout->n_packed == 1)
         return layout->packed;
     const uint8_t *from = layout->packed;
+    size_t left = layout->packed_bytes;
     for (uint32_t i = 0; i < layout->n_packed; i++) {
-        uint32_t n_bytes = be32(from - 8);
+        size_t n_bytes = be32(from - 8) < left ? be32(from - 8) : left; /* the last may be cut */
+        left -= n_bytes;
         memcpy(to, from, n_bytes);
         to += n_bytes;
         from += n_bytes + FRAME_BYTES;
@@ -128,8 +153,8 @@ static const uint8_t *join(const struct layout *layout, uint8_t *to)
     return to - layout->packed_bytes;
 }
 
-static bool inflate(struct gm_picture *picture, const uint8_t *packed, size_t packed_bytes,
-                    uint8_t *raw, size_t raw_bytes)
+static bool unpack(struct gm_picture *picture, const uint8_t *packed, size_t packed_bytes,
+                   uint8_t *raw, size_t raw_bytes)
 {
     if (!picture->inflater)
         picture->inflater = libdeflate_alloc_decompressor();
@@ -159,11 +184,145 @@ static bool read_rows(struct gm_picture *picture, struct layout *layout, uint8_t
     return gm_png_gray_indices_ok(&layout->gray);
 }
 
+/* ---- what there is of a picture ---- */
+
+/* Rows whose pixels are apart: one set of a plain file, seven of an interlaced one. */
+struct pass {
+    uint8_t x, y, dx, dy;
+};
+static const struct pass plain_pass[] = {{0, 0, 1, 1}, {0}};
+static const struct pass interlace_passes[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
+                                               {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2},
+                                               {0, 1, 1, 2}, {0}};
+
+static const struct pass *passes_of(const struct layout *layout)
+{
+    return layout->is_interlaced ? interlace_passes : plain_pass;
+}
+
+static size_t n_in_pass(uint64_t side, unsigned first, unsigned step)
+{
+    return side > first ? (size_t)((side - first + step - 1) / step) : 0;
+}
+
+static uint64_t raw_bytes_of(const struct layout *layout)
+{
+    uint64_t n_bytes = 0;
+    for (const struct pass *pass = passes_of(layout); pass->dx; pass++) {
+        size_t width = n_in_pass(layout->shape.width, pass->x, pass->dx);
+        size_t height = n_in_pass(layout->shape.height, pass->y, pass->dy);
+        if (width > 0)
+            n_bytes += (uint64_t)(gm_png_gray_row_bytes(&layout->gray, width) + 1) * height;
+    }
+    return n_bytes;
+}
+
+/* How many bytes of raw there are; 0: none, or the data is damaged. */
+static size_t inflate_part(const uint8_t *packed, size_t packed_bytes, uint8_t *raw,
+                           size_t raw_bytes)
+{
+    z_stream stream = {.next_in = (uint8_t *)(uintptr_t)packed,
+                       .avail_in = (uInt)packed_bytes,
+                       .next_out = raw,
+                       .avail_out = (uInt)raw_bytes};
+    if (packed_bytes > UINT32_MAX || inflateInit(&stream) != Z_OK)
+        return 0;
+    int code = inflate(&stream, Z_SYNC_FLUSH);
+    size_t n_bytes = stream.total_out;
+    inflateEnd(&stream);
+    return code == Z_OK || code == Z_BUF_ERROR || code == Z_STREAM_END ? n_bytes : 0;
+}
+
+/* zeros: a row of them, then room for one in gray. Returns whether all filters are known. */
+static bool read_part(struct gm_picture *picture, struct layout *layout, uint8_t *raw, size_t n_raw,
+                      const uint8_t *zeros, uint8_t *gray)
+{
+    size_t pixel_bits = (size_t)layout->gray.channels * layout->gray.bit_depth;
+    for (const struct pass *pass = passes_of(layout); pass->dx; pass++) {
+        size_t width = n_in_pass(picture->width, pass->x, pass->dx);
+        size_t row_bytes = gm_png_gray_row_bytes(&layout->gray, width);
+        const uint8_t *above = zeros;
+        for (size_t y = pass->y; width > 0 && y < picture->height; y += pass->dy) {
+            if (n_raw < row_bytes + 1)
+                return true;
+            if (!gm_png_unfilter(raw[0], raw + 1, above, row_bytes, (pixel_bits + 7) / 8))
+                return false;
+            gm_png_gray_row(&layout->gray, raw + 1, gray, width);
+            for (size_t i = 0; i < width; i++)
+                picture->plane[y * picture->width + pass->x + i * pass->dx] = gray[i];
+            above = raw + 1;
+            raw += row_bytes + 1;
+            n_raw -= row_bytes + 1;
+        }
+    }
+    return true;
+}
+
+/* The size of the first row, with its filter. */
+static size_t first_row_bytes(const struct layout *layout)
+{
+    const struct pass *first = passes_of(layout);
+    return gm_png_gray_row_bytes(&layout->gray, n_in_pass(layout->shape.width, 0, first->dx)) + 1;
+}
+
+static void set_colors(struct layout *layout)
+{
+    if (layout->palette)
+        gm_png_gray_palette(&layout->gray, layout->palette, layout->palette_bytes / 3);
+    if (layout->transparency)
+        gm_png_gray_transparency(&layout->gray, layout->transparency, layout->transparency_bytes);
+}
+
+/* All rows as if their bytes were 0. */
+static void fill(struct gm_picture *picture, struct layout *layout, const uint8_t *zeros)
+{
+    size_t width = picture->width;
+    gm_png_gray_row(&layout->gray, zeros, picture->plane, width);
+    for (size_t y = 1; y < picture->height; y++)
+        memcpy(picture->plane + y * width, picture->plane, width);
+}
+
+/* PASS: there is nothing of it, or it is damaged besides. */
+static enum gm_reason decode_part(struct gm_picture *picture, struct layout *layout)
+{
+    uint64_t raw_bytes = raw_bytes_of(layout);
+    size_t width = layout->shape.width;
+    size_t row_bytes = gm_png_gray_row_bytes(&layout->gray, width) + GM_PNG_UNFILTER_SLACK;
+    uint64_t scratch_bytes =
+        raw_bytes + GM_PNG_UNFILTER_SLACK + row_bytes + width + layout->packed_bytes;
+    if (raw_bytes > UINT32_MAX)
+        return GM_PICTURE_PASS;
+    enum gm_reason reason = gm_picture_begin(picture, &layout->shape, scratch_bytes);
+    if (reason)
+        return reason;
+    uint8_t *raw = gm_picture_scratch(picture, (size_t)scratch_bytes);
+    if (!raw)
+        return GM_PICTURE_PASS;
+    uint8_t *zeros = raw + raw_bytes + GM_PNG_UNFILTER_SLACK, *gray = zeros + row_bytes;
+    memset(zeros, 0, row_bytes);
+    set_colors(layout);
+    picture->mode = gm_png_gray_mode(&layout->gray);
+    const uint8_t *packed = join(layout, gray + width);
+    size_t n_raw = inflate_part(packed, layout->packed_bytes, raw, (size_t)raw_bytes);
+    if (n_raw < first_row_bytes(layout))
+        return GM_PICTURE_PASS;
+    fill(picture, layout, zeros);
+    if (!read_part(picture, layout, raw, n_raw, zeros, gray) ||
+        !gm_png_gray_indices_ok(&layout->gray))
+        return GM_PICTURE_PASS;
+    picture->is_partial = true;
+    return GM_REASON_NONE;
+}
+
 enum gm_reason gm_png_fast_decode(struct gm_picture *picture)
 {
     struct layout layout = {.picture = picture};
     if (!walk(picture, &layout) || layout.shape.width > GM_PICTURE_MAX_SIDE ||
         layout.shape.height > GM_PICTURE_MAX_SIDE)
+        return GM_PICTURE_PASS;
+    if (layout.is_cut)
+        return decode_part(picture, &layout);
+    if (layout.is_interlaced)
         return GM_PICTURE_PASS;
     size_t row_bytes = gm_png_gray_row_bytes(&layout.gray, layout.shape.width);
     uint64_t raw_bytes = (uint64_t)(row_bytes + 1) * layout.shape.height;
@@ -179,12 +338,9 @@ enum gm_reason gm_png_fast_decode(struct gm_picture *picture)
     uint8_t *zeros = raw + raw_bytes + GM_PNG_UNFILTER_SLACK;
     memset(zeros, 0, row_bytes + GM_PNG_UNFILTER_SLACK);
     const uint8_t *packed = join(&layout, zeros + row_bytes + GM_PNG_UNFILTER_SLACK);
-    if (layout.palette)
-        gm_png_gray_palette(&layout.gray, layout.palette, layout.palette_bytes / 3);
-    if (layout.transparency)
-        gm_png_gray_transparency(&layout.gray, layout.transparency, layout.transparency_bytes);
+    set_colors(&layout);
     picture->mode = gm_png_gray_mode(&layout.gray);
-    if (!inflate(picture, packed, layout.packed_bytes, raw, (size_t)raw_bytes) ||
+    if (!unpack(picture, packed, layout.packed_bytes, raw, (size_t)raw_bytes) ||
         !read_rows(picture, &layout, raw, zeros))
         return GM_PICTURE_PASS;
     return GM_REASON_NONE;

@@ -130,6 +130,12 @@ gray 64 "$in" -o "$in"
 gray 64 "$in/../in" -o "$in/."
 inputs_are_untouched "output among the inputs"
 
+# a file that is cut off
+mkdir "$work/cut"
+cp data/images/truncated.jpg "$work/cut"
+gray 0 "$work/cut" -o "$work/mended" --truncated partial
+same "jpeg pixels.partial" "$(records "$work/mended" | jq -r '.gray_format + " " + .route')" "what there is of a picture"
+
 # archives and lists
 tar -C "$in" -czf "$work/some.tar.gz" a.jpg a.png
 gray 0 "$work/some.tar.gz" -o "$work/unpacked"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALPHA_BITS = 3, SIXTEEN_BIT = 4, LUMA_BIT = 8, CHECKSUM_BIT = 16 };
+enum { ALPHA_BITS = 3, SIXTEEN_BIT = 4, LUMA_BIT = 8, CHECKSUM_BIT = 16, PARTIAL_BIT = 32 };
 
 /* Gives every PNG chunk a right checksum, or the fuzzer would never come past the first one. */
 static void repair_checksums(uint8_t *png, size_t n_bytes)
@@ -33,6 +33,7 @@ static void decode(const uint8_t *data, size_t n_bytes, enum gm_media media, uns
     picture.luma_mode = options & LUMA_BIT ? GM_LUMA_FAST : GM_LUMA_EXACT;
     picture.alpha = (enum gm_alpha_mode)((options & ALPHA_BITS) % 3);
     picture.sixteen_bit = options & SIXTEEN_BIT ? GM_SIXTEEN_CLIP : GM_SIXTEEN_HIGH;
+    picture.takes_partial = options & PARTIAL_BIT;
     if (gm_picture_decode(&picture, media, data, n_bytes) == GM_REASON_NONE) {
         size_t n_pixels = (size_t)picture.width * picture.height;
         GM_ASSERT(n_pixels > 0 && n_pixels <= picture.limits.max_pixels);
