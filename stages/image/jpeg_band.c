@@ -21,7 +21,8 @@
 /* By how many blocks the first of two scans gets ahead when the second comes near. */
 #define LEAD 64
 
-/* Of n_bit = 1 << n: the n-th lowest bit of bits alone, n from 0; 0: there are fewer. */
+/* Of n_bit = 1 << n: the n-th lowest bit of bits alone, n from 0; 0: there are fewer, or n_bit is
+ * 0. */
 typedef uint64_t nth_bit(uint64_t bits, uint32_t n_bit);
 
 /* Where a walk is. The loops keep it in registers: copied field by field, address never taken. */
@@ -368,7 +369,7 @@ INLINE uint64_t nth_bit_plain(uint64_t bits, uint32_t n_bit)
 {
     for (; n_bit > 1; n_bit >>= 1)
         bits &= bits - 1;
-    return bits & -bits;
+    return n_bit ? bits & -bits : 0;
 }
 
 #ifdef __x86_64__
@@ -391,7 +392,7 @@ WITH_BMI2 static bool walk_bmi2_without_pdep(const struct gm_jpeg_bands *bands)
 }
 #endif
 
-static bool walk_plain(const struct gm_jpeg_bands *bands)
+bool gm_jpeg_bands_walk_plain(const struct gm_jpeg_bands *bands)
 {
     return walk(bands, nth_bit_plain);
 }
@@ -403,5 +404,5 @@ bool gm_jpeg_bands_walk(const struct gm_jpeg_bands *bands)
     if (__builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
         return is_slow ? walk_bmi2_without_pdep(bands) : walk_bmi2(bands);
 #endif
-    return walk_plain(bands);
+    return gm_jpeg_bands_walk_plain(bands);
 }

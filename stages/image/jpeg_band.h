@@ -22,11 +22,13 @@ struct gm_jpeg_bands {
     unsigned n; /* 1 or 2; two take little longer than the longer one */
     struct gm_jpeg_band bands[2];
     bool are_refinements;
-    uint64_t *nonzero; /* of n_blocks blocks */
+    uint64_t *nonzero; /* of n_blocks blocks, and one more */
     size_t n_blocks;
 };
 
 /* False: the data is not what it should be. */
 bool gm_jpeg_bands_walk(const struct gm_jpeg_bands *bands);
+/* The same for any processor; for tests. */
+bool gm_jpeg_bands_walk_plain(const struct gm_jpeg_bands *bands);
 
 #endif
