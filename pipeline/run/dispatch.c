@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define AHEAD_NS 4e6 /* work that should lie in front of a worker */
+#define AHEAD_NS     4e6 /* work that should lie in front of a worker */
+#define PLENTY_UNITS 8u  /* ready for each worker: then no large block is filled ahead of them */
 
 struct gm_unit *gm_slot_unit(const struct gm_slot *slot, uint64_t lease)
 {
@@ -310,6 +311,19 @@ static enum gm_status grant_workers(struct gm_engine *engine, struct gm_err *err
     return GM_OK;
 }
 
+/* Work for a while is waiting already. What fetch sends is younger than all of it, so nothing waits
+ * for that. Memory that is not taken need not be zeroed, nor given back at the end of the run. */
+static bool has_plenty(const struct gm_engine *engine)
+{
+    uint32_t n_ready = 0, n_workers = 0;
+    for (uint32_t r = 0; r < engine->plan->n_routes; r++)
+        if (engine->plan->routes[r].kind == GM_ROUTE_CHAIN) {
+            n_ready += engine->ready[r].n_units;
+            n_workers += engine->plan->routes[r].n_workers;
+        }
+    return n_ready > n_workers * PLENTY_UNITS;
+}
+
 static enum gm_status grant_all(struct gm_engine *engine, struct gm_err *err)
 {
     enum gm_status status = grant_workers(engine, err);
@@ -317,7 +331,8 @@ static enum gm_status grant_all(struct gm_engine *engine, struct gm_err *err)
         status = grant_fetch(engine, GM_BLOCK_BYTES, err);
         engine->fetch_needs_small -= status == GM_OK;
     }
-    if (engine->fetch_needs_large > 0 && (status == GM_OK || status == GM_AGAIN)) {
+    if (engine->fetch_needs_large > 0 && !has_plenty(engine) &&
+        (status == GM_OK || status == GM_AGAIN)) {
         status = grant_fetch(engine, engine->fetch_needs_large, err);
         if (status == GM_OK)
             engine->fetch_needs_large = 0;

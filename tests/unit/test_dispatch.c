@@ -363,6 +363,40 @@ static void fetch_gets_what_it_asks_for_while_there_is_some(void **state)
     fake_engine_close(&fake);
 }
 
+static bool hears_large_grant(struct fake_engine *fake)
+{
+    struct gm_desc desc;
+    bool any = false;
+    while (fake_hear(&fake->fetch, &desc))
+        any |= desc.kind == GM_DESC_GRANT && desc.out_bytes >= 1000000;
+    return any;
+}
+
+static void no_large_block_is_filled_ahead_of_plenty_of_work(void **state)
+{
+    struct fake_engine fake;
+    struct gm_desc desc = {.kind = GM_DESC_NEED, .value = 1000000}, lease;
+    uint32_t n_done = 0;
+    (void)state;
+    enum { N_TASKS = 40 };
+    fake_engine_open(&fake, 1, 0, N_TASKS + 4);
+    for (uint64_t task = 0; task < N_TASKS; task++) {
+        fake_engine_feed(&fake, (struct fake_place){task, 0, LAST}, ROUTE_TEXT, 5);
+        turn(&fake);
+    }
+    fake_say(&fake.fetch, &desc);
+    turn(&fake);
+    assert_false(hears_large_grant(&fake));
+    for (; n_done < N_TASKS && fake.engine->fetch_needs_large > 0; n_done++) {
+        assert_true(fake_hear(&fake.workers[0], &lease));
+        fake_worker_done(&fake, 0, &lease, NULL, 5);
+        turn(&fake);
+    }
+    assert_true(n_done > 0 && n_done < N_TASKS); /* before the work is done */
+    assert_true(hears_large_grant(&fake));
+    fake_engine_close(&fake);
+}
+
 static void fetch_is_told_how_far_all_is_written(void **state)
 {
     struct fake_engine fake;
@@ -420,6 +454,7 @@ int main(void)
         cmocka_unit_test(a_container_that_stopped_early_is_leased_again_behind_its_blocks),
         cmocka_unit_test(a_block_ahead_leaves_one_for_who_waits),
         cmocka_unit_test(fetch_gets_what_it_asks_for_while_there_is_some),
+        cmocka_unit_test(no_large_block_is_filled_ahead_of_plenty_of_work),
         cmocka_unit_test(fetch_is_told_how_far_all_is_written),
         cmocka_unit_test(nothing_new_is_leased_while_draining),
     };
