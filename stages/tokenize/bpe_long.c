@@ -23,6 +23,7 @@
 
 #define FIRST_WINDOW ((size_t)GM_BPE_SCAN_MAX)
 #define FIRST_STEP   ((size_t)45) /* from a first window to the next one */
+#define FINE_TOKEN   6u           /* symbols */
 #define MAX_ROW      1024u
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
@@ -86,6 +87,8 @@ static bool reserve(struct gm_bpe_scratch *scratch, size_t n)
 
 static bool reserve_symbols(struct gm_bpe_scratch *scratch, size_t n)
 {
+    if (scratch->n_batch == 0)
+        scratch->n_batch = 1;
     if (!scratch->ready)
         scratch->ready = malloc(GM_BPE_MERGE_WORDS * FIRST_WINDOW * sizeof(uint32_t));
     if (!scratch->ready)
@@ -285,13 +288,14 @@ struct windows {
     bool is_repetitive; /* tokens are long */
     size_t ready_begin; /* of the first of the windows that are ready */
     size_t n_ready;
+    size_t n_agreed, patience; /* windows in a row that agreed, and had to before steps are tried */
     uint32_t *window, *next;
 };
 
-static size_t window_bytes(const struct windows *windows, size_t begin)
+static size_t window_symbols(const struct windows *windows, size_t begin, size_t size)
 {
     size_t n_left = windows->n - begin;
-    return n_left < windows->size ? n_left : windows->size;
+    return n_left < size ? n_left : size;
 }
 
 /* First windows, each a step behind the other, from begin on. */
@@ -301,9 +305,9 @@ static void make_ready(struct windows *windows, size_t begin)
     size_t n = 0;
 
     windows->ready_begin = begin;
-    for (; n < GM_BPE_MERGE_WORDS && begin < windows->n; begin += FIRST_STEP) {
+    for (; n < windows->scratch->n_batch && begin < windows->n; begin += FIRST_STEP) {
         batch[n].ids = windows->scratch->ready + n * FIRST_WINDOW;
-        batch[n].n = window_bytes(windows, begin);
+        batch[n].n = window_symbols(windows, begin, FIRST_WINDOW);
         memcpy(batch[n].ids, windows->scratch->symbols + begin, batch[n].n * sizeof(uint32_t));
         n++;
     }
@@ -318,9 +322,10 @@ static void make_ready(struct windows *windows, size_t begin)
 /* The window of the present size that starts at begin. Returns its size. */
 static size_t make_window(struct windows *windows, size_t begin, uint32_t *ids)
 {
-    size_t n = window_bytes(windows, begin), ahead = begin - windows->ready_begin;
+    size_t n = window_symbols(windows, begin, windows->size);
+    size_t ahead = begin - windows->ready_begin;
 
-    if (windows->size > FIRST_WINDOW) {
+    if (n > FIRST_WINDOW) {
         memcpy(ids, windows->scratch->symbols + begin, n * sizeof *ids);
         merge_window(windows->bpe, windows->scratch, ids, n, windows->is_repetitive);
         return n;
@@ -348,6 +353,7 @@ static enum gm_status enlarge(struct windows *windows)
     size_t length = token_length(windows->window, windows->n_window, windows->from);
 
     windows->size *= 4;
+    windows->n_agreed = 0;
     windows->is_repetitive = longest_token(windows->window, windows->n_window) >= FIRST_WINDOW / 4;
     if (!reserve(windows->scratch, windows->size))
         return GM_NOMEM;
@@ -359,17 +365,39 @@ static enum gm_status enlarge(struct windows *windows)
     return stays || windows->begin == 0 ? GM_OK : GM_AGAIN;
 }
 
+/* Where the next window starts: with a token, or a step further where tokens are short. Then
+ * windows are made ready many at a time. Text that repeats itself has long tokens, and would not
+ * agree. */
+static size_t choose_start(struct windows *windows)
+{
+    bool is_fine = windows->n_window == FIRST_WINDOW && windows->n_agreed >= windows->patience &&
+                   longest_token(windows->window, FIRST_WINDOW) <= FINE_TOKEN;
+    windows->scratch->n_batch = is_fine ? GM_BPE_MERGE_WORDS : 1;
+    return is_fine ? FIRST_STEP : next_start(windows->window, windows->n_window);
+}
+
+/* The next window; returns the token that both have, or the size of the window at hand. */
+static size_t try_start(struct windows *windows, size_t start, size_t *n_next)
+{
+    if (start <= windows->from)
+        return windows->n_window;
+    *n_next = make_window(windows, windows->begin + start, windows->next);
+    return common_token(windows->window, windows->n_window, windows->next, start);
+}
+
 /* Tokens of the window that are agreed upon are written, and the next one becomes the one at hand.
  * SIZE_MAX: the two do not agree. */
 static size_t advance(struct windows *windows, uint32_t *ids)
 {
-    size_t start = windows->n_window == FIRST_WINDOW
-                       ? FIRST_STEP
-                       : next_start(windows->window, windows->n_window);
-    if (start <= windows->from)
-        return SIZE_MAX;
-    size_t n_next = make_window(windows, windows->begin + start, windows->next);
-    size_t common = common_token(windows->window, windows->n_window, windows->next, start);
+    size_t start = choose_start(windows), n_next = 0, common = try_start(windows, start, &n_next);
+
+    windows->n_agreed++;
+    if (common == windows->n_window && start == FIRST_STEP) {
+        windows->n_agreed = 0;
+        windows->patience = 4 * windows->patience + 4;
+        start = choose_start(windows);
+        common = try_start(windows, start, &n_next);
+    }
     if (common == windows->n_window)
         return SIZE_MAX;
     size_t n_kept = keep(windows->window + windows->from, common - windows->from, ids);

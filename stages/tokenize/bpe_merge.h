@@ -14,6 +14,7 @@ struct gm_bpe_scratch {
     uint32_t *symbols;
     size_t n_symbols;
     uint32_t *ready; /* windows that were merged side by side */
+    size_t n_batch;  /* how many are; kept, as one long word is often like the one before */
 };
 void gm_bpe_scratch_free(struct gm_bpe_scratch *scratch);
 

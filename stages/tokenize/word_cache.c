@@ -268,10 +268,11 @@ const struct gm_word_ids *gm_word_cache_find(const struct gm_word_cache *cache,
 
 void gm_word_cache_count(struct gm_word_cache *cache, const struct gm_word_ids *entry)
 {
-    size_t offset = (size_t)((const uint8_t *)entry - (const uint8_t *)cache->words);
+    uintptr_t offset = (uintptr_t)entry - (uintptr_t)cache->words;
+    if (offset >= cache->n_words * sizeof *cache->words)
+        return;
     struct gm_word_ids *counted = (void *)((uint8_t *)cache->words + offset);
-
-    if (offset < cache->n_words * sizeof *cache->words && score_of(counted) < MAX_SCORE)
+    if (score_of(counted) < MAX_SCORE)
         set_score(counted, score_of(counted) + 1);
 }
 
