@@ -11,6 +11,7 @@
 
 struct gm_sha256 {
     EVP_MD_CTX *context;
+    EVP_MD_CTX *copy; /* for peek */
     EVP_MD *algorithm;
 };
 
@@ -20,9 +21,11 @@ struct gm_sha256 *gm_sha256_new(void)
     if (!state)
         return NULL;
     state->context = EVP_MD_CTX_new();
+    state->copy = EVP_MD_CTX_new();
     state->algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (!state->context || !state->algorithm ||
-        EVP_DigestInit_ex(state->context, state->algorithm, NULL) != 1) {
+    if (!state->context || !state->copy || !state->algorithm ||
+        EVP_DigestInit_ex(state->context, state->algorithm, NULL) != 1 ||
+        EVP_DigestInit_ex(state->copy, state->algorithm, NULL) != 1) {
         gm_sha256_free(state);
         return NULL;
     }
@@ -34,6 +37,7 @@ void gm_sha256_free(struct gm_sha256 *state)
     if (!state)
         return;
     EVP_MD_CTX_free(state->context);
+    EVP_MD_CTX_free(state->copy);
     EVP_MD_free(state->algorithm);
     free(state);
 }
@@ -48,6 +52,14 @@ void gm_sha256_update(struct gm_sha256 *state, const void *data, size_t n_bytes)
 {
     int ok = EVP_DigestUpdate(state->context, data, n_bytes);
     GM_ASSERT(ok == 1);
+}
+
+void gm_sha256_peek(struct gm_sha256 *state, uint8_t digest[GM_SHA256_BYTES])
+{
+    unsigned n_bytes = 0;
+    int ok = EVP_MD_CTX_copy_ex(state->copy, state->context) == 1 &&
+             EVP_DigestFinal_ex(state->copy, digest, &n_bytes) == 1;
+    GM_ASSERT(ok && n_bytes == GM_SHA256_BYTES);
 }
 
 void gm_sha256_final(struct gm_sha256 *state, uint8_t digest[GM_SHA256_BYTES])

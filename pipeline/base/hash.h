@@ -16,6 +16,8 @@ struct gm_sha256 *gm_sha256_new(void);        /* NULL: no memory */
 void gm_sha256_free(struct gm_sha256 *state); /* NULL allowed */
 void gm_sha256_reset(struct gm_sha256 *state);
 void gm_sha256_update(struct gm_sha256 *state, const void *data, size_t n_bytes);
+/* Writes the digest of all bytes so far; the state goes on as if nothing had happened. */
+void gm_sha256_peek(struct gm_sha256 *state, uint8_t digest[GM_SHA256_BYTES]);
 /* Writes the digest; the state must be reset before it is used again. */
 void gm_sha256_final(struct gm_sha256 *state, uint8_t digest[GM_SHA256_BYTES]);
 void gm_sha256(const void *data, size_t n_bytes, uint8_t digest[GM_SHA256_BYTES]);

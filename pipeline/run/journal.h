@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define GM_JOURNAL_NAME  "journal"
-#define GM_JOURNAL_MAGIC 0x324a4d47u /* "GMJ2" */
+#define GM_JOURNAL_MAGIC 0x334a4d47u /* "GMJ3" */
 #define GM_FRAME_BYTES   2048u
 
 /* A place in the order of all records: what has not been committed yet starts here. */
@@ -61,7 +61,7 @@ struct gm_frame_stream {
     uint32_t reserved;
     uint64_t shard_bytes;   /* its committed length, without a head */
     uint64_t shard_records; /* and the records in it */
-    uint64_t shard_hash;    /* XXH3-64 of these bytes */
+    uint64_t shard_hash;    /* of these bytes: see outfile.c */
     uint64_t total_records; /* of the whole stream */
     uint64_t total_files;   /* FILES streams: committed files */
 };

@@ -1,9 +1,10 @@
-/* Growing files. Each keeps two running hashes: XXH3 for the journal, cheap enough for every
- * commit, and SHA-256 for the manifest. Neither can be saved half-way, so opening a file again
- * reads its committed bytes, which also proves that they are still the ones that were committed.
+/* Growing files. Each keeps a running SHA-256 for the manifest; the beginning of what it is at a
+ * commit proves the committed bytes to whoever opens the file again, and has to read them anyway,
+ * for a hash cannot be saved half-way.
  *
- * A head is zeros until the shard is complete and stands outside of shard_bytes and of the first
- * hash; the second one then has to read the file once more. */
+ * A head is zeros until the shard is complete and stands outside of shard_bytes and of what the
+ * journal has; SHA-256 then has to read the file once more, and XXH3 runs along instead, as it does
+ * for files that are removed in the end. */
 #include "run/outfile.h"
 
 #include "base/fs.h"
@@ -67,9 +68,22 @@ static bool hashes_along(const struct gm_output_stream *def)
 
 static void update(struct gm_outfile *file, const void *data, size_t n_bytes)
 {
-    XXH3_64bits_update(file->state->hash, data, n_bytes);
     if (hashes_along(file->def))
         gm_sha256_update(file->state->sha256, data, n_bytes);
+    else
+        XXH3_64bits_update(file->state->hash, data, n_bytes);
+}
+
+/* What the journal says of the bytes so far. */
+static uint64_t journal_hash(const struct gm_outfile *file)
+{
+    uint8_t digest[GM_SHA256_BYTES];
+    uint64_t hash;
+    if (!hashes_along(file->def))
+        return XXH3_64bits_digest(file->state->hash);
+    gm_sha256_peek(file->state->sha256, digest);
+    memcpy(&hash, digest, sizeof hash);
+    return hash;
 }
 
 /* ---- names ---- */
@@ -245,7 +259,7 @@ static enum gm_status read_back(struct gm_outfile *file, struct gm_err *err)
         n_left -= n_read;
     }
     free(chunk);
-    if (status == GM_OK && XXH3_64bits_digest(file->state->hash) != file->committed.shard_hash)
+    if (status == GM_OK && journal_hash(file) != file->committed.shard_hash)
         status = gm_err_set(err, GM_INPUT,
                             "%s was changed or damaged in its first %llu bytes, which were "
                             "committed: restore it, or remove the folder and run again",
@@ -442,7 +456,7 @@ enum gm_status gm_outfile_append(struct gm_outfile *file, const void *data, size
 struct gm_frame_stream gm_outfile_frame(const struct gm_outfile *file)
 {
     struct gm_frame_stream frame = file->now;
-    frame.shard_hash = XXH3_64bits_digest(file->state->hash);
+    frame.shard_hash = journal_hash(file);
     return frame;
 }
 

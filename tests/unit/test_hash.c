@@ -52,6 +52,25 @@ static void sha256_in_pieces_and_again(void **state)
     gm_sha256_free(NULL);
 }
 
+static void a_look_at_the_digest_changes_nothing(void **state)
+{
+    uint8_t peeked[GM_SHA256_BYTES], digest[GM_SHA256_BYTES], bytes[300];
+    struct gm_sha256 *sha = gm_sha256_new();
+    (void)state;
+    assert_non_null(sha);
+    memset(bytes, 'b', sizeof bytes);
+    for (size_t n = 0; n <= sizeof bytes; n += 20) {
+        gm_sha256_peek(sha, peeked);
+        gm_sha256(bytes, n, digest);
+        assert_memory_equal(peeked, digest, sizeof digest);
+        if (n < sizeof bytes)
+            gm_sha256_update(sha, bytes, 20);
+    }
+    gm_sha256_final(sha, digest);
+    assert_memory_equal(peeked, digest, sizeof digest);
+    gm_sha256_free(sha);
+}
+
 static void hex_is_lower_case(void **state)
 {
     static const uint8_t bytes[] = {0x00, 0x9A, 0xBC, 0xFF};
@@ -76,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_of_known_texts),
         cmocka_unit_test(sha256_in_pieces_and_again),
+        cmocka_unit_test(a_look_at_the_digest_changes_nothing),
         cmocka_unit_test(hex_is_lower_case),
         cmocka_unit_test(xxh3_of_known_texts),
     };
