@@ -200,12 +200,26 @@ static bool chain_is_busy(const struct gm_engine *engine)
     return false;
 }
 
+/* All is written, and no block in use: the memory goes back while the writer waits for the disk,
+ * not behind it, when everybody would wait for that. */
+static enum gm_status finish(struct gm_engine *engine, struct gm_err *err)
+{
+    enum gm_status status = gm_finish_writer(engine, 0, err);
+    if (status != GM_OK || engine->phase != GM_ENGINE_FINISHING)
+        return status;
+    gm_port_publish(&engine->writer_link.parent);
+    sample_memory(engine);
+    for (uint32_t i = 0; i < engine->n_arenas; i++)
+        gm_shm_decommit(&engine->arenas[i]->shm, 0, engine->arenas[i]->shm.n_bytes);
+    return GM_OK;
+}
+
 /* Is it time for the writer to finish? */
 static enum gm_status check_end(struct gm_engine *engine, struct gm_err *err)
 {
     if (engine->phase == GM_ENGINE_RUNNING && engine->committed.task >= engine->n_tasks &&
         engine->n_units == 0)
-        return gm_finish_writer(engine, 0, err);
+        return finish(engine, err);
     if (engine->phase != GM_ENGINE_DRAINING)
         return GM_OK;
     bool late = gm_now_ms() >= engine->drain_deadline_ms;
