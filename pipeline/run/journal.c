@@ -135,6 +135,14 @@ static enum gm_status begin(struct gm_journal *journal, int dir_fd,
     return status;
 }
 
+/* A journal, but not as this version writes it: the last letter of the magic says so. */
+static bool is_foreign(int fd)
+{
+    uint32_t magic = 0;
+    return pread(fd, &magic, sizeof magic, 0) == sizeof magic && magic != GM_JOURNAL_MAGIC &&
+           (magic & 0xffffffu) == (GM_JOURNAL_MAGIC & 0xffffffu);
+}
+
 static enum gm_status open_or_begin(struct gm_journal *journal, int dir_fd,
                                     const struct gm_frame_start *start, bool *existed,
                                     struct gm_err *err)
@@ -152,9 +160,10 @@ static enum gm_status open_or_begin(struct gm_journal *journal, int dir_fd,
         return status;
     if (n_valid == 0) {
         if (info.st_size > (off_t)GM_FRAME_BYTES)
-            return gm_err_set(err, GM_INPUT,
-                              GM_JOURNAL_NAME " is damaged at its start: restore it, or remove "
-                                              "the folder and run again");
+            return gm_err_set(
+                err, GM_INPUT, GM_JOURNAL_NAME " %s, or remove the folder and run again",
+                is_foreign(journal->fd) ? "is of another version of gristmill: go on with that one"
+                                        : "is damaged at its start: restore it");
         return begin(journal, dir_fd, start, err);
     }
     *existed = true;

@@ -71,6 +71,32 @@ static void a_torn_frame_is_as_if_never_written(void **state)
     }
 }
 
+static void a_journal_of_another_kind_is_left_alone(void **state)
+{
+    static const struct {
+        char byte; /* in place of the last letter of the magic */
+        const char *says;
+    } rows[] = {{'2', "another version"}, {'3' ^ 0x40, "another version"}, {0, NULL}};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct job_folder folder;
+        struct gm_err err = {0};
+        job_folder_make(&folder);
+        struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
+        config.durability = GM_DURABILITY_NONE;
+        assert_ok(job_run(&config, 4, 1, &err), &err);
+        int fd = openat(folder.fd, GM_JOURNAL_NAME, O_RDWR);
+        bool damage = !rows[i].says;
+        assert_int_equal(pwrite(fd, damage ? "X" : &rows[i].byte, 1, damage ? 0 : 3), 1);
+        off_t n_bytes = lseek(fd, 0, SEEK_END);
+        assert_int_equal(job_run(&config, 4, 1, &err), GM_INPUT);
+        assert_non_null(strstr(err.text, damage ? "damaged" : rows[i].says));
+        assert_int_equal(lseek(fd, 0, SEEK_END), n_bytes);
+        close(fd);
+        job_folder_drop(&folder);
+    }
+}
+
 /* Runs the job in a child; -1: it was killed, else its exit status. */
 static int run_child(const struct gm_output_config *config, uint64_t n_blocks, rlim_t file_bytes,
                      useconds_t kill_after_us)
@@ -151,6 +177,7 @@ static void a_full_disk_stops_cleanly_and_resumes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_journal_of_another_kind_is_left_alone),
         cmocka_unit_test(every_truncation_of_the_journal_resumes),
         cmocka_unit_test(a_torn_frame_is_as_if_never_written),
         cmocka_unit_test(a_killed_writer_loses_and_repeats_nothing),
