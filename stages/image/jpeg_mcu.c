@@ -101,11 +101,12 @@ INLINE bool read_block(struct gm_bits *bits, const struct gm_jpeg_part *part, co
     return true;
 }
 
-INLINE bool skip_blocks(struct gm_bits *bits, const struct gm_jpeg_part *part, const uint8_t *data)
+INLINE bool skip_blocks(struct gm_bits *bits, const struct gm_jpeg_part *part, unsigned n,
+                        const uint8_t *data)
 {
     unsigned dc_bits;
     int diff;
-    for (unsigned i = (unsigned)part->h * part->v; i > 0; i--)
+    for (unsigned i = n; i > 0; i--)
         if (!read_block(bits, part, data, &dc_bits, &diff))
             return false;
     return true;
@@ -113,14 +114,14 @@ INLINE bool skip_blocks(struct gm_bits *bits, const struct gm_jpeg_part *part, c
 
 /* h blocks beside each other, of which the first n_wide are in the picture; n_wide is 0 in rows
  * below it. */
-INLINE bool copy_row(struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part,
+INLINE bool copy_row(const struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part, unsigned h,
                      struct state *state, unsigned row, unsigned n_wide, bool is_first)
 {
     const uint8_t *data = walk->window->data;
     struct gm_jpeg_rows *rows = walk->rows;
     size_t start = gm_bits_position(state->bits, data), end = start, ac_start = start;
     int first = 0, last = 0;
-    for (unsigned i = 0; i < part->h; i++) {
+    for (unsigned i = 0; i < h; i++) {
         unsigned dc_bits;
         int diff;
         if (!read_block(&state->bits, part, data, &dc_bits, &diff))
@@ -150,39 +151,59 @@ INLINE bool copy_row(struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part,
     return true;
 }
 
-INLINE bool copy_luma(struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part,
-                      struct state *state, uint32_t x, uint32_t y)
+INLINE bool copy_luma(const struct gm_jpeg_walk *walk, const struct gm_jpeg_part *part, unsigned h,
+                      unsigned v, struct state *state, uint32_t x, uint32_t y)
 {
-    uint32_t n_wide = walk->blocks_wide - x * part->h;
-    if (n_wide > part->h)
-        n_wide = part->h;
-    if (part->v > 1)
+    uint32_t n_wide = walk->blocks_wide - x * h;
+    if (n_wide > h)
+        n_wide = h;
+    if (v > 1)
         state->is_contiguous = false;
-    for (unsigned row = 0; row < part->v; row++) {
-        bool is_in = y * part->v + row < walk->blocks_high;
-        if (!copy_row(walk, part, state, row, is_in ? n_wide : 0, x == 0))
+    for (unsigned row = 0; row < v; row++) {
+        bool is_in = y * v + row < walk->blocks_high;
+        if (!copy_row(walk, part, h, state, row, is_in ? n_wide : 0, x == 0))
             return false;
     }
-    state->is_contiguous = n_wide == part->h;
+    state->is_contiguous = n_wide == h;
     return state->dc <= DC_MAGNITUDE && state->dc >= -DC_MAGNITUDE;
 }
 
-typedef bool mcu_walker(struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y);
+/* The usual layouts of an MCU get loops of their own, where these are constants: luma first, h x v
+ * blocks, then n_chroma parts of one block each. h 0: any other. */
+struct shape {
+    unsigned h, v, n_chroma;
+};
 
-INLINE bool walk_mcu(struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y)
+typedef bool mcu_walker(const struct gm_jpeg_walk *walk, struct state *state, uint32_t x,
+                        uint32_t y, struct shape shape);
+
+INLINE bool walk_mcu(const struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y,
+                     struct shape shape)
 {
+    const struct gm_jpeg_part *parts = walk->parts;
+    const uint8_t *data = walk->window->data;
+    if (shape.h > 0) {
+        if (!copy_luma(walk, parts, shape.h, shape.v, state, x, y))
+            return false;
+        for (unsigned i = 1; i <= shape.n_chroma; i++)
+            if (!skip_blocks(&state->bits, &parts[i], 1, data))
+                return false;
+        return true;
+    }
     for (unsigned i = 0; i < walk->n_parts; i++) {
-        const struct gm_jpeg_part *part = &walk->parts[i];
-        if (part->is_luma ? !copy_luma(walk, part, state, x, y)
-                          : !skip_blocks(&state->bits, part, walk->window->data))
+        const struct gm_jpeg_part *part = &parts[i];
+        if (part->is_luma ? !copy_luma(walk, part, part->h, part->v, state, x, y)
+                          : !skip_blocks(&state->bits, part, (unsigned)part->h * part->v, data))
             return false;
     }
     return true;
 }
 
 /* The bits of an MCU of a refinement scan: those of luma go into their rows. */
-INLINE bool walk_bits(struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y)
+INLINE bool walk_bits(const struct gm_jpeg_walk *walk, struct state *state, uint32_t x, uint32_t y,
+                      struct shape shape)
 {
+    (void)shape;
     struct gm_bits b = gm_bits_fill(state->bits);
     uint64_t bits = b.buffer;
     for (unsigned i = 0; i < walk->n_parts; i++) {
@@ -212,8 +233,10 @@ static unsigned rows_in(const struct gm_jpeg_walk *walk, uint32_t y)
     return 0;
 }
 
-INLINE bool walk_scan(struct gm_jpeg_walk *walk, mcu_walker *walk_one)
+INLINE bool walk_scan(struct gm_jpeg_walk *given, mcu_walker *walk_one, struct shape shape)
 {
+    const struct gm_jpeg_walk copy = *given,
+                              *walk = &copy; /* no bit that is written is part of it */
     struct gm_jpeg_data data;
     struct state state = {gm_jpeg_data_begin(&data, walk->window, walk->next, walk->end), 0, true};
     unsigned until_restart = walk->restart_interval;
@@ -226,26 +249,50 @@ INLINE bool walk_scan(struct gm_jpeg_walk *walk, mcu_walker *walk_one)
                 state.dc = 0;
                 state.is_contiguous = false;
             }
-            if (!gm_jpeg_data_ready(&data, &state.bits) || !walk_one(walk, &state, x, y))
+            if (!gm_jpeg_data_ready(&data, &state.bits) || !walk_one(walk, &state, x, y, shape))
                 return false;
         }
         unsigned n_rows = rows_in(walk, y);
         if (n_rows > 0 && !gm_jpeg_rows_join(walk->rows, n_rows))
             return false;
     }
-    return gm_jpeg_data_finish(&data, state.bits, &walk->next);
+    return gm_jpeg_data_finish(&data, state.bits, &given->next);
+}
+
+static bool has_shape(const struct gm_jpeg_walk *walk, struct shape shape)
+{
+    const struct gm_jpeg_part *parts = walk->parts;
+    bool has = walk->n_parts == 1 + shape.n_chroma && parts[0].is_luma && parts[0].h == shape.h &&
+               parts[0].v == shape.v;
+    for (unsigned i = 1; has && i <= shape.n_chroma; i++)
+        has = parts[i].h == 1 && parts[i].v == 1;
+    return has;
+}
+
+INLINE bool walk_any(struct gm_jpeg_walk *walk)
+{
+    const struct shape whole = {1, 1, 2}, half = {2, 1, 2}, quarter = {2, 2, 2}, any = {0};
+    if (walk->is_refinement)
+        return walk_scan(walk, walk_bits, any);
+    if (has_shape(walk, whole))
+        return walk_scan(walk, walk_mcu, whole);
+    if (has_shape(walk, half))
+        return walk_scan(walk, walk_mcu, half);
+    if (has_shape(walk, quarter))
+        return walk_scan(walk, walk_mcu, quarter);
+    return walk_scan(walk, walk_mcu, any);
 }
 
 #ifdef __x86_64__
 __attribute__((target("bmi,bmi2,lzcnt"))) static bool walk_bmi2(struct gm_jpeg_walk *walk)
 {
-    return walk->is_refinement ? walk_scan(walk, walk_bits) : walk_scan(walk, walk_mcu);
+    return walk_any(walk);
 }
 #endif
 
 static bool walk_plain(struct gm_jpeg_walk *walk)
 {
-    return walk->is_refinement ? walk_scan(walk, walk_bits) : walk_scan(walk, walk_mcu);
+    return walk_any(walk);
 }
 
 bool gm_jpeg_walk(struct gm_jpeg_walk *walk)
