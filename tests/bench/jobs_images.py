@@ -28,6 +28,15 @@ def pinned(argv):
     return json.loads(done.stdout)["cpu_s"]
 
 
+def python_with(modules):
+    """The first Python that has them, or None."""
+    for python in filter(None, [sys.executable, os.environ.get("GM_PYTHON")]):
+        if subprocess.run([python, "-c", f"import {modules}"], capture_output=True,
+                          check=False).returncode == 0:
+            return python
+    return None
+
+
 def image_peers():
     """name -> command without the list and the folder for results; those that are installed."""
     script = [sys.executable, HERE / "peers_images.py"]
