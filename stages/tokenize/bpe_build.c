@@ -316,64 +316,86 @@ static enum gm_status build_grid(struct gm_bpe_build *build, struct builder *bui
 }
 
 /* Tokens that come out of merges alone, so that they may stand in a word cache for pieces and parts
- * of pieces: those of a few bytes several at a time. */
+ * of pieces: several are merged at a time, those of a few bytes as words, the others as windows. */
 struct seeder {
     const struct gm_bpe *bpe;
     uint64_t *seeds;
     struct gm_bpe_word words[GM_BPE_MERGE_WORDS];
-    size_t indices[GM_BPE_MERGE_WORDS];
-    size_t n;
+    struct gm_bpe_window windows[GM_BPE_MERGE_WORDS];
+    uint32_t symbols[GM_BPE_MERGE_WORDS][GM_BPE_SCAN_MAX];
+    size_t word_indices[GM_BPE_MERGE_WORDS], window_indices[GM_BPE_MERGE_WORDS];
+    size_t n_words, n_windows;
 };
 
-static void flush_seeds(struct seeder *seeder)
+static void set_seed(struct seeder *seeder, size_t index, size_t n_ids, uint32_t id)
+{
+    if (n_ids == 1 && id == seeder->bpe->tokens[index].id)
+        seeder->seeds[index / 64] |= (uint64_t)1 << index % 64;
+}
+
+static void flush_words(struct seeder *seeder)
 {
     struct gm_bpe_word *words[GM_BPE_MERGE_WORDS];
 
-    for (size_t i = 0; i < seeder->n; i++)
+    for (size_t i = 0; i < seeder->n_words; i++)
         words[i] = &seeder->words[i];
-    gm_bpe_merge_words(seeder->bpe, words, seeder->n);
-    for (size_t i = 0; i < seeder->n; i++) {
-        const struct gm_bpe_word *word = &seeder->words[i];
-        size_t index = seeder->indices[i];
-        if (word->n_unknown == 0 && word->n_ids == 1 &&
-            word->ids[0] == seeder->bpe->tokens[index].id)
-            seeder->seeds[index / 64] |= (uint64_t)1 << index % 64;
-    }
-    seeder->n = 0;
+    gm_bpe_merge_words(seeder->bpe, words, seeder->n_words);
+    for (size_t i = 0; i < seeder->n_words; i++)
+        if (words[i]->n_unknown == 0)
+            set_seed(seeder, seeder->word_indices[i], words[i]->n_ids, words[i]->ids[0]);
+    seeder->n_words = 0;
+}
+
+static void flush_windows(struct seeder *seeder)
+{
+    gm_bpe_merge_windows(seeder->bpe, seeder->windows, seeder->n_windows);
+    for (size_t i = 0; i < seeder->n_windows; i++)
+        set_seed(seeder, seeder->window_indices[i], seeder->windows[i].left == 1 ? 1 : 0,
+                 seeder->symbols[i][0]);
+    seeder->n_windows = 0;
 }
 
 static void add_seed(struct seeder *seeder, size_t index)
 {
     const struct gm_spec_token *token = &seeder->bpe->tokens[index];
     const uint8_t *bytes = seeder->bpe->pool + token->text.offset;
-    size_t n_bytes = token->text.n_bytes;
-    uint32_t ids[GM_BPE_SCAN_MAX];
+    size_t n_bytes = token->text.n_bytes, n = seeder->n_windows;
     uint64_t n_unknown = 0;
 
     if (n_bytes <= GM_BPE_WORD_BYTES) {
-        seeder->indices[seeder->n] = index;
-        seeder->words[seeder->n++] = (struct gm_bpe_word){.bytes = bytes, .n_bytes = n_bytes};
-        if (seeder->n == GM_BPE_MERGE_WORDS)
-            flush_seeds(seeder);
-    } else if (n_bytes <= GM_BPE_SCAN_MAX &&
-               gm_bpe_merge_word(seeder->bpe, bytes, n_bytes, ids, &n_unknown) == 1 &&
-               n_unknown == 0 && ids[0] == token->id) {
-        seeder->seeds[index / 64] |= (uint64_t)1 << index % 64;
+        seeder->word_indices[seeder->n_words] = index;
+        seeder->words[seeder->n_words++] = (struct gm_bpe_word){.bytes = bytes, .n_bytes = n_bytes};
+        if (seeder->n_words == GM_BPE_MERGE_WORDS)
+            flush_words(seeder);
+        return;
     }
+    if (n_bytes > GM_BPE_SCAN_MAX)
+        return;
+    seeder->windows[n].ids = seeder->symbols[n];
+    seeder->windows[n].n =
+        gm_bpe_symbols(seeder->bpe, bytes, n_bytes, seeder->symbols[n], &n_unknown);
+    if (n_unknown > 0 || seeder->windows[n].n == 0)
+        return;
+    seeder->window_indices[seeder->n_windows++] = index;
+    if (seeder->n_windows == GM_BPE_MERGE_WORDS)
+        flush_windows(seeder);
 }
 
 static enum gm_status build_seeds(struct gm_bpe_build *build, struct builder *builder)
 {
     const struct gm_bpe *bpe = &builder->bpe;
-    struct seeder seeder = {.bpe = bpe};
+    struct seeder seeder;
 
+    seeder.bpe = bpe;
+    seeder.n_words = seeder.n_windows = 0;
     seeder.seeds = new_array(&build->seeds, bpe->n_tokens / 64 + 1, sizeof(uint64_t), 0);
     if (!seeder.seeds)
         return GM_NOMEM;
     for (size_t i = 0; i < bpe->n_tokens; i++)
         if (is_usable(&bpe->tokens[i]))
             add_seed(&seeder, i);
-    flush_seeds(&seeder);
+    flush_words(&seeder);
+    flush_windows(&seeder);
     return GM_OK;
 }
 
