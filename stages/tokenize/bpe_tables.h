@@ -6,7 +6,8 @@
  *      grid        (byte, byte) -> rank of the pair of their symbols; only for byte symbols
  *      merged      rank -> id of the result; left out where the rank is the id (RANKS)
  *      vocabulary  bytes -> token: whole pieces (RANKS, IGNORE_MERGES), and words that need no
- * merges seeds       one bit a token: its bytes encode to itself, as a piece and by merges alone
+ *                  merges
+ *      seeds       one bit a token: its bytes encode to itself, as a piece and by merges alone
  *      cuts        bpe_cut.h
  *
  * Ids and ranks in a hostile image may be wrong but not out of range: image_open.c checks that. */

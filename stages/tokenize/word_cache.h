@@ -2,9 +2,11 @@
  * bpe*.c.
  *
  *      words     buckets of one cache line, two entries each. A word has two buckets in which it
- * may be, far from each other; entries move to their other one to make room (a cuckoo hash), so
- * that nothing is lost until the table is nine tenths full key[0]              bytes 0..7 of the
- * word, zero behind its end key[1]  bits 0..55  bytes 8..14 bits 56..59 length, 1..15 (0: nothing)
+ *                may be, far from each other; entries move to their other one to make room (a
+ *                cuckoo hash), so that hardly anything is lost until the table is full
+ *                  key[0]              bytes 0..7 of the word, zero behind its end
+ *                  key[1]  bits 0..55  bytes 8..14
+ *                          bits 56..59 length, 1..15 (0: nothing)
  *                          bits 60..63 15: ids are in a record, else 0
  *                  ids[4]  bits 0..23  up to four ids; of a record its place (two) and their number
  *                          bits 24..31 of ids[2] how often the word was seen in windows that are
