@@ -110,7 +110,7 @@ size_t gm_unit_special(struct gm_bpe_cache *cache, const struct gm_unit *unit, c
 void gm_units_enter(struct gm_bpe_cache *cache);
 /* Counts the words of the window, and moves those that are seen often to where they are found
  * first. It is called for some windows. */
-#define GM_UNITS_COUNTED 16u /* for one of so many */
+#define GM_UNITS_COUNTED 64u /* for one of so many */
 void gm_units_count(struct gm_bpe_cache *cache, const struct gm_window *window);
 
 #endif

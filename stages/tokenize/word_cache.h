@@ -10,7 +10,7 @@
  *                          bits 60..63 15: ids are in a record, else 0
  *                  ids[4]  bits 0..23  up to four ids; of a record its place (two) and their number
  *                          bits 24..31 of ids[2] how often the word was seen in windows that are
- *                                      counted, one of sixteen; of ids[3] the number of ids
+ *                                      counted, one of 64; of ids[3] the number of ids
  *      index     buckets of four (hash, place) for words of 16 bytes and more
  *      records   a ring of u32: key and ids. Places count up for ever, so that one that has been
  *                overwritten is known by its distance to the head
