@@ -227,7 +227,7 @@ enum gm_status gm_feed_done(struct gm_feed *feed, struct gm_fetched *fetched, st
         count_file(feed, item, 0);
     complete_item(feed, task, item);
     if (fetched->body && task->n_done < task->n_expected &&
-        feed->body_bytes > feed->plan->memory.fetch_heap / 2)
+        feed->body_bytes > feed->plan->memory.fetch_heap / 3)
         return hold_body(feed, item, err);
     return GM_OK;
 }

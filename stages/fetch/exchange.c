@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define BATCH_JOBS         64
-#define MAX_FINISHED_BYTES (8u * 1024u * 1024u) /* bodies that wait for the main thread */
+#define MAX_FINISHED_BYTES (4u * 1024u * 1024u) /* bodies that wait for the main thread */
 
 struct waiter {
     int fd;
