@@ -1,12 +1,13 @@
 # Measurements against other programs; nothing of it belongs to `make check`.
 
-BENCH_PACKAGES := curl wget2 nginx-light python3 python3-pil libjpeg-turbo-progs libvips-tools nodejs npm
+BENCH_PACKAGES := curl wget2 nginx-light python3 python3-pil libjpeg-turbo-progs libvips-tools
 PYTHON ?= /usr/bin/python3
 
 .PHONY: bench bench-docs
 ## bench: install the peers, build, print one table of ours against theirs (minutes)
 bench: deps
 	$(call apt_install,$(BENCH_PACKAGES))
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory deps-npm
 	-@test -d $(FIXTURES_CACHE)/node/node_modules/sharp || npm install --silent --no-audit --no-fund --prefix $(FIXTURES_CACHE)/node sharp@0.35.5
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(HELPERS))
 	@$(PYTHON) tests/bench/bench.py $(BUILD) $(BENCH)
