@@ -6,7 +6,8 @@
 # are copied with it. Its runtime expects certain addresses: no randomisation.
 
 .PHONY: asan tsan tsan-programs
-ASAN_MAKE := BUILD=build-asan SANITIZE=address,undefined OPTIMIZE=-O1
+ASAN_MAKE := BUILD=build-asan SANITIZE=address,undefined OPTIMIZE=-O1 \
+             CFLAGS=-fno-sanitize-recover=all CXXFLAGS=-fno-sanitize-recover=all
 ASAN_ENV  := ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
              UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 TSAN_MAKE := BUILD=build-tsan SANITIZE=thread OPTIMIZE=-O1 CFLAGS=-fno-builtin
@@ -29,7 +30,7 @@ tsan:
 ifneq ($(findstring address,$(SANITIZE)),)
 ifeq ($(findstring clang,$(CC)),)
 WIDE_VECTORS := $(shell grep -l '__m512i' stages/*/*.c)
-$(WIDE_VECTORS:%.c=$(BUILD)/obj/%.o): CFLAGS += --param asan-use-after-return=0
+$(WIDE_VECTORS:%.c=$(BUILD)/obj/%.o): override CFLAGS += --param asan-use-after-return=0
 endif
 endif
 

@@ -1,6 +1,6 @@
 # Fuzzing. Every tests/fuzz/fuzz_*.c is a target of its own (LLVMFuzzerTestOneInput), found by name;
-# its stored inputs are in tests/fuzz/corpus/TARGET/. The library is compiled again with sanitizers,
-# into folders of its own.
+# its stored inputs are in tests/fuzz/corpus/TARGET/. They are replayed with the build of `make asan`;
+# for fuzzing the library is compiled again, into folders of its own.
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(notdir $(FUZZ))
@@ -24,9 +24,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(filter %.o,$(FUZZ_MAIN)) $(TESTLIB) $(LIB)
 fuzz-targets: $(FUZZ)
 
 fuzz-build:
-	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=gcc CXX=g++ OPTIMIZE=-O1 \
-	    SANITIZE=address,undefined CFLAGS=-fno-sanitize-recover=all \
-	    CXXFLAGS=-fno-sanitize-recover=all fuzz-targets
+	@$(MAKE) --no-print-directory $(ASAN_MAKE) fuzz-targets
 
 ## fuzz-replay: build the fuzz targets with ASan and UBSan, run the stored inputs
 fuzz-replay:

@@ -16,7 +16,7 @@ for source in tests/fuzz/fuzz_*.c; do
     for input in tests/fuzz/corpus/"$target"/*; do
         [ -f "$input" ] && set -- "$@" "$input"
     done
-    if ASAN_OPTIONS=allocator_may_return_null=1 timeout 120 "build-fuzz/fuzz/$target" "$@" \
+    if ASAN_OPTIONS=allocator_may_return_null=1 timeout 120 "build-asan/fuzz/$target" "$@" \
         >"$log" 2>&1; then
         echo "$target: $# inputs"
     else
