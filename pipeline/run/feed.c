@@ -46,6 +46,7 @@ void gm_feed_item_free(struct gm_feed *feed, struct gm_feed_item *item)
     free(fetched->last_modified);
     free(fetched->content_type);
     free(item->locator);
+    free(item->key);
     free(item->name);
     free(item->meta);
     if (item->held && --feed->n_held == 0)

@@ -56,6 +56,7 @@ struct gm_feed_line {
 struct gm_feed_item {
     struct gm_fetched fetched;
     char *locator, *name, *meta; /* owned */
+    char *key;                   /* owned; what run.db calls it, NULL: the locator */
     bool is_url;
     bool lost_late; /* while its block was filled: its line is written anew */
     bool held;      /* body is in the hold file at hold_offset */

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/hash.h"
+#include "run/item_line.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 struct gm_index {
     sqlite3 *db;
     sqlite3_stmt *lookup;
-    uint64_t *seen; /* hashes of the locators that were asked for */
+    uint64_t *seen; /* hashes of the keys that were asked for */
     size_t n_seen, capacity;
+    struct gm_buf key; /* of the item at hand */
 };
 
 static enum gm_status failure(sqlite3 *db, const char *what, struct gm_err *err)
@@ -56,10 +58,11 @@ void gm_index_close(struct gm_index *index)
     sqlite3_finalize(index->lookup);
     sqlite3_close(index->db);
     free(index->seen);
+    gm_buf_free(&index->key);
     free(index);
 }
 
-static enum gm_status remember(struct gm_index *index, const char *locator, struct gm_err *err)
+static enum gm_status remember(struct gm_index *index, const char *key, struct gm_err *err)
 {
     if (index->n_seen == index->capacity) {
         size_t capacity = index->capacity ? 2 * index->capacity : 1024;
@@ -69,7 +72,7 @@ static enum gm_status remember(struct gm_index *index, const char *locator, stru
         index->seen = grown;
         index->capacity = capacity;
     }
-    index->seen[index->n_seen++] = gm_xxh64(locator, strlen(locator), 0);
+    index->seen[index->n_seen++] = gm_xxh64(key, strlen(key), 0);
     return GM_OK;
 }
 
@@ -101,11 +104,15 @@ enum gm_status gm_index_lookup(void *context, const struct gm_item *item,
                                struct gm_previous *previous, struct gm_err *err)
 {
     struct gm_index *index = context;
-    enum gm_status status = remember(index, item->locator, err);
+    gm_item_key(&index->key, item->locator);
+    if (index->key.failed)
+        return gm_err_set(err, GM_NOMEM, "no memory to look an item up");
+    const char *key = gm_buf_cstr(&index->key);
+    enum gm_status status = remember(index, key, err);
     if (status != GM_OK)
         return status;
     sqlite3_reset(index->lookup);
-    sqlite3_bind_text(index->lookup, 1, item->locator, -1, SQLITE_STATIC);
+    sqlite3_bind_text(index->lookup, 1, key, -1, SQLITE_STATIC);
     int code = sqlite3_step(index->lookup);
     if (code == SQLITE_DONE)
         return GM_OK;

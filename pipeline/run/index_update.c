@@ -41,13 +41,13 @@ static const char schema[] =
 struct mapping {
     const char *file;
     const char *sql;
-    const char *keys[12];
+    const char *keys[13];
 };
 
 static const struct mapping mappings[] = {
     {"items.jsonl",
      "INSERT INTO items(generation, item, locator, status, code, http, bytes, media, sha256, etag,"
-     " last_modified, mtime_ns) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
+     " last_modified, mtime_ns) VALUES(?1,?2,coalesce(?13,?3),?4,?5,?6,?7,?8,?9,?10,?11,?12)"
      " ON CONFLICT(locator) DO UPDATE SET generation=?1, item=?2, status=?4, code=?5, http=?6,"
      " bytes=CASE ?4 WHEN 'unchanged' THEN bytes ELSE ?7 END,"
      " media=CASE ?4 WHEN 'unchanged' THEN media ELSE ?8 END,"
@@ -56,7 +56,7 @@ static const struct mapping mappings[] = {
      " last_modified=CASE ?4 WHEN 'ok' THEN ?11 ELSE coalesce(?11, last_modified) END,"
      " mtime_ns=?12",
      {"item", "source", "status", "code", "http", "bytes", "media", "sha256", "etag",
-      "last_modified", "mtime_ns"}},
+      "last_modified", "mtime_ns", "source_key"}},
     {"rejects.jsonl",
      "INSERT INTO rejects(generation, id, source, name, stage, reason, outcome, message)"
      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",

@@ -56,6 +56,40 @@ struct gm_view gm_item_text_shown(const char *text)
     return view;
 }
 
+const char *gm_item_utf8(struct gm_buf *buf, const char *text)
+{
+    size_t n_bytes = strlen(text);
+    gm_buf_clear(buf);
+    for (size_t at = 0; at < n_bytes;) {
+        const uint8_t *rest = (const uint8_t *)text + at;
+        size_t good = gm_utf8_valid_prefix(rest, n_bytes - at);
+        gm_buf_append(buf, rest, good);
+        at += good;
+        if (at == n_bytes)
+            break;
+        gm_buf_text(buf, "\xef\xbf\xbd");
+        at += gm_utf8_bad_length((const uint8_t *)text + at, n_bytes - at);
+    }
+    return gm_buf_cstr(buf);
+}
+
+bool gm_item_key(struct gm_buf *key, const char *locator)
+{
+    size_t n_bytes = strlen(locator);
+    if (gm_item_is_utf8(locator) && gm_item_text_shown(locator).n_bytes == n_bytes) {
+        gm_buf_clear(key);
+        gm_buf_append(key, locator, n_bytes);
+        return true;
+    }
+    struct gm_buf shown = GM_BUF_INIT;
+    const char *text = gm_item_utf8(&shown, locator);
+    gm_buf_clear(key);
+    gm_buf_printf(key, "#%016llx %s", (unsigned long long)gm_xxh64(locator, n_bytes, 0), text);
+    key->n_bytes = gm_item_text_shown(gm_buf_cstr(key)).n_bytes;
+    gm_buf_free(&shown);
+    return false;
+}
+
 /* key: as it stands in the line, with its comma and colon. */
 static void add_text(struct gm_buf *line, const char *key, const char *text)
 {
@@ -97,6 +131,8 @@ struct gm_feed_line gm_item_line(struct gm_buf *lines, const struct gm_feed_item
     size_t start = lines->n_bytes;
     add_number(lines, "{\"item\":", fetched->number);
     add_text(lines, ",\"source\":", item->locator);
+    if (item->key)
+        add_text(lines, ",\"source_key\":", item->key);
     add_text(lines, ",\"status\":", status_of(item));
     add_text(lines, ",\"code\":", fetched->reason ? gm_reason_code(fetched->reason) : NULL);
     add_text(lines, ",\"message\":", fetched->message[0] ? fetched->message : NULL);

@@ -1,4 +1,5 @@
-/* The lines of items.jsonl, which docs/formats.md describes field by field. Fetch process. */
+/* The lines of items.jsonl, which docs/formats.md describes field by field, and what run.db calls
+ * an item. Fetch process, but for gm_item_key. */
 #ifndef GM_RUN_ITEM_LINE_H
 #define GM_RUN_ITEM_LINE_H
 
@@ -15,5 +16,11 @@ struct gm_view gm_item_text_shown(const char *text);
 #define GM_NO_ROUTE_BYTES 128
 void gm_item_no_route(enum gm_media media, char message[GM_NO_ROUTE_BYTES]);
 bool gm_item_is_utf8(const char *text); /* NULL is */
+/* The text with U+FFFD for each maximal part that is no UTF-8, in place of what buf holds. */
+const char *gm_item_utf8(struct gm_buf *buf, const char *text);
+/* What run.db calls the item, in place of what key holds: its locator; where a line cannot show
+ * that (no UTF-8, or too long), "#", the XXH64 of all its bytes in hexadecimal, a space and what it
+ * shows. true: the locator. Any process. */
+bool gm_item_key(struct gm_buf *key, const char *locator);
 
 #endif

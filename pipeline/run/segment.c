@@ -48,20 +48,9 @@ static char *as_utf8(struct gm_buf *scratch, char *text)
 {
     if (!text || gm_item_is_utf8(text))
         return text;
-    size_t n_bytes = strlen(text);
-    gm_buf_clear(scratch);
-    for (size_t at = 0; at < n_bytes;) {
-        const uint8_t *rest = (const uint8_t *)text + at;
-        size_t good = gm_utf8_valid_prefix(rest, n_bytes - at);
-        gm_buf_append(scratch, rest, good);
-        at += good;
-        if (at == n_bytes)
-            break;
-        gm_buf_text(scratch, "\xef\xbf\xbd");
-        at += gm_utf8_bad_length((const uint8_t *)text + at, n_bytes - at);
-    }
+    char *converted = strdup(gm_item_utf8(scratch, text));
     free(text);
-    return strdup(gm_buf_cstr(scratch));
+    return converted;
 }
 
 /* What the row is made of; hex holds its hash, if the route wants it. */
@@ -348,6 +337,8 @@ static void prepare_task(struct gm_feed *feed, struct gm_feed_task *task)
     gm_buf_clear(&feed->lines);
     for (uint32_t row = feed->cut_row; row < task->n_expected; row++) {
         struct gm_feed_item *item = &task->items[row];
+        if (item->locator && !gm_item_key(&feed->scratch, item->locator))
+            item->key = strdup(gm_buf_cstr(&feed->scratch));
         item->locator = as_utf8(&feed->scratch, item->locator);
         item->name = as_utf8(&feed->scratch, item->name);
         route_of(feed, item);

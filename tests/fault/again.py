@@ -47,6 +47,30 @@ def generations(work):
     fault.check(summary.get("nothing_new") is True, f"after the second generation: {summary}")
 
 
+def names_that_are_no_text(work):
+    """Two files whose names look alike once their bytes are replaced, and an address that is longer than what
+    is shown of it."""
+    folder = os.fsencode(f"{work}/odd")
+    os.makedirs(folder)
+    names = [folder + b"/bad\xff.txt", folder + b"/bad\xfe.txt"]
+    for name in names:
+        with open(name, "wb") as file:
+            file.write(b"A text.\n")
+    base = fault.serve(f"{work}/none")
+    fault.put(f"{work}/long.txt", f"{base}/{'a' * 9000}.txt\n")
+    job = fault.make_job(f"{work}/odd.yaml", [f"{work}/odd"], urls=f"{work}/long.txt")
+    out = f"{work}/odd-run"
+    fault.run(job, out)
+    summary = fault.run(job, out)
+    fault.check(summary.get("nothing_new") is True, f"odd names: {summary}")
+    with open(names[1], "ab") as file:
+        file.write(b"More.\n")
+    os.unlink(names[0])
+    summary = fault.run(job, out)
+    fault.check(summary.get("items_removed") == 1 and summary.get("written") == 1,
+                f"odd names, one changed and one removed: {summary}")
+
+
 def two_at_once(work):
     base = fault.serve(f"{work}/in")
     fault.Handler.delays["/a.txt"] = 3
@@ -140,6 +164,7 @@ def too_many_failures(work):
 def main():
     with fault.start() as work:
         generations(work)
+        names_that_are_no_text(work)
         two_at_once(work)
         not_modified(work)
         still_missing(work)
