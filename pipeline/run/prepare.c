@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define HEAD_BYTES   4096u
-#define MEMORY_BYTES (UINT64_C(4) << 30) /* of the child */
+#define MEMORY_BYTES (UINT64_C(4) << 30) /* of the child, and of what it may leave */
 
 struct preparing {
     const struct gm_stage *stage;
@@ -29,7 +29,7 @@ static enum gm_status enter_sandbox(const struct preparing *preparing, struct gm
     struct gm_sandbox sandbox = {.profile = GM_SANDBOX_LISTER,
                                  .mode = preparing->mode,
                                  .memory_bytes = MEMORY_BYTES,
-                                 .max_file_bytes = UINT64_MAX,
+                                 .max_file_bytes = MEMORY_BYTES,
                                  .write_dir_fd = -1};
     enum gm_sandbox_state state;
     return gm_sandbox_enter(&sandbox, &state, err);
@@ -63,16 +63,18 @@ static enum gm_status prepare_main(void *context, struct gm_err *err)
     return status;
 }
 
+/* A private mapping: before Linux 6.7 one that is shared is refused once writing is sealed, even to
+ * read. Its pages are those of the file all the same. */
 static enum gm_status take_over(int fd, struct gm_prepared *prepared, struct gm_err *err)
 {
     struct stat info;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0 ||
         fstat(fd, &info) != 0)
         return gm_err_sys(err, GM_SYSTEM, errno, "unable to seal a memory file");
-    if (info.st_size < (off_t)HEAD_BYTES)
-        return gm_err_set(err, GM_INTERNAL, "the child left nothing");
+    if (info.st_size < (off_t)HEAD_BYTES || (uint64_t)info.st_size > MEMORY_BYTES)
+        return gm_err_set(err, GM_INTERNAL, "the child left nothing, or too much");
     size_t n_bytes = (size_t)info.st_size;
-    uint8_t *memory = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+    uint8_t *memory = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (memory == MAP_FAILED)
         return gm_err_sys(err, GM_NOMEM, errno, "unable to map a memory file");
     memcpy(prepared, memory, sizeof *prepared);

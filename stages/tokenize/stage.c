@@ -75,8 +75,9 @@ static const struct gm_column_def out[] = {
     {"n_unknown", GM_TYPE_U64, GM_COLUMN_HIDDEN, "tokens", "that stand for unknown text"},
     GM_COLUMN_END};
 
-/* Of struct gm_prepared, whose data is the compiled tokenizer. */
-enum { NOTE_EOS_ID, NOTE_N_TAIL, NOTE_N_IDS, NOTE_IS_NEW };
+/* Of struct gm_prepared, whose data is the compiled tokenizer. Both come from a process that has
+ * parsed hostile files: workers check what they go by. */
+enum { NOTE_EOS_ID, NOTE_N_IDS, NOTE_IS_NEW };
 
 struct tokenize {
     const struct tokenize_opts *opts;
@@ -117,11 +118,12 @@ static enum gm_status find_eos(const struct tokenize_opts *wanted,
     return GM_OK;
 }
 
-/* What is added must leave room for one token of the text. */
-static enum gm_status check_room(const struct tokenize_opts *wanted, const struct gm_spec *spec,
-                                 uint32_t n_tail, struct gm_err *err)
+/* How many ids stand at the end. What is added must leave room for one token of the text. */
+static enum gm_status find_tail(const struct tokenize_opts *wanted, const struct gm_spec *spec,
+                                uint32_t eos_id, uint32_t *n_tail, struct gm_err *err)
 {
-    uint64_t n_added = (wanted->special_tokens ? spec->n_prefix_ids : 0) + (uint64_t)n_tail;
+    *n_tail = (wanted->special_tokens ? spec->n_suffix_ids : 0) + (eos_id != GM_NO_TOKEN);
+    uint64_t n_added = (wanted->special_tokens ? spec->n_prefix_ids : 0) + (uint64_t)*n_tail;
     if (wanted->max_tokens > 0 && wanted->max_tokens <= n_added)
         return gm_err_set(err, GM_CONFIG, "max_tokens: %llu tokens are added to each text already",
                           (unsigned long long)n_added);
@@ -143,7 +145,7 @@ static enum gm_status tokenize_prepare(const void *options, struct gm_prepared *
     const struct tokenize_opts *wanted = options;
     const struct gm_tokenizer_opts open_opts = {wanted->image, wanted->scheme};
     struct gm_tokenizer *tokenizer; /* lives as long as the child that prepares */
-    uint32_t eos_id;
+    uint32_t eos_id, n_tail;
     enum gm_status status = gm_tokenizer_open(&tokenizer, wanted->tokenizer, &open_opts, err);
     if (status != GM_OK)
         return gm_err_add(err, "tokenizer");
@@ -151,13 +153,11 @@ static enum gm_status tokenize_prepare(const void *options, struct gm_prepared *
     if (status != GM_OK)
         return status;
     const struct gm_spec *spec = gm_tokenizer_spec(tokenizer);
-    uint32_t n_tail = (wanted->special_tokens ? spec->n_suffix_ids : 0) + (eos_id != GM_NO_TOKEN);
-    status = check_room(wanted, spec, n_tail, err);
+    status = find_tail(wanted, spec, eos_id, &n_tail, err);
     if (status != GM_OK)
         return status;
     prepared->data = gm_tokenizer_image(tokenizer, &prepared->n_bytes);
     prepared->notes[NOTE_EOS_ID] = eos_id;
-    prepared->notes[NOTE_N_TAIL] = n_tail;
     prepared->notes[NOTE_N_IDS] = spec->n_ids;
     prepared->notes[NOTE_IS_NEW] = gm_tokenizer_is_new(tokenizer);
     digest(tokenizer, eos_id, prepared->digest);
@@ -204,12 +204,16 @@ static enum gm_status tokenize_open(void *ctx, const void *options,
                                     struct gm_err *err)
 {
     struct tokenize *tokenize = ctx;
-    *tokenize = (struct tokenize){.opts = options,
-                                  .bind = bind,
-                                  .eos_id = (uint32_t)prepared->notes[NOTE_EOS_ID],
-                                  .n_tail = (uint32_t)prepared->notes[NOTE_N_TAIL]};
+    *tokenize = (struct tokenize){
+        .opts = options, .bind = bind, .eos_id = (uint32_t)prepared->notes[NOTE_EOS_ID]};
     enum gm_status status =
         gm_tokenizer_open_image(&tokenize->tokenizer, prepared->data, prepared->n_bytes, err);
+    if (status != GM_OK)
+        return status;
+    const struct gm_spec *spec = gm_tokenizer_spec(tokenize->tokenizer);
+    if (tokenize->eos_id != GM_NO_TOKEN && tokenize->eos_id >= spec->n_ids)
+        return gm_err_set(err, GM_INTERNAL, "an end token that the tokenizer has not");
+    status = find_tail(tokenize->opts, spec, tokenize->eos_id, &tokenize->n_tail, err);
     if (status != GM_OK)
         return status;
     const struct gm_encoder_opts encoder_opts = {

@@ -14,7 +14,16 @@
 
 #include <cmocka.h>
 
-enum act { GIVE, GIVE_NOTHING, REFUSE, CRASH, WRITE_A_FILE, OPEN_A_SOCKET, ASK_TO_STOP };
+enum act {
+    GIVE,
+    GIVE_NOTHING,
+    GIVE_TOO_MUCH,
+    REFUSE,
+    CRASH,
+    WRITE_A_FILE,
+    OPEN_A_SOCKET,
+    ASK_TO_STOP
+};
 #define DATA_BYTES 5000000u
 
 static enum gm_status give(struct gm_prepared *prepared)
@@ -36,6 +45,10 @@ static enum gm_status prepare(const void *opts, struct gm_prepared *prepared, st
     case GIVE:
         return give(prepared);
     case GIVE_NOTHING:
+        return GM_OK;
+    case GIVE_TOO_MUCH:
+        prepared->data = (const uint8_t *)opts;
+        prepared->n_bytes = (size_t)5 << 30;
         return GM_OK;
     case REFUSE:
         return gm_err_set(err, GM_INPUT, "file.json: line 3: no");
@@ -105,6 +118,16 @@ static void failures_are_told(void **state)
     gm_prepared_free(&prepared);
 }
 
+static void there_is_a_limit_to_what_is_taken(void **state)
+{
+    (void)state;
+    struct gm_prepared prepared;
+    struct gm_err err;
+    assert_int_not_equal(run(GIVE_TOO_MUCH, GM_SANDBOX_ON, &prepared, &err), GM_OK);
+    assert_null(prepared.data);
+    assert_true(err.text[0] != '\0');
+}
+
 static void the_child_can_only_read(void **state)
 {
     (void)state;
@@ -132,8 +155,11 @@ static void a_signal_ends_the_child(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data_and_notes_arrive),   cmocka_unit_test(no_data_is_not_a_failure),
-        cmocka_unit_test(failures_are_told),       cmocka_unit_test(the_child_can_only_read),
+        cmocka_unit_test(data_and_notes_arrive),
+        cmocka_unit_test(no_data_is_not_a_failure),
+        cmocka_unit_test(failures_are_told),
+        cmocka_unit_test(there_is_a_limit_to_what_is_taken),
+        cmocka_unit_test(the_child_can_only_read),
         cmocka_unit_test(a_signal_ends_the_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
