@@ -21,11 +21,6 @@ static void raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static bool has(int dir_fd, const char *name)
-{
-    return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* A finished run: is it the same job, and is there anything new? GM_END: nothing. */
 static enum gm_status begin_next(struct gm_run *run, struct gm_err *err)
 {
@@ -95,12 +90,12 @@ enum gm_status gm_run_begin(struct gm_run *run, struct gm_err *err)
     bool is_new = folder->generation == 0;
     if (is_new)
         folder->generation = run->summary->generation = 1;
-    run->is_first = is_new && !has(folder->generation_fd, GM_JOURNAL_NAME);
+    run->is_first = is_new && !gm_folder_has(folder->generation_fd, GM_JOURNAL_NAME);
     if (run->is_first)
         return GM_OK;
     if (is_new) /* somebody has taken the list away; the journal tells whether this one is it */
         status = gm_list_sources(run->plan, folder, false, &run->info, err);
-    else if (folder->complete || !has(folder->generation_fd, GM_SNAPSHOT_NAME))
+    else if (folder->complete || !gm_folder_has(folder->generation_fd, GM_SNAPSHOT_NAME))
         status = begin_after(run, err);
     else
         run->summary->resumed = true;

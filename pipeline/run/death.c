@@ -203,7 +203,7 @@ enum gm_status gm_slot_died(struct gm_engine *engine, struct gm_slot *slot, stru
         return status;
     reclaim_grants(engine, slot);
     slot->wants_ahead = false;
-    slot->needs = slot->cancelling = slot->deadline_kill = slot->broken = slot->retiring = false;
+    slot->needs = slot->deadline_kill = slot->broken = slot->retiring = false;
     return respawn(engine, slot, was_idle, external, err);
 }
 

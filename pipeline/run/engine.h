@@ -121,7 +121,7 @@ struct gm_unit_heap {
     uint32_t n_units, capacity;
 };
 
-enum gm_slot_state { GM_SLOT_DOWN, GM_SLOT_UP, GM_SLOT_GONE };
+enum gm_slot_state { GM_SLOT_DOWN, GM_SLOT_UP };
 
 /* A worker process and what it holds. */
 struct gm_slot {
@@ -141,7 +141,6 @@ struct gm_slot {
     uint32_t need_bytes;
     uint32_t granted[GM_MAX_GRANTED]; /* blocks for a container that have not come back yet */
     uint32_t n_granted;
-    bool cancelling;
     uint64_t seen_lease, seen_row, seen_beat, seen_ms; /* for the deadline */
     bool deadline_kill;
     bool broken;   /* said something impossible and is being killed for it */
@@ -154,7 +153,6 @@ struct gm_slot {
 
 struct gm_engine {
     const struct gm_plan *plan;
-    const void *folder;
     struct gm_progress *progress;
     struct gm_progress_state shown;
 
@@ -164,7 +162,6 @@ struct gm_engine {
     struct gm_cursor sent;      /* next unit for the writer */
     struct gm_cursor committed; /* next unit that the writer has to acknowledge; the last */
     struct gm_cursor resume;    /* as the journal said at the start */
-    uint32_t resume_row;
     uint64_t durable_task;
     uint64_t n_tasks; /* UINT64_MAX until fetch has ended */
     struct gm_unit_heap ready[GM_MAX_ROUTES];

@@ -19,7 +19,7 @@ const char *gm_generation_name(uint32_t generation, char name[GM_GENERATION_NAME
     return name;
 }
 
-static bool has(int dir_fd, const char *name)
+bool gm_folder_has(int dir_fd, const char *name)
 {
     return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
@@ -33,7 +33,7 @@ static enum gm_status enter(struct gm_folder *folder, uint32_t generation, struc
     if (status != GM_OK)
         return status;
     folder->generation = generation;
-    folder->complete = has(folder->generation_fd, GM_MANIFEST_NAME);
+    folder->complete = gm_folder_has(folder->generation_fd, GM_MANIFEST_NAME);
     return GM_OK;
 }
 
@@ -41,11 +41,11 @@ static enum gm_status find_last(struct gm_folder *folder, struct gm_err *err)
 {
     char name[GM_GENERATION_NAME_BYTES];
     uint32_t last = 1;
-    while (has(folder->fd, gm_generation_name(last + 1, name)))
+    while (gm_folder_has(folder->fd, gm_generation_name(last + 1, name)))
         last++;
     enum gm_status status = enter(folder, last, err);
-    if (status == GM_OK && !folder->complete && !has(folder->generation_fd, "inputs.snapshot") &&
-        last == 1)
+    if (status == GM_OK && !folder->complete &&
+        !gm_folder_has(folder->generation_fd, GM_SNAPSHOT_NAME) && last == 1)
         folder->generation = 0;
     return status;
 }

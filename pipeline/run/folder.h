@@ -32,6 +32,9 @@ struct gm_folder {
         NULL, -1, -1, -1, -1, 0, false                                                             \
     }
 
+#define GM_SNAPSHOT_NAME "inputs.snapshot"
+
+bool gm_folder_has(int dir_fd, const char *name); /* a link that leads nowhere counts */
 /* "." or "gen-00002"; returns name. */
 const char *gm_generation_name(uint32_t generation, char name[GM_GENERATION_NAME_BYTES]);
 

@@ -100,13 +100,29 @@ enum gm_status gm_list_start(const struct gm_plan *plan, const struct gm_folder 
     return status;
 }
 
+/* From here on the list is read only, by fetch too. */
+static enum gm_status reopen(struct gm_listing *listing, struct gm_err *err)
+{
+    char path[32];
+    int fd;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", listing->fd);
+    enum gm_status status = gm_open_at(AT_FDCWD, path, O_RDONLY, &fd, err);
+    if (status != GM_OK)
+        return status;
+    gm_close(&listing->fd);
+    listing->fd = fd;
+    return GM_OK;
+}
+
 enum gm_status gm_list_finish(struct gm_listing *listing, struct gm_snapshot_info *info,
                               struct gm_err *err)
 {
     enum gm_status status = gm_step_wait(&listing->step, err);
     if (status == GM_OK && listing->removed_fd >= 0)
         status = gm_sync_data(listing->removed_fd, GM_REMOVED_NAME, err);
-    return status == GM_OK ? gm_snapshot_info(listing->fd, info, err) : status;
+    if (status == GM_OK)
+        status = gm_snapshot_info(listing->fd, info, err);
+    return status == GM_OK ? reopen(listing, err) : status;
 }
 
 enum gm_status gm_list_publish(int generation_fd, int fd, struct gm_err *err)

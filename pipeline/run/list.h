@@ -9,8 +9,7 @@
 #include "run/snapshot.h"
 #include "run/step.h"
 
-#define GM_SNAPSHOT_NAME "inputs.snapshot"
-#define GM_REMOVED_NAME  "removed.jsonl"
+#define GM_REMOVED_NAME "removed.jsonl"
 
 /* Under way. */
 struct gm_listing {

@@ -3,6 +3,7 @@
  *
  *      append* -> data durable -> names durable -> renames -> journal frame      commit
  *
+ * The last frame may be made durable together with the last renames.
  * What a crash leaves behind the last frame is cut off when the folder is opened again, so that
  * every block is in the files exactly once. The folder holds:
  *
@@ -94,14 +95,14 @@ void gm_output_close(struct gm_output *output);
 /* As of now, committed or not; lives as long as the output. */
 const struct gm_output_state *gm_output_state(const struct gm_output *output);
 
-/* Checks the output block and appends its parts; next is the key behind it. GM_INTERNAL: the block
- * is malformed or names a file outside of its stream's folder: nothing was appended, its worker
- * must be taken for corrupt; the output can go on. Other failures are final. */
 /* The next append takes only a block that states this checksum. */
 void gm_output_expect(struct gm_output *output, uint64_t checksum);
 /* false: an append or a commit has failed half-way, the output cannot be used any more. An append
  * that fails and leaves it whole has refused its block and written nothing. */
 bool gm_output_is_whole(const struct gm_output *output);
+/* Checks the output block and appends its parts; next is the key behind it. GM_INTERNAL: the block
+ * is malformed or names a file outside of its stream's folder: nothing was appended, its worker
+ * must be taken for corrupt; the output can go on. Other failures are final. */
 enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, size_t n_bytes,
                                 const struct gm_order_key *next, struct gm_err *err);
 /* Moves on without a block: a task that gave no rows. */

@@ -1,4 +1,4 @@
-/* See run.h. Reads from top to bottom like the life of a run: folder, listing, engine (again after
+/* See run.h. Reads from top to bottom like the life of a run behind begin.c: engine (again after
  * the death of one of its keepers), manifest, index. */
 #include "run/run.h"
 
@@ -11,7 +11,6 @@
 #include "run/manifest.h"
 #include "run/run_parts.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,20 +133,23 @@ static int compare_keys(const struct gm_order_key *a, const struct gm_order_key 
     return gm_cursor_compare(a->task, a->segment, a->sub, &at);
 }
 
-/* The sources of a first run are listed while its workers start. */
+/* The sources of a first run are listed while its workers start. The indexer is started in between:
+ * when the last engine's memory is gone and this one's is not there yet, of which it would hold on
+ * to what it inherits. */
 static enum gm_status begin_first(struct gm_run *run, struct gm_err *err)
 {
     enum gm_status status = open_engine(run, err);
     if (status != GM_OK)
         return status;
     status = gm_run_list(run, err);
-    if (status == GM_OK)
-        status = gm_engine_staff(run->engine, err);
-    else
+    if (status != GM_OK) {
         gm_engine_abandon(run->engine);
+        return status;
+    }
+    gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
+    status = gm_engine_staff(run->engine, err);
     if (status != GM_OK)
         return status;
-    gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
     status = gm_run_listed(run, err);
     if (status == GM_OK)
         status = gm_run_prepare_output(run, err);
@@ -159,9 +161,11 @@ static enum gm_status begin_first(struct gm_run *run, struct gm_err *err)
 static enum gm_status begin_again(struct gm_run *run, struct gm_err *err)
 {
     gm_indexer_drop(&run->indexer); /* what it has read may have been cut off again */
-    gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
     enum gm_status status = open_engine(run, err);
-    return status == GM_OK ? gm_engine_staff(run->engine, err) : status;
+    if (status != GM_OK)
+        return status;
+    gm_indexer_start(&run->indexer, run->folder.path, run->folder.generation);
+    return gm_engine_staff(run->engine, err);
 }
 
 /* Where the journal says that the run is. A first one has none until its writer has made it. */
@@ -337,8 +341,9 @@ static enum gm_status judge(const struct gm_run *run, struct gm_err *err)
 
 static enum gm_status finish(struct gm_run *run, struct gm_err *err)
 {
-    /* Nothing is appended any more. A later generation may yet turn out to be empty. */
-    if (run->folder.generation == 1)
+    /* Nothing is appended any more, and all of it is durable, if anything is. A later generation
+     * may yet turn out to be empty. */
+    if (run->folder.generation == 1 && run->plan->job.durability != GM_DURABILITY_NONE)
         gm_indexer_complete(&run->indexer);
     enum gm_status status = write_manifest(run, err);
     if (status == GM_OK || status == GM_END)

@@ -1,5 +1,6 @@
-/* A child process for one step of a run beside the engine: listing the sources before it, writing
- * the index while it works and after it. The supervisor waits for its end, and for signals. */
+/* A child process for one step of a run beside the engine: what stages load (prepare.h) and the
+ * list of sources (list.h) before or while it starts, the index while it works and after it. The
+ * supervisor waits for its end, and for signals. */
 #ifndef GM_RUN_STEP_H
 #define GM_RUN_STEP_H
 
@@ -8,7 +9,7 @@
 #include <signal.h>
 
 struct gm_step {
-    const char *title;                                         /* "list", "index" */
+    const char *title;                                         /* "list", "index", "prepare" */
     const int *keep_fds;                                       /* stay open in the child */
     unsigned n_keep_fds;                                       /* at most 6 */
     enum gm_status (*main)(void *context, struct gm_err *err); /* in the child */

@@ -1,6 +1,6 @@
 /* The writer process: appends finished output blocks in the order in which the supervisor sends
- * them, commits in groups, keeps on disk what must wait, and completes the run. It is the only
- * process that touches the output folder. Its file side is output.h. */
+ * them, commits in groups, keeps on disk what must wait, and completes the run. While
+ * it lives, no other process writes to the output folder. Its file side is output.h. */
 #ifndef GM_RUN_WRITER_H
 #define GM_RUN_WRITER_H
 
