@@ -66,10 +66,10 @@ $(BUILD)/obj/%.o: %.cc Makefile
 	$(CXX) -std=c++17 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS) $(COMMON) $(CXXFLAGS) -c -o $@ $<
 
 # Results that must equal other programs' to the last bit: no product and sum in one rounding.
-$(BUILD)/obj/stages/image/dct32.o $(BUILD)/obj/stages/image/lanczos.o: CFLAGS += -ffp-contract=off
+$(BUILD)/obj/stages/image/dct32.o $(BUILD)/obj/stages/image/lanczos.o: override CFLAGS += -ffp-contract=off
 
 # Two neighbours of a loop's state in one vector register cost the loop more than they save.
-$(BUILD)/obj/stages/image/jpeg_band.o: CFLAGS += -fno-tree-slp-vectorize
+$(BUILD)/obj/stages/image/jpeg_band.o: override CFLAGS += -fno-tree-slp-vectorize
 
 # libfyaml's header defines macros with alloca, which our code may not use: it is read before the ban.
 $(BUILD)/obj/pipeline/run/config_read.o: CPPFLAGS += -include libfyaml.h

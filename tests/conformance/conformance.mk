@@ -1,5 +1,5 @@
-# The long form of the conformance tests: the same scripts as in `make check`, on everything that the
-# fixtures hold. What they showed stands in docs/tokenizer.md.
+# The long form of the tokenizer's conformance tests: the same scripts as in `make check`, on everything
+# that the fixtures hold. What they showed stands in docs/tokenizer.md.
 
 CONFORMANCE := DOC_BYTES=120000000 TEXTS=20000 BYTES=4000000 GM_BUILD=$(BUILD)
 
