@@ -5,6 +5,7 @@
  * libcurl's hooks have no context, so the lists are variables of the thread. */
 #include "fetch/curl_memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ _Static_assert(sizeof(struct chunk) == STEP_BYTES, "data must be aligned to 16")
 
 static _Thread_local struct chunk *kept[N_CLASSES];
 static _Thread_local size_t kept_bytes;
+static _Thread_local bool keeping;
 
 static uint32_t class_of(size_t n_bytes)
 {
@@ -66,7 +68,7 @@ void gm_curl_free(void *data)
         return;
     struct chunk *chunk = (struct chunk *)data - 1;
     size_t n_bytes = chunk->capacity_bytes;
-    if (chunk->class == NO_CLASS || kept_bytes + n_bytes > MAX_KEPT_BYTES) {
+    if (!keeping || chunk->class == NO_CLASS || kept_bytes + n_bytes > MAX_KEPT_BYTES) {
         free(chunk);
         return;
     }
@@ -113,6 +115,11 @@ char *gm_curl_strdup(const char *text)
     return copy ? memcpy(copy, text, n_bytes) : NULL;
 }
 
+void gm_curl_memory_keep(void)
+{
+    keeping = true;
+}
+
 void gm_curl_memory_release(void)
 {
     for (uint32_t class = 0; class < N_CLASSES; class ++)
@@ -122,4 +129,5 @@ void gm_curl_memory_release(void)
             free(chunk);
         }
     kept_bytes = 0;
+    keeping = false;
 }

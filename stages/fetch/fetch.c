@@ -235,6 +235,7 @@ static enum gm_status fetch_run(const void *values, struct gm_feed *feed, struct
     if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, gm_curl_malloc, gm_curl_free, gm_curl_realloc,
                              gm_curl_strdup, gm_curl_calloc) != CURLE_OK)
         return gm_err_set(err, GM_INTERNAL, "libcurl cannot be initialised");
+    gm_curl_memory_keep();
     enum gm_status status = start(&f, values, err);
     if (status == GM_OK)
         status = loop(&f, err);

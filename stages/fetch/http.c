@@ -327,6 +327,7 @@ static void abandon_all(struct gm_http *http)
 static void *thread_main(void *data)
 {
     struct gm_http *http = data;
+    gm_curl_memory_keep();
     run(http);
     abandon_all(http);
     count(http);
