@@ -231,6 +231,15 @@ static void in_two_lanes(const struct gm_sha256_message *messages, size_t n_mess
 
 #endif
 
+bool gm_sha256_many_is_faster(void)
+{
+#ifdef __x86_64__
+    return has_sha_instructions();
+#else
+    return false;
+#endif
+}
+
 void gm_sha256_many(const struct gm_sha256_message *messages, size_t n_messages)
 {
 #ifdef __x86_64__

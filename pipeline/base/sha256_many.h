@@ -5,6 +5,7 @@
 #define GM_BASE_SHA256_MANY_H
 
 #include "base/hash.h"
+#include <stdbool.h>
 
 struct gm_sha256_message {
     const uint8_t *data; /* may be NULL if n_bytes is 0 */
@@ -14,5 +15,9 @@ struct gm_sha256_message {
 
 /* The digest of each message, as gm_sha256 makes it. Any process, any thread. */
 void gm_sha256_many(const struct gm_sha256_message *messages, size_t n_messages);
+
+/* Does this CPU hash two messages side by side? If not, many take as long as one by one, and it is
+ * better to let several threads hash them. Cheap; the same at every call. */
+bool gm_sha256_many_is_faster(void);
 
 #endif

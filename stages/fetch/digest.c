@@ -12,6 +12,11 @@ struct batch {
     uint8_t digests[BATCH_MESSAGES][GM_SHA256_BYTES];
 };
 
+bool gm_digest_is_left(uint64_t n_bytes)
+{
+    return n_bytes <= GM_DIGEST_LATER_BYTES && gm_sha256_many_is_faster();
+}
+
 static void add(struct batch *batch, struct gm_job *job)
 {
     size_t i = batch->n++;

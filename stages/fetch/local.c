@@ -102,7 +102,7 @@ static void read_inline(const struct gm_fetch_settings *settings, struct gm_job 
         return;
     }
     bool hashing = settings->opts->sha256 || job->has_sha256;
-    bool later = hashing && n_bytes <= GM_DIGEST_LATER_BYTES;
+    bool later = hashing && gm_digest_is_left(n_bytes);
     if (hashing && !later)
         gm_sha256(data, n_bytes, digest);
     struct gm_body body = {.data = data,

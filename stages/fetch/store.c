@@ -1,6 +1,6 @@
 /* The body's way from memory to the spool. The SHA-256 of a body in memory is taken in one piece at
- * the end (faster, no state), of a small one later with others (digest.h); a spooled one is hashed
- * as it comes. */
+ * the end (faster, no state), of most small ones later with others (digest.h); a spooled one is
+ * hashed as it comes. */
 #include "fetch/store.h"
 
 #include "base/assert.h"
@@ -177,7 +177,7 @@ static enum gm_status remember(struct gm_store *store, const uint8_t digest[GM_S
 static void take_digest(struct gm_store *store, struct gm_body *body,
                         uint8_t digest[GM_SHA256_BYTES])
 {
-    body->digest_due = store->hashing && store->fd < 0 && store->n_bytes <= GM_DIGEST_LATER_BYTES;
+    body->digest_due = store->hashing && store->fd < 0 && gm_digest_is_left(store->n_bytes);
     body->sha256 = (store->hashing || store->meta.complete) && !body->digest_due ? digest : NULL;
     if (store->meta.complete)
         memcpy(digest, store->meta.sha256, GM_SHA256_BYTES);
