@@ -5,14 +5,12 @@ names a Python that has the peers, GM_FIXTURES the folder of `make fixtures`."""
 import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import measure
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = pathlib.Path(os.environ.get("GM_FIXTURES", pathlib.Path.home() / ".cache/gristmill/fixtures"))
-PEER_PYTHON = os.environ.get("GM_PYTHON", sys.executable)
+PEERS = "gigatoken, awkward, tiktoken, tokenizers"
 CL100K = "tiktoken/cl100k_base.tiktoken"
 
 # title, tokenizer, part of the corpus, megabytes of it, targets: warm and first pass against gigatoken
@@ -48,20 +46,20 @@ def ours(context, tokenizer, docs, megabytes):
             "warm": float(found[5]), "cycles": float(found[7]), "hits": float(found[9])}
 
 
-def peers(tokenizer, docs, megabytes):
+def peers(python, tokenizer, docs, megabytes):
     """name: (MB/s of the first pass, of the fastest other one)"""
-    argv = pinned(PEER_PYTHON, HERE / "tokenize_peers.py", tokenizer, docs, megabytes, 3)
+    argv = pinned(python, HERE / "tokenize_peers.py", tokenizer, docs, megabytes, 3)
     out = measure.run(argv, timeout_s=300).output["out"].decode()
     return {found[1]: (float(found[3]), float(found[4])) for found in PEER.finditer(out)}
 
 
-def compare(context, row, entry):
+def compare(context, row, python, entry):
     title, tokenizer, part, megabytes, warm_target, first_target = entry
     tokenizer, docs = FIXTURES / tokenizer, FIXTURES / "corpus" / f"{part}.docs"
     mine, theirs = [], []
     for _ in range(context.n_rounds):
         mine.append(ours(context, tokenizer, docs, megabytes))
-        theirs.append(peers(tokenizer, docs, megabytes))
+        theirs.append(peers(python, tokenizer, docs, megabytes))
     own = {key: measure.median([one[key] for one in mine]) for key in mine[0]}
     shown = (f"{own['warm']:.0f} MB/s ({own['ns']:.1f} ns a piece, {own['cycles']:.1f} cycles a byte, "
              f"{own['hits']:.2f} % hits, split {own['split']:.0f} MB/s)")
@@ -77,8 +75,7 @@ def compare(context, row, entry):
 
 def run(context, row):
     """Rows for the table; row: the class of them."""
-    found = subprocess.run([PEER_PYTHON, "-c", "import gigatoken, awkward, tiktoken, tokenizers"],
-                           capture_output=True, check=False)
-    if found.returncode or not (FIXTURES / "corpus" / "mixed.docs").exists():
+    python = measure.python_with(PEERS)
+    if not python or not (FIXTURES / "corpus" / "mixed.docs").exists():
         return [row("encode, one core", "not measured", "make fixtures brings the peers and the texts")]
-    return [one for entry in ROWS for one in compare(context, row, entry)]
+    return [one for entry in ROWS for one in compare(context, row, python, entry)]

@@ -28,13 +28,9 @@ def pinned(argv):
     return json.loads(done.stdout)["cpu_s"]
 
 
-def python_with(modules):
-    """The first Python that has them, or None."""
-    for python in filter(None, [sys.executable, os.environ.get("GM_PYTHON")]):
-        if subprocess.run([python, "-c", f"import {modules}"], capture_output=True,
-                          check=False).returncode == 0:
-            return python
-    return None
+def python_for_features():
+    """The one that runs the other peers, if it can: with the same Pillow."""
+    return measure.python_with("imagehash, numpy, PIL", sys.executable, os.environ.get("GM_PYTHON"))
 
 
 def image_peers():
@@ -156,7 +152,7 @@ def whole_rows(context, row):
 
     runs = {"ours": ours(), "one": ours(before=one_core), "features": ours("--features"),
             "pool": pool(sys.executable, "recipe_images.py")}
-    python = python_with("imagehash, numpy")
+    python = python_for_features()
     if python:
         runs["pool features"] = pool(python, "recipe_image_features.py")
     medians = {who: measure.median(seconds)

@@ -4,15 +4,12 @@ GM_FIXTURES the folder of `make fixtures`; without the vocabulary the sample tok
 
 import os
 import pathlib
-import subprocess
-import sys
 
 import inputs
 import measure
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = pathlib.Path(os.environ.get("GM_FIXTURES", pathlib.Path.home() / ".cache/gristmill/fixtures"))
-PEER_PYTHON = os.environ.get("GM_PYTHON", sys.executable)
 PEER_BYTES = 16_000_000
 OUR_COPIES = 4
 EOS = "<|endoftext|>"
@@ -56,11 +53,6 @@ def megabytes(path):
     return path.stat().st_size / 1e6
 
 
-def has_peer():
-    done = subprocess.run([PEER_PYTHON, "-c", "import tokenizers, numpy"], capture_output=True, check=False)
-    return done.returncode == 0
-
-
 def ours(context, source, tokenizer):
     return measure.run([context.gristmill, "tokenize", str(source), "-t", str(tokenizer), "-o",
                         str(context.fresh("tokens")), "--eos", EOS, "--json", "--memory", "1GB"])
@@ -97,9 +89,10 @@ def run(context, row):
     rate, both = measure.median(rates), measure.median([pair[1] for pair in memory])
     title = f"tokenize {name}, {what}: JSONL to .bin/.idx"
     rows = []
-    if has_peer():
+    python = measure.python_with("tokenizers, numpy")
+    if python:
         prefix = context.fresh("peer")
-        peer = measure.run([PEER_PYTHON, str(HERE / "recipe_tokenize.py"), str(small), str(tokenizer),
+        peer = measure.run([python, str(HERE / "recipe_tokenize.py"), str(small), str(tokenizer),
                             str(prefix), str(context.n_cpus), EOS], timeout_s=300)
         same_files(context, small, tokenizer, prefix)
         theirs = megabytes(small) / peer.wall_s

@@ -5,6 +5,7 @@ import os
 import re
 import statistics
 import subprocess
+import sys
 import threading
 import time
 
@@ -116,6 +117,19 @@ def interleave(contestants, n_rounds):
         for name, function in contestants.items():
             results[name].append(function())
     return results
+
+
+def python_with(modules, *pythons):
+    """The first of these that can import the modules, or None; by default GM_PYTHON, then the one that
+    runs this. One that is None, or not there, can not: `make` exports GM_PYTHON before it exists."""
+    for python in filter(None, pythons or (os.environ.get("GM_PYTHON"), sys.executable)):
+        try:
+            done = subprocess.run([python, "-c", f"import {modules}"], capture_output=True, check=False)
+        except OSError:
+            continue
+        if done.returncode == 0:
+            return python
+    return None
 
 
 def median(values):
