@@ -16,6 +16,8 @@ import random
 
 from PIL import Image
 
+import measure
+
 PHOTOS = ["gnome-backgrounds", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04",
           "mate-backgrounds", "ukui-wallpapers"]
 MORE_PHOTOS = "opencv-doc"
@@ -26,7 +28,7 @@ N_WEB = 200
 CAM_PIXELS = 5e6
 
 
-class Missing(Exception):
+class Missing(measure.Failed):
     """The fixtures are not there; `make fixtures` brings them."""
 
 
