@@ -4,9 +4,10 @@ each as far as it is installed, on one thread, by CPU time of the process.
 
     tokenize_peers.py TOKENIZER FILE.docs [MEGABYTES [PASSES]]
 
-Prints a line for each: MB/s of the first pass and of the fastest other one, and the number of ids. The
-first pass of a peer is one of a fresh process, without loading. gigatoken and tiktoken encode added
-tokens as text, as tokenize_bench does; the documents of the corpus have none."""
+Prints a line for each: MB/s of the first pass and of the fastest other one, and the number of ids. All
+ids of a pass are kept until it is over, as in tokenize_bench. The first pass of a peer is one of a fresh
+process, without loading. gigatoken and tiktoken encode added tokens as text, as tokenize_bench does; the
+documents of the corpus have none."""
 
 import os
 import struct
@@ -117,8 +118,8 @@ def main():
     measure("gigatoken", gigatoken, path, texts, passes)
     # The slow ones get less text: their speed does not depend on how much it is.
     few = documents(docs, min(limit, 2e6))
-    measure("tiktoken", tiktoken, path, few, 2)
-    measure("tokenizers", huggingface, path, few, 2)
+    measure("tiktoken", tiktoken, path, few, passes)
+    measure("tokenizers", huggingface, path, few, passes)
 
 
 if __name__ == "__main__":
