@@ -22,6 +22,8 @@ import time
 
 import inputs
 import jobs
+import jobs_encode
+import jobs_images
 import measure
 
 
@@ -39,24 +41,15 @@ def machine():
     }
 
 
-def first_line(*argv):
-    try:
-        text = subprocess.run(argv, capture_output=True, text=True, check=False)
-    except OSError:
-        return "missing"
-    line = (text.stdout or text.stderr).splitlines()[0]
-    number = re.search(r"\d+(\.\d+)+", line)
-    return number.group(0) if number else line.strip()
-
-
 def versions(gristmill):
     return {
-        "gristmill": first_line(gristmill, "--version"),
-        "curl": first_line("curl", "--version"),
-        "wget2": first_line("wget2", "--version"),
-        "nginx": first_line(shutil.which("nginx") or "/usr/sbin/nginx", "-v"),
+        "gristmill": measure.version_of(gristmill, "--version"),
+        "curl": measure.version_of("curl", "--version"),
+        "wget2": measure.version_of("wget2", "--version"),
+        "nginx": measure.version_of(shutil.which("nginx") or "/usr/sbin/nginx", "-v"),
         "Python": platform.python_version(),
-        "Pillow": first_line(sys.executable, "-c", "import PIL; print(PIL.__version__)"),
+        **jobs_images.versions(),
+        **jobs_encode.versions(),
     }
 
 
@@ -96,6 +89,10 @@ def run_jobs(context, names):
     return rows, seconds
 
 
+def command(names):
+    return "make bench" if set(names) == set(jobs.JOBS) else f'make bench BENCH="{" ".join(names)}"'
+
+
 def save(build, context, rows, seconds):
     folder = build / "bench"
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +100,7 @@ def save(build, context, rows, seconds):
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "versions": versions(context.gristmill),
+        "command": command(list(seconds)),
         "n_rounds": context.n_rounds,
         "seconds": round(sum(seconds.values())),
         "rows": [dict(vars(row), reached=row.reached(), ratio_text=ratio_text(row),

@@ -76,6 +76,11 @@ def compare(context, row, python, entry):
                       f"{first:.1f} MB/s ({name}, 1 thread)", own["first"] / first, first_target)
 
 
+def versions():
+    python = measure.python_with(PEERS)
+    return measure.python_versions(python, ["gigatoken", "tiktoken", "tokenizers"]) if python else {}
+
+
 def run(context, row):
     """Rows for the table; row: the class of them."""
     python = measure.python_with(PEERS)

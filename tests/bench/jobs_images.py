@@ -19,18 +19,36 @@ FIXTURES = os.environ.get("GM_FIXTURES", os.path.expanduser("~/.cache/gristmill/
 
 
 def pinned(argv):
-    """cpu_s of a contestant that prints it as JSON, on the last core that this process may use."""
+    """What a contestant prints as JSON, on the last core that this process may use."""
     core = str(max(os.sched_getaffinity(0)))
     done = subprocess.run(["taskset", "-c", core, *map(str, argv)], capture_output=True, text=True,
                           check=False, env=dict(os.environ, VIPS_CONCURRENCY="1"))
     if done.returncode:
         raise measure.Failed(f"{argv[0]}: {(done.stderr or done.stdout).strip()[-200:]}")
-    return json.loads(done.stdout)["cpu_s"]
+    return json.loads(done.stdout)
 
 
 def python_for_features():
     """The one that runs the other peers, if it can: with the same Pillow."""
     return measure.python_with("imagehash, numpy, PIL", sys.executable, os.environ.get("GM_PYTHON"))
+
+
+def versions():
+    """Of the peers that are there; those of Pillow and imagehash beside them are Python packages."""
+    found = {"Pillow": measure.version_of(sys.executable, "-c", "import PIL; print(PIL.__version__)")}
+    peers = image_peers()
+    if "vips" in peers:
+        found["vips"] = measure.version_of("vips", "--version")
+    if "jpegtran" in peers:
+        found["jpegtran"] = measure.version_of("jpegtran", "-version")
+    if "sharp" in peers:
+        package = pathlib.Path(peers["sharp"][-1], "node_modules", "sharp", "package.json")
+        found["sharp"] = json.loads(package.read_text())["version"]
+    python = python_for_features()
+    packages = measure.python_versions(python, ["imagehash", "pillow"]) if python else {}
+    if packages:
+        found["imagehash"] = f"{packages['imagehash']} (with Pillow {packages['pillow']})"
+    return found
 
 
 def image_peers():
@@ -48,7 +66,7 @@ def image_peers():
 
 
 def contest(context, contestants, paths, name):
-    """name -> median CPU seconds of each contestant over a list of files."""
+    """name -> what each contestant printed over a list of files, with the median of its CPU seconds."""
     out = context.fresh(f"images-{name}")
     out.mkdir()
     listing = context.outputs / f"{name}.txt"
@@ -56,7 +74,12 @@ def contest(context, contestants, paths, name):
     runs = {who: (lambda argv=argv: pinned([*argv, listing, out]))
             for who, argv in contestants.items()}
     results = measure.interleave(runs, context.n_rounds)
-    return {who: measure.median(seconds) for who, seconds in results.items()}
+    return {who: dict(printed[0], cpu_s=measure.median([one["cpu_s"] for one in printed]))
+            for who, printed in results.items()}
+
+
+def rate(result):
+    return f"{result['files'] / result['cpu_s']:.0f} files/s"
 
 
 # list, what it is called, mode of image_bench -> peer -> target
@@ -79,17 +102,15 @@ def jpeg_rows(context, row):
         peers = {who: argv for who, argv in image_peers().items()
                  if any(who in targets for targets in modes.values())}
         ours = {mode: [bench, mode] for mode in modes}
-        medians = contest(context, {**ours, **peers}, lists[name], name)
-        n_files = len(lists[name])
+        found = contest(context, {**ours, **peers}, lists[name], name)
         for mode, targets in modes.items():
             for who, target in targets.items():
-                if who not in medians:
-                    rows.append(row(f"{title}: {mode}", f"{n_files / medians[mode]:.0f} files/s",
-                                    f"{who} is not installed", None, target))
+                if who not in found:
+                    rows.append(row(f"{title}: {mode}", rate(found[mode]), f"{who} is not installed",
+                                    None, target))
                     continue
-                rows.append(row(f"{title}: {mode}", f"{n_files / medians[mode]:.0f} files/s",
-                                f"{n_files / medians[who]:.0f} files/s ({who})",
-                                medians[who] / medians[mode], target))
+                rows.append(row(f"{title}: {mode}", rate(found[mode]), f"{rate(found[who])} ({who})",
+                                found[who]["cpu_s"] / found[mode]["cpu_s"], target))
     return rows
 
 
@@ -106,12 +127,12 @@ def other_rows(context, row):
     bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "image_bench"
     rows = []
     for name, title, mode, target in OTHER_ROWS:
-        medians = contest(context, {"ours": [bench, mode], "Pillow": image_peers()["Pillow"]},
-                          lists[name], name)
-        n_files = len(lists[name])
-        rows.append(row(title, f"{n_files / medians['ours']:.0f} files/s",
-                        f"{n_files / medians['Pillow']:.0f} files/s (Pillow)",
-                        medians["Pillow"] / medians["ours"], target))
+        found = contest(context, {"ours": [bench, mode], "Pillow": image_peers()["Pillow"]},
+                        lists[name], name)
+        mine, theirs = found["ours"], found["Pillow"]
+        size = f", {mine['bytes_out'] / theirs['bytes_out']:.2f} of the peer's size" if mode == "png" else ""
+        rows.append(row(title, f"{rate(mine)}{size}", f"{rate(theirs)} (Pillow)",
+                        theirs["cpu_s"] / mine["cpu_s"], target))
     return rows
 
 

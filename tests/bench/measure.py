@@ -132,6 +132,24 @@ def python_with(modules, *pythons):
     return None
 
 
+def python_versions(python, packages):
+    """package -> the version that a Python has."""
+    script = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
+    done = subprocess.run([python, "-c", script, *packages], capture_output=True, text=True, check=False)
+    return {} if done.returncode else dict(zip(packages, done.stdout.split()))
+
+
+def version_of(*argv):
+    """The number in the first line that a command prints."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError:
+        return "missing"
+    line = ((done.stdout or done.stderr).splitlines() or ["unknown"])[0]
+    number = re.search(r"\d+(\.\d+)+", line)
+    return number.group(0) if number else line.strip()
+
+
 def median(values):
     return statistics.median(values)
 

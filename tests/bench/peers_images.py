@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Pillow, libvips and jpegtran as peers of image_bench: the same lists, one process, CPU seconds as
-JSON.
+"""Pillow, libvips and jpegtran as peers of image_bench: the same lists, one process, CPU seconds and
+the size of the results as JSON.
 
     peers_images.py pillow|draft|vips|jpegtran LIST OUT
 
@@ -86,7 +86,10 @@ def main():
             vips.convert(path, target)
         else:
             pillow(path, target, mode == "draft")
-    print(json.dumps({"cpu_s": round(clock() - start, 6), "files": len(paths)}))
+    cpu_s = round(clock() - start, 6)
+    bytes_out = sum(os.path.getsize(os.path.join(out, f"{number}{extension}"))
+                    for number in range(len(paths)))
+    print(json.dumps({"cpu_s": cpu_s, "files": len(paths), "bytes_out": bytes_out}))
 
 
 main()

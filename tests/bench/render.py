@@ -12,7 +12,7 @@ import sys
 PAGE = """\
 # Performance
 
-Written by `make bench-docs` from the results of one run of `make bench`: {date}, {machine}.
+Written by `make bench-docs` from the results of one run of `{command}`: {date}, {machine}.
 {versions}. Each figure is the median of {n_rounds} rounds in which ours and the peers ran in turns;
 the whole run took {minutes}. A ratio stands for this machine; run `make bench` for yours.
 
@@ -45,10 +45,12 @@ manifest are inside; CPU time is that of all processes of a run.
 | JSONL | `gristmill run` over one file of 200 MB, documents of about 2 KB | MB of input per second of CPU time of all processes; in brackets MB per second of the clock |
 | tokenize | `gristmill tokenize FILE.jsonl -t TOKENIZER -o OUT --eos TOKEN`; the corpus of `make fixtures` four times over | `tests/bench/recipe_tokenize.py` over its first 16 MB: multiprocessing Pool, HF `tokenizers`, NumPy, as Megatron-LM's preprocess_data.py does it; its .bin and .idx must be ours byte for byte |
 | ... in memory | the same run | `build/tests/bench/encode_rate`: a process on each core encodes texts that are in memory, again and again; MB of text per second of all together, and per second of CPU time. The same passes: as many as each core has end to end, the first with an empty cache |
-| encode | `build/tests/bench/tokenize_bench TOKENIZER PART.docs`, pinned to one core, CPU time; warm: the second and third pass over the same documents, first: a fresh cache; cycles: of the processor, or where they cannot be counted of the time stamp counter | `tests/bench/tokenize_peers.py`: gigatoken 0.10.0, tiktoken 0.14.0, tokenizers 0.23.2 on one thread, the same documents (the slow two: their first 2 MB) |
+| encode | `build/tests/bench/tokenize_bench TOKENIZER PART.docs`, pinned to one core, CPU time; first: a pass with a fresh cache; warm: the faster of the two passes after it; all ids of a pass are kept, in memory that is new in each, as they are by the peers; not kept: those of each document overwrite those of the one before; split: normalised and split only; cycles: of the processor, or where they cannot be counted of the time stamp counter | `tests/bench/tokenize_peers.py`, pinned to the same core, CPU time: gigatoken's `encode_batch`, tiktoken's `encode_ordinary`, tokenizers' `encode` on one thread, the same documents (tiktoken and tokenizers: their first 2 MB); first: of a fresh process, without loading; warm: the faster of the two passes after it |
+| JPEG | `build/tests/bench/image_bench lossless LIST OUT`, or `exact`, `luma`: the image stage alone, in one process on one pinned core; CPU time, reading and writing the files included. `lossless`, the default of `gristmill gray`, takes the coefficients of the Y channel over and decodes to no pixels; `exact` and `luma` decode and encode at quality 75 | `tests/bench/peers_images.py`, `peers_images.js`: the same files and core, CPU time of all threads, all of them decode and encode at quality 75 but jpegtran; Pillow's `convert("L")` and `save`, libvips by its C interface and sharp, one thread each, without the start of the process; `jpegtran -grayscale -copy none`, a process for each file |
+| PNG to PNG, WebP to PGM | the same with `image_bench png` and `pgm`; PNG at `compression: 1`, the default of `gristmill gray`; size: of all files of ours, divided by the peer's | Pillow at its defaults (`compress_level` 6) |
 | gristmill gray, 2000 pictures | `gristmill gray DIR -o OUT` | `tests/bench/recipe_images.py`: Pool, Pillow's `convert("L")`, nothing else |
 | ... efficiency | the same on all cores, and with all its processes on one (`taskset`): one worker alone would still have the second core for reading and writing | rate on all cores / (cores x rate on one) |
-| ... --features | `gristmill gray DIR -o OUT --features` | `tests/bench/recipe_image_features.py`: the same, with SHA-256, NumPy's statistics and the three hashes of imagehash; GM_PYTHON names a Python that has it |
+| ... --features | `gristmill gray DIR -o OUT --features` | `tests/bench/recipe_image_features.py`: the same, with SHA-256, NumPy's statistics and the three hashes of imagehash; under GM_PYTHON and its Pillow, which is not that of the other rows, unless the Python of the other rows has imagehash |
 """
 
 WIDTH, ROW, LEFT, TOP, RIGHT = 860, 26, 400, 50, 120
@@ -69,7 +71,7 @@ def table_row(row):
 def page(result):
     seconds = result["seconds"]
     return PAGE.format(
-        date=result["date"], machine=machine_text(result["machine"]),
+        command=result["command"], date=result["date"], machine=machine_text(result["machine"]),
         versions=", ".join(f"{name} {text}" for name, text in result["versions"].items()),
         n_rounds=result["n_rounds"], minutes=f"{seconds // 60} min {seconds % 60} s",
         rows="\n".join(table_row(row) for row in result["rows"]))
