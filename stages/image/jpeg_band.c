@@ -341,7 +341,7 @@ INLINE bool walk_two(const struct gm_jpeg_bands *all, nth_bit *nth)
     while (a.at.i < all->n_blocks) {
         walk_to(&a, lower(all->n_blocks, b.at.i + LEAD), nth);
         resume(&a, all->n_blocks);
-        resume(&b, a.at.i);
+        resume(&b, lower(a.at.i, all->n_blocks)); /* a may be BROKEN: no block */
         struct place at_a = copy_of(&a.at), at_b = copy_of(&b.at);
         const struct fixed fixed_a = a.fixed, fixed_b = b.fixed;
         while (at_a.i < fixed_a.stop && at_b.i < fixed_b.stop) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PIXELS (1 << 12)
+#define MAX_PIXELS (1 << 14) /* 256 blocks: two scans are walked in turns from 64 on */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 

@@ -1,5 +1,6 @@
 /* The walk over AC scans: alone, two at once, and in the loops for any processor, the verdict and
- * what is found in the blocks are the same, for whole scans and for damaged ones. */
+ * what is found in the blocks are the same, for whole scans and for damaged ones; and nothing
+ * behind the last block is looked at, which AddressSanitizer sees. */
 #include "image/jpeg_band.h"
 #include "image/jpeg_frame.h"
 #include "jpeg_make.h"
@@ -141,11 +142,60 @@ static void damage_has_the_same_verdict_in_every_loop(void **state)
     gm_buf_free(&scans.file);
 }
 
+/* Two scans made by hand: the first breaks off behind 72 ends of blocks, when the second is within
+ * a run of 32,767 ended blocks. */
+static bool walk_long_run(bool are_refinements, walker *walk)
+{
+    static const uint8_t ends[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00};
+    static const uint8_t runs[] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xe0};
+    static const uint8_t breaks_off[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xff, 0xd9};
+    static const uint8_t one_run[] = {0x7f, 0xfe, 0xff, 0xd9};
+    struct gm_huffman_cache *cache = gm_huffman_cache_new();
+    struct gm_jpeg_window *windows = calloc(2, sizeof *windows);
+    uint64_t *nonzero = calloc(N_BLOCKS + 1, sizeof *nonzero);
+    enum gm_huffman_use use = are_refinements ? GM_HUFFMAN_REFINEMENT : GM_HUFFMAN_BAND;
+    assert_true(cache && windows && nonzero);
+    struct gm_jpeg_bands bands = {
+        .n = 2,
+        .bands = {{.window = &windows[0],
+                   .data = breaks_off,
+                   .end = breaks_off + sizeof breaks_off,
+                   .marker = breaks_off + sizeof breaks_off - 2,
+                   .ac = gm_huffman_get(cache, (struct gm_huffman_spec){ends, 1}, use),
+                   .first = 1,
+                   .last = 5},
+                  {.window = &windows[1],
+                   .data = one_run,
+                   .end = one_run + sizeof one_run,
+                   .marker = one_run + sizeof one_run - 2,
+                   .ac = gm_huffman_get(cache, (struct gm_huffman_spec){runs, 1}, use),
+                   .first = 6,
+                   .last = 63}},
+        .are_refinements = are_refinements,
+        .nonzero = nonzero,
+        .n_blocks = N_BLOCKS};
+    bool is_whole = walk(&bands);
+    gm_huffman_cache_free(cache);
+    free(windows);
+    free(nonzero);
+    return is_whole;
+}
+
+static void a_run_stops_at_the_last_block_when_the_other_scan_breaks_off(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        assert_false(walk_long_run(kind, gm_jpeg_bands_walk));
+        assert_false(walk_long_run(kind, gm_jpeg_bands_walk_plain));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_scans_are_whole_in_every_loop),
         cmocka_unit_test(damage_has_the_same_verdict_in_every_loop),
+        cmocka_unit_test(a_run_stops_at_the_last_block_when_the_other_scan_breaks_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
