@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/hash.h"
 #include "base/jread.h"
+#include "run/list.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -38,9 +39,14 @@ struct sighting {
 enum name { NAME_ID, NAME_SOURCE, NAME_NAME, NAME_FILE, N_NAMES };
 static const char *const names[N_NAMES] = {"id", "source", "name", "file"};
 
+/* What the lines of a file tell. */
+enum lines { LINES_OTHER, LINES_RECORDS, LINES_REMOVED };
+
 struct dups {
     const struct gm_dups_opts *opts;
     uint32_t generation;  /* in work */
+    enum lines lines;     /* of the file in work */
+    bool has_records;     /* with a hash or without */
     struct gm_buf images; /* struct image */
     struct gm_buf sightings;
     struct gm_buf texts;
@@ -124,7 +130,7 @@ static void note_value(struct dups *dups, size_t name, const char *json, size_t 
     }
 }
 
-static void take_record(struct dups *dups, const char *line, size_t n_bytes)
+static void take_line(struct dups *dups, const char *line, size_t n_bytes)
 {
     struct gm_jread reader;
     uint64_t hash = 0, source = 0;
@@ -150,8 +156,18 @@ static void take_record(struct dups *dups, const char *line, size_t n_bytes)
     gm_jread_free(&reader);
     if (good)
         add_sighting(dups, source);
-    if (good && has_hash)
+    if (!good || dups->lines != LINES_RECORDS)
+        return;
+    dups->has_records = true;
+    if (has_hash)
         add_image(dups, hash, source);
+}
+
+static enum lines lines_in(const char *name)
+{
+    if (strncmp(name, "records-", 8) == 0 && strstr(name, ".jsonl"))
+        return LINES_RECORDS;
+    return strcmp(name, GM_REMOVED_NAME) == 0 ? LINES_REMOVED : LINES_OTHER;
 }
 
 static enum gm_status read_shard(struct dups *dups, int dir_fd, const char *name,
@@ -163,8 +179,9 @@ static enum gm_status read_shard(struct dups *dups, int dir_fd, const char *name
     enum gm_status status = gm_shard_open(&shard, dir_fd, name, err);
     if (status != GM_OK)
         return status;
+    dups->lines = lines_in(name);
     while ((status = gm_shard_next(shard, &line, &n_bytes, err)) == GM_OK)
-        take_record(dups, line, n_bytes);
+        take_line(dups, line, n_bytes);
     gm_shard_close(shard);
     bool failed = dups->images.failed || dups->texts.failed || dups->sightings.failed;
     if (status == GM_END && failed)
@@ -172,11 +189,9 @@ static enum gm_status read_shard(struct dups *dups, int dir_fd, const char *name
     return status == GM_END ? GM_OK : status;
 }
 
-/* What is gone is a line with its source and no hash. */
-static int is_records(const struct dirent *entry)
+static int has_lines(const struct dirent *entry)
 {
-    return strcmp(entry->d_name, "removed.jsonl") == 0 ||
-           (strncmp(entry->d_name, "records-", 8) == 0 && strstr(entry->d_name, ".jsonl") != NULL);
+    return lines_in(entry->d_name) != LINES_OTHER;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -189,7 +204,7 @@ static enum gm_status read_generation(struct dups *dups, const struct gm_generat
 {
     struct dirent **entries;
     enum gm_status status = GM_OK;
-    int n = scandirat(generation->dir_fd, ".", &entries, is_records, by_name);
+    int n = scandirat(generation->dir_fd, ".", &entries, has_lines, by_name);
     if (n < 0)
         return gm_err_set(err, GM_IO, "unable to list %s", generation->path);
     for (int i = 0; i < n; i++) {
@@ -350,7 +365,7 @@ static enum gm_status report(struct dups *dups, const struct gm_runfolder *folde
         dups->generation = i + 1;
         status = read_generation(dups, &folder->generations[i], err);
     }
-    if (status == GM_OK && dups->sightings.n_bytes > 0 && n_images(dups) == 0)
+    if (status == GM_OK && dups->has_records && n_images(dups) == 0)
         status = gm_err_set(err, GM_INPUT,
                             "no record of %s has a %s: it was made without --features or --dups",
                             folder->path, dups->opts->hash);

@@ -17,8 +17,8 @@ struct gm_dups_summary {
 };
 
 /* Reads all records of the run folder, writes the report, durably. The same records give the same
- * bytes. GM_MISSING, GM_INPUT as gm_runfolder_open; GM_INPUT too if no record has such a hash;
- * GM_NOMEM, GM_IO. */
+ * bytes. GM_MISSING, GM_INPUT as gm_runfolder_open; GM_INPUT too if there are records and none has
+ * such a hash; GM_NOMEM, GM_IO. */
 enum gm_status gm_dups_report(const char *run, const struct gm_dups_opts *opts,
                               struct gm_dups_summary *summary, struct gm_err *err);
 

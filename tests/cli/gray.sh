@@ -106,6 +106,14 @@ cp "$in/a.jpg" "$work/shrinking/two.jpg"
 gray 0 "$work/shrinking" -o "$work/shrunk" --dups
 same "four.jpg two.jpg " "$(jq -r .name "$work/shrunk/dups.jsonl" | sort | tr '\n' ' ')" "a picture that came back"
 
+# ... of a run that has no picture at all
+mkdir "$work/hopeless"
+for name in one two; do cp data/images/truncated.jpg "$work/hopeless/$name.jpg"; done
+gray 0 "$work/hopeless" -o "$work/none" --dups
+rm "$work/hopeless/two.jpg"
+gray 0 "$work/hopeless" -o "$work/none" --dups
+same 0 "$(wc -l <"$work/none/dups.jsonl")" "dups of no picture"
+
 # without features: what the file tells, and nothing of the pixels
 gray 0 "$in" -o "$work/plain"
 records "$work/plain" | jq -r '.sha256 + "  " + .name' >"$work/sums"
