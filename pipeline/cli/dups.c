@@ -1,6 +1,7 @@
 /* Of each record its hash is kept and the text that names it. A source counts as the last
- * generation has it that had anything of it: what earlier ones made of it is replaced, or removed
- * with it. A picture that is listed twice stands in the report once: pictures are told apart by
+ * generation has it that had its bytes: what earlier ones made of it is replaced, by whatever came
+ * out this time and if nothing did, or removed with it. What could not be had is what it was. A
+ * picture that is listed twice stands in the report once: pictures are told apart by
  * source, name and the member's number. */
 #include "cli/dups.h"
 
@@ -30,7 +31,7 @@ struct image {
     uint32_t generation;
 };
 
-/* A source that has records in a generation, or was removed in it. */
+/* A source of which a generation had the bytes, or in which it was removed. */
 struct sighting {
     uint64_t source;
     uint32_t generation;
@@ -39,8 +40,18 @@ struct sighting {
 enum name { NAME_ID, NAME_SOURCE, NAME_NAME, NAME_FILE, N_NAMES };
 static const char *const names[N_NAMES] = {"id", "source", "name", "file"};
 
+/* The other keys that count. */
+enum { KEY_HASH = N_NAMES, KEY_REASON, KEY_OTHER };
+
+/* What a line tells. */
+struct found {
+    uint64_t hash, source;
+    bool has_hash;
+    bool not_had; /* the item could not be had */
+};
+
 /* What the lines of a file tell. */
-enum lines { LINES_OTHER, LINES_RECORDS, LINES_REMOVED };
+enum lines { LINES_OTHER, LINES_RECORDS, LINES_REJECTS, LINES_REMOVED };
 
 struct dups {
     const struct gm_dups_opts *opts;
@@ -130,43 +141,65 @@ static void note_value(struct dups *dups, size_t name, const char *json, size_t 
     }
 }
 
+static size_t key_of(const struct dups *dups, struct gm_jread *reader)
+{
+    if (gm_jread_is(reader, dups->opts->hash))
+        return KEY_HASH;
+    for (size_t name = 0; name < N_NAMES; name++)
+        if (gm_jread_is(reader, names[name]))
+            return name;
+    return gm_jread_is(reader, "reason") ? KEY_REASON : KEY_OTHER;
+}
+
+static bool starts_with(const struct gm_buf *text, const char *start)
+{
+    size_t n_bytes = strlen(start);
+    return text->n_bytes >= n_bytes && memcmp(text->data, start, n_bytes) == 0;
+}
+
+static void note_string(struct found *found, size_t key, const struct gm_buf *text)
+{
+    if (key == KEY_HASH)
+        found->has_hash = parse_hash(text, &found->hash);
+    else if (key == NAME_SOURCE)
+        found->source = gm_xxh64(text->data, text->n_bytes, 0);
+    else if (key == KEY_REASON)
+        found->not_had = starts_with(text, "fetch.") || starts_with(text, "source.");
+}
+
 static void take_line(struct dups *dups, const char *line, size_t n_bytes)
 {
     struct gm_jread reader;
-    uint64_t hash = 0, source = 0;
-    bool has_hash = false;
+    struct found found = {0};
     for (size_t i = 0; i < N_NAMES; i++)
         note_value(dups, i, "null", 4);
     gm_jread_init(&reader, line, n_bytes);
     bool good = gm_jread_next(&reader) == GM_JREAD_OBJECT;
     while (good && gm_jread_next(&reader) == GM_JREAD_KEY) {
-        bool is_hash = gm_jread_is(&reader, dups->opts->hash);
-        size_t name = 0, from = reader.at; /* behind the colon: records have no spaces */
-        while (name < N_NAMES && !gm_jread_is(&reader, names[name]))
-            name++;
+        size_t key = key_of(dups, &reader);
+        size_t from = reader.at; /* behind the colon: records have no spaces */
         enum gm_jread_token token = gm_jread_next(&reader);
-        if (is_hash && token == GM_JREAD_STRING)
-            has_hash = parse_hash(&reader.value, &hash);
-        if (name == NAME_SOURCE && token == GM_JREAD_STRING)
-            source = gm_xxh64(reader.value.data, reader.value.n_bytes, 0);
+        if (token == GM_JREAD_STRING)
+            note_string(&found, key, &reader.value);
         good = gm_jread_skip(&reader, token);
         if (good)
-            note_value(dups, name, line + from, reader.at - from);
+            note_value(dups, key, line + from, reader.at - from);
     }
     gm_jread_free(&reader);
-    if (good)
-        add_sighting(dups, source);
-    if (!good || dups->lines != LINES_RECORDS)
-        return;
-    dups->has_records = true;
-    if (has_hash)
-        add_image(dups, hash, source);
+    bool is_record = dups->lines == LINES_RECORDS;
+    if (good && (dups->lines != LINES_REJECTS || !found.not_had))
+        add_sighting(dups, found.source);
+    dups->has_records = dups->has_records || (good && is_record);
+    if (good && is_record && found.has_hash)
+        add_image(dups, found.hash, found.source);
 }
 
 static enum lines lines_in(const char *name)
 {
     if (strncmp(name, "records-", 8) == 0 && strstr(name, ".jsonl"))
         return LINES_RECORDS;
+    if (strcmp(name, "rejects.jsonl") == 0)
+        return LINES_REJECTS;
     return strcmp(name, GM_REMOVED_NAME) == 0 ? LINES_REMOVED : LINES_OTHER;
 }
 

@@ -106,6 +106,20 @@ cp "$in/a.jpg" "$work/shrinking/two.jpg"
 gray 0 "$work/shrinking" -o "$work/shrunk" --dups
 same "four.jpg two.jpg " "$(jq -r .name "$work/shrunk/dups.jsonl" | sort | tr '\n' ' ')" "a picture that came back"
 
+# ... nor what is no picture any more; what could not be had this time may still be one
+mkdir "$work/spoiling"
+for name in broken empty kept link words; do cp "$in/a.jpg" "$work/spoiling/$name.jpg"; done
+gray 0 "$work/spoiling" -o "$work/spoiled" --dups
+same 5 "$(wc -l <"$work/spoiled/dups.jsonl")" "equal pictures before they are spoiled"
+cp data/images/truncated.jpg "$work/spoiling/broken.jpg"
+: >"$work/spoiling/empty.jpg"
+echo words >"$work/spoiling/words.jpg"
+ln -sf nowhere "$work/spoiling/link.jpg"
+gray 0 "$work/spoiling" -o "$work/spoiled" --dups
+same "media.empty fetch.missing media.unsupported image.truncated " \
+    "$(jq -r .reason "$work/spoiled/gen-00002/rejects.jsonl" | tr '\n' ' ')" "rejects of spoiled pictures"
+same "kept.jpg link.jpg " "$(jq -r .name "$work/spoiled/dups.jsonl" | sort | tr '\n' ' ')" "dups of spoiled pictures"
+
 # ... of a run that has no picture at all
 mkdir "$work/hopeless"
 for name in one two; do cp data/images/truncated.jpg "$work/hopeless/$name.jpg"; done
