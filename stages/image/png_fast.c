@@ -52,7 +52,8 @@ static bool is_tag(const uint8_t *chunk, const char *tag)
 
 static bool note_header(struct layout *layout, const uint8_t *data, uint32_t n_bytes)
 {
-    if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] > 1 ||
+    unsigned max_interlace = layout->picture->takes_partial; /* the other route reads whole ones */
+    if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] > max_interlace ||
         !gm_png_gray_init(&layout->gray, layout->picture, data[9], data[8]))
         return false;
     layout->shape = (struct gm_picture_shape){be32(data), be32(data + 4), layout->gray.channels,
