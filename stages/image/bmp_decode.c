@@ -347,7 +347,7 @@ static enum gm_reason read_rle(struct bmp *bmp)
         rle.at += 2;
         if (count)
             put_run(bmp, &rle, count, value);
-        else if (!count && !escape_code(bmp, &rle, value))
+        else if (!escape_code(bmp, &rle, value))
             return gm_picture_truncated(bmp->picture, "within a run");
     }
     if (rle.n_done < n_pixels)
