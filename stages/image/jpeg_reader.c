@@ -52,7 +52,7 @@ static void on_error(j_common_ptr cinfo)
     for (size_t i = 0; i < GM_ARRAY_LEN(error_reasons); i++)
         if (error_reasons[i].code == reader->errors.msg_code)
             reason = error_reasons[i].reason;
-    if (reader->is_cut) /* in the header of a later scan */
+    if (reader->is_cut && reason == GM_REASON_IMAGE_BROKEN) /* in the header of a later scan */
         reason = GM_REASON_IMAGE_TRUNCATED;
     escape_with_text(reader, reason);
 }
