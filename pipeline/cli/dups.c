@@ -265,18 +265,17 @@ static int by_order(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int by_source(const void *a, const void *b)
-{
-    const struct sighting *x = a, *y = b;
-    if (x->source != y->source)
-        return x->source < y->source ? -1 : 1;
-    return x->generation < y->generation ? -1 : x->generation > y->generation;
-}
-
 static int compare_source(const void *a, const void *b)
 {
     const struct sighting *x = a, *y = b;
     return x->source < y->source ? -1 : x->source > y->source;
+}
+
+static int by_source(const void *a, const void *b)
+{
+    const struct sighting *x = a, *y = b;
+    int order = compare_source(a, b);
+    return order ? order : (x->generation > y->generation) - (x->generation < y->generation);
 }
 
 /* The last sighting of each source, by source; returns how many. */
