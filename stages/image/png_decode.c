@@ -119,11 +119,6 @@ static enum gm_reason read_palette(struct png *png)
     return GM_REASON_NONE;
 }
 
-/* Where the pixels of an interlace pass go: the first and every n-th column. */
-static const struct {
-    uint8_t first, step;
-} passes[7] = {{0, 8}, {4, 8}, {0, 4}, {2, 4}, {0, 2}, {1, 2}, {0, 1}};
-
 struct rows {
     uint8_t *raw; /* one row of the file */
     size_t raw_bytes;
@@ -138,11 +133,10 @@ static void put_row(struct png *png, const struct rows *rows, const struct spng_
         gm_png_gray_row(&png->gray, rows->raw, gray, width);
         return;
     }
-    size_t first = passes[info->pass].first, step = passes[info->pass].step;
-    size_t n = (width - first + step - 1) / step;
+    const struct gm_png_pass *pass = &gm_png_passes[info->pass];
+    size_t n = gm_png_n_in_pass(width, pass->x, pass->dx);
     gm_png_gray_row(&png->gray, rows->raw, rows->pass_gray, n);
-    for (size_t i = 0; i < n; i++)
-        gray[first + i * step] = rows->pass_gray[i];
+    gm_png_pass_put(pass, rows->pass_gray, n, gray);
 }
 
 static enum gm_reason read_rows(struct png *png, const struct rows *rows)

@@ -187,31 +187,18 @@ static bool read_rows(struct gm_picture *picture, struct layout *layout, uint8_t
 
 /* ---- what there is of a picture ---- */
 
-/* Rows whose pixels are apart: one set of a plain file, seven of an interlaced one. */
-struct pass {
-    uint8_t x, y, dx, dy;
-};
-static const struct pass plain_pass[] = {{0, 0, 1, 1}, {0}};
-static const struct pass interlace_passes[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8},
-                                               {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2},
-                                               {0, 1, 1, 2}, {0}};
-
-static const struct pass *passes_of(const struct layout *layout)
+static const struct gm_png_pass *passes_of(const struct layout *layout)
 {
-    return layout->is_interlaced ? interlace_passes : plain_pass;
-}
-
-static size_t n_in_pass(uint64_t side, unsigned first, unsigned step)
-{
-    return side > first ? (size_t)((side - first + step - 1) / step) : 0;
+    static const struct gm_png_pass plain[] = {{0, 0, 1, 1}, {0}};
+    return layout->is_interlaced ? gm_png_passes : plain;
 }
 
 static uint64_t raw_bytes_of(const struct layout *layout)
 {
     uint64_t n_bytes = 0;
-    for (const struct pass *pass = passes_of(layout); pass->dx; pass++) {
-        size_t width = n_in_pass(layout->shape.width, pass->x, pass->dx);
-        size_t height = n_in_pass(layout->shape.height, pass->y, pass->dy);
+    for (const struct gm_png_pass *pass = passes_of(layout); pass->dx; pass++) {
+        size_t width = gm_png_n_in_pass(layout->shape.width, pass->x, pass->dx);
+        size_t height = gm_png_n_in_pass(layout->shape.height, pass->y, pass->dy);
         if (width > 0)
             n_bytes += (uint64_t)(gm_png_gray_row_bytes(&layout->gray, width) + 1) * height;
     }
@@ -239,8 +226,8 @@ static bool read_part(struct gm_picture *picture, struct layout *layout, uint8_t
                       const uint8_t *zeros, uint8_t *gray)
 {
     size_t pixel_bits = (size_t)layout->gray.channels * layout->gray.bit_depth;
-    for (const struct pass *pass = passes_of(layout); pass->dx; pass++) {
-        size_t width = n_in_pass(picture->width, pass->x, pass->dx);
+    for (const struct gm_png_pass *pass = passes_of(layout); pass->dx; pass++) {
+        size_t width = gm_png_n_in_pass(picture->width, pass->x, pass->dx);
         size_t row_bytes = gm_png_gray_row_bytes(&layout->gray, width);
         const uint8_t *above = zeros;
         for (size_t y = pass->y; width > 0 && y < picture->height; y += pass->dy) {
@@ -249,8 +236,7 @@ static bool read_part(struct gm_picture *picture, struct layout *layout, uint8_t
             if (!gm_png_unfilter(raw[0], raw + 1, above, row_bytes, (pixel_bits + 7) / 8))
                 return false;
             gm_png_gray_row(&layout->gray, raw + 1, gray, width);
-            for (size_t i = 0; i < width; i++)
-                picture->plane[y * picture->width + pass->x + i * pass->dx] = gray[i];
+            gm_png_pass_put(pass, gray, width, picture->plane + y * picture->width);
             above = raw + 1;
             raw += row_bytes + 1;
             n_raw -= row_bytes + 1;
@@ -262,8 +248,10 @@ static bool read_part(struct gm_picture *picture, struct layout *layout, uint8_t
 /* The size of the first row, with its filter. */
 static size_t first_row_bytes(const struct layout *layout)
 {
-    const struct pass *first = passes_of(layout);
-    return gm_png_gray_row_bytes(&layout->gray, n_in_pass(layout->shape.width, 0, first->dx)) + 1;
+    const struct gm_png_pass *first = passes_of(layout);
+    return gm_png_gray_row_bytes(&layout->gray,
+                                 gm_png_n_in_pass(layout->shape.width, 0, first->dx)) +
+           1;
 }
 
 static void set_colors(struct layout *layout)

@@ -205,3 +205,12 @@ bool gm_png_gray_indices_ok(const struct gm_png_gray *gray)
 {
     return gray->largest_index < gray->n_indices || gray->color_type != GM_PNG_PALETTE;
 }
+
+const struct gm_png_pass gm_png_passes[8] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4},
+                                             {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}, {0}};
+
+void gm_png_pass_put(const struct gm_png_pass *pass, const uint8_t *gray, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[pass->x + i * pass->dx] = gray[i];
+}

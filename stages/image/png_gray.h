@@ -1,5 +1,5 @@
 /* The rows of a PNG, as its filters leave them, to gray: all color types and depths. One struct per
- * picture. */
+ * picture. And where the pixels of interlaced rows belong. */
 #ifndef GM_IMAGE_PNG_GRAY_H
 #define GM_IMAGE_PNG_GRAY_H
 
@@ -46,5 +46,22 @@ size_t gm_png_gray_row_bytes(const struct gm_png_gray *gray, size_t n);
 void gm_png_gray_row(struct gm_png_gray *gray, const uint8_t *row, uint8_t *out, size_t n);
 /* Whether every index that was seen has a palette entry. */
 bool gm_png_gray_indices_ok(const struct gm_png_gray *gray);
+
+/* A set of rows whose pixels are apart in the picture: the first column and row, and the steps from
+ * one to the next. */
+struct gm_png_pass {
+    uint8_t x, y, dx, dy;
+};
+/* Adam7; one with dx 0 comes behind the seven. */
+extern const struct gm_png_pass gm_png_passes[8];
+
+/* How many of a side's pixels are in a pass: by x and dx of a width, by y and dy of a height. */
+static inline size_t gm_png_n_in_pass(uint64_t side, unsigned first, unsigned step)
+{
+    return side > first ? (size_t)((side - first + step - 1) / step) : 0;
+}
+
+/* The n gray values of a row of the pass to their places in the picture's row out. */
+void gm_png_pass_put(const struct gm_png_pass *pass, const uint8_t *gray, size_t n, uint8_t *out);
 
 #endif
