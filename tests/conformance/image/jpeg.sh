@@ -25,9 +25,6 @@ n=$(grep -c '^jpeg.copy same' "$work/lines")
     echo "only $n files were copied"
     bad=1
 }
-for python in python3 /usr/bin/python3; do
-    "$python" -c 'import PIL' 2>/dev/null && break
-done
-PYTHONDONTWRITEBYTECODE=1 "$python" tests/conformance/image/jpeg.py "$GM_BUILD/tests/lib/tool_gray" \
-    "$work/all" "$work" || bad=1
-exit "$bad"
+[ "$bad" -eq 0 ] || exit 1
+. tests/lib/pillow.sh
+"$python" tests/conformance/image/jpeg.py "$GM_BUILD/tests/lib/tool_gray" "$work/all" "$work"
