@@ -43,16 +43,16 @@ def ours(context, tokenizer, docs, megabytes):
     found = OURS.search(out)
     if not found:
         raise measure.Failed(f"tokenize_bench said {out[:300]}")
-    return {"split": float(found[2]), "first": float(found[3]), "ns": float(found[6]),
+    return {"ids": float(found[1]), "split": float(found[2]), "first": float(found[3]), "ns": float(found[6]),
             "warm": float(found[5]), "cycles": float(found[7]), "unkept": float(found[8]),
             "hits": float(found[10])}
 
 
 def peers(python, tokenizer, docs, megabytes):
-    """name: (MB/s of the first pass, of the fastest other one)"""
+    """name: (MB/s of the first pass, of the faster other one, number of ids)"""
     argv = pinned(python, HERE / "tokenize_peers.py", tokenizer, docs, megabytes, 3)
     out = measure.run(argv, timeout_s=300).output["out"].decode()
-    return {found[1]: (float(found[3]), float(found[4])) for found in PEER.finditer(out)}
+    return {found[1]: (float(found[3]), float(found[4]), float(found[2])) for found in PEER.finditer(out)}
 
 
 def compare(context, row, python, entry):
@@ -72,6 +72,8 @@ def compare(context, row, python, entry):
         yield row(f"encode {title}, warm", shown, f"{warm:.1f} MB/s ({name}, 1 thread)",
                   own["warm"] / warm, target)
         if name == "gigatoken":
+            if theirs[0][name][2] != own["ids"]:
+                raise measure.Failed(f"encode {title}: {own['ids']:.0f} ids, {name}'s {theirs[0][name][2]:.0f}")
             yield row(f"encode {title}, first pass", f"{own['first']:.0f} MB/s",
                       f"{first:.1f} MB/s ({name}, 1 thread)", own["first"] / first, first_target)
 
