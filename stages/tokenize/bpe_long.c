@@ -1,5 +1,5 @@
-/* Merges of long words. A heap holds the candidates of a window; windows are put together where
- * they agree, which makes it linear:
+/* Merges of long words, in windows that are put together where they agree, so that the time grows
+ * with the length of the word and not with its square:
  *
  *      window 1   | t1 | t2 | t3 | t4 | t5 |x|
  *      window 2                  | u1  | t5 | u3 | ...
@@ -12,8 +12,11 @@
  *
  * Where the second window starts does not matter for that, so the first windows, which are small,
  * stand at fixed distances and are merged several at a time, as words are (bpe_merge.c). Windows
- * that do not agree are made again, larger; at the worst, one is as large as the word. Middle ones
- * are merged in rounds, in large ones a heap holds the candidates. */
+ * that do not agree are made again, larger. If a token that was taken from the smaller ones is then
+ * another, what is in front of it may be, too: the word is started again, and no window is smaller
+ * any more than four times what the least was. So a word of n symbols is started at most log4(n)
+ * times, the last time with a window as large as itself; a vocabulary has to be made for that.
+ * Middle windows are merged in rounds, in large ones a heap holds the candidates. */
 #include "tokenize/bpe_merge.h"
 
 #include "base/num.h"
@@ -283,6 +286,7 @@ struct windows {
     struct gm_bpe_scratch *scratch;
     size_t n;           /* symbols of the word */
     size_t size;        /* of windows that are made from now on */
+    size_t least;       /* what size goes back to; larger each time the word is started again */
     size_t begin, from; /* the window at hand, and what of it is not yet written */
     size_t n_window;
     bool is_repetitive; /* tokens are long */
@@ -402,7 +406,7 @@ static size_t advance(struct windows *windows, uint32_t *ids)
         return SIZE_MAX;
     size_t n_kept = keep(windows->window + windows->from, common - windows->from, ids);
     if (longest_token(windows->window, windows->n_window) < FIRST_WINDOW / 4)
-        windows->size = FIRST_WINDOW;
+        windows->size = windows->least;
     uint32_t *swap = windows->window;
     windows->window = windows->next;
     windows->next = swap;
@@ -412,10 +416,11 @@ static size_t advance(struct windows *windows, uint32_t *ids)
     return n_kept;
 }
 
-/* GM_AGAIN: with larger windows. */
+/* GM_AGAIN: with larger windows, for which enlarge has made room. */
 static enum gm_status merge_windows(struct windows *windows, uint32_t *ids, size_t *n_ids)
 {
     windows->begin = windows->from = *n_ids = 0;
+    windows->size = windows->least;
     windows->n_window = make_window(windows, 0, windows->window);
     while (windows->begin + windows->n_window < windows->n) {
         size_t n_kept = advance(windows, ids + *n_ids);
@@ -432,7 +437,7 @@ static enum gm_status merge_windows(struct windows *windows, uint32_t *ids, size
 size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
                          size_t n)
 {
-    struct windows windows = {.bpe = bpe, .scratch = scratch, .n = n, .size = FIRST_WINDOW};
+    struct windows windows = {.bpe = bpe, .scratch = scratch, .n = n, .least = FIRST_WINDOW};
     enum gm_status status = GM_AGAIN;
     size_t n_ids = 0;
 
@@ -441,7 +446,7 @@ size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratc
     memcpy(scratch->symbols, ids, n * sizeof *ids);
     windows.window = scratch->windows;
     windows.next = scratch->windows + scratch->capacity;
-    while (status == GM_AGAIN)
+    for (; status == GM_AGAIN; windows.least *= 4)
         status = merge_windows(&windows, ids, &n_ids);
     return status == GM_OK ? n_ids : SIZE_MAX;
 }

@@ -332,6 +332,42 @@ static void nothing_is_written_behind_the_ids(void **state)
     munmap(memory, 2 * page);
 }
 
+/* Rows of tokens that only their right end decides: each pair of neighbours merges, the ones
+ * further right first. A window that ends inside of a row takes the wrong pairs, and the next one
+ * may agree, so that what was written is found wrong where the row ends. A byte without a token
+ * keeps the image from having cuts. */
+static void rows_that_windows_agree_on_wrongly(void **state)
+{
+    static uint8_t text[MAX_BYTES];
+    static uint32_t expected[MAX_BYTES], got[MAX_BYTES];
+    (void)state;
+    for (unsigned n_row = 140; n_row < 160; n_row++) {
+        struct gm_spec spec;
+        struct token_image made;
+        token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
+        for (unsigned byte = 0; byte < 255; byte++)
+            token_spec_add(&spec, &(uint8_t){(uint8_t)byte}, 1);
+        for (uint32_t i = n_row - 1; i > 0; i--)
+            token_spec_merge_ids(
+                &spec, i - 1, i,
+                token_spec_add(&spec, (uint8_t[]){(uint8_t)(i - 1), (uint8_t)i}, 2));
+        token_image_make(&made, &spec);
+        memset(text, 0xFE, sizeof text);
+        for (unsigned at = 100; at + n_row < sizeof text - 200; at += n_row + 100)
+            for (unsigned i = 0; i < n_row; i++)
+                text[at + i] = (uint8_t)i;
+        size_t n_expected = naive_piece(&spec, text, sizeof text, expected);
+        struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 0);
+        assert_int_equal(
+            gm_bpe_encode(cache, text, sizeof text, 0, &(uint32_t){sizeof text}, 1, got),
+            n_expected);
+        assert_memory_equal(got, expected, n_expected * sizeof *got);
+        gm_bpe_cache_free(cache);
+        token_image_free(&made);
+        token_spec_free(&spec);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +377,7 @@ int main(void)
         cmocka_unit_test(many_words_in_a_small_cache),
         cmocka_unit_test(nothing_is_read_behind_the_text),
         cmocka_unit_test(nothing_is_written_behind_the_ids),
+        cmocka_unit_test(rows_that_windows_agree_on_wrongly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
