@@ -356,7 +356,9 @@ static enum gm_status enlarge(struct windows *windows)
 {
     size_t length = token_length(windows->window, windows->n_window, windows->from);
 
-    windows->size *= 4;
+    do
+        windows->size *= 4;
+    while (windows->size < windows->n_window);
     windows->n_agreed = 0;
     windows->is_repetitive = longest_token(windows->window, windows->n_window) >= FIRST_WINDOW / 4;
     if (!reserve(windows->scratch, windows->size))
