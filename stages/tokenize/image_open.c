@@ -168,17 +168,17 @@ static const char *check_head(const struct gm_bpe *bpe, uint32_t n_ids)
     return NULL;
 }
 
-/* The greatest of the last bits of the slots that are not empty, plus 1; 0: there are none. */
-static uint64_t limit_of(const uint64_t *slots, size_t n, unsigned n_bits, size_t *n_empty)
+/* The ids of symbols are in the vocabulary, and a slot is empty. */
+static bool are_symbols(const struct gm_bpe *bpe, uint32_t n_ids)
 {
-    uint64_t limit = 0, mask = ((uint64_t)1 << n_bits) - 1;
-    for (size_t i = 0; i < n; i++) {
-        bool is_empty = slots[i] == GM_BPE_EMPTY;
-        uint64_t value = is_empty ? 0 : (slots[i] & mask) + 1;
-        *n_empty += is_empty;
-        limit = value > limit ? value : limit;
+    bool has_empty = false;
+    for (size_t i = 0; i < bpe->n_symbols; i++) {
+        uint64_t slot = bpe->symbols[i];
+        if (slot != GM_BPE_EMPTY && (slot & (((uint64_t)1 << GM_BPE_ID_BITS) - 1)) >= n_ids)
+            return false;
+        has_empty |= slot == GM_BPE_EMPTY;
     }
-    return limit;
+    return has_empty;
 }
 
 /* Ranks, and a symbol for every byte. */
@@ -193,25 +193,30 @@ static bool is_grid(const struct gm_bpe *bpe, uint64_t n_ranks)
     return true;
 }
 
-static bool are_pairs(const struct gm_bpe *bpe, uint64_t n_ranks)
+/* Ids, too: merging relies on pairs with what stands for no symbol not being there. */
+static bool are_pairs(const struct gm_bpe *bpe, uint64_t n_ranks, uint32_t n_ids)
 {
-    size_t n_empty = 0;
     const struct gm_pair_table *pairs = &bpe->pairs;
-    if (pairs->n_slots == 0 || pairs->n_pilots == 0 ||
-        limit_of(pairs->slots, pairs->n_slots, GM_PAIR_RANK_BITS, &n_empty) > n_ranks)
-        return false;
-    return !bpe->grid || is_grid(bpe, n_ranks);
+    const uint64_t id_mask = ((uint64_t)1 << GM_PAIR_ID_BITS) - 1;
+    bool are_good = pairs->n_slots > 0 && pairs->n_pilots > 0;
+    for (size_t i = 0; i < pairs->n_slots; i++) {
+        uint64_t slot = pairs->slots[i], key = slot >> GM_PAIR_RANK_BITS;
+        bool is_good = (slot & GM_PAIR_MAX_RANK) < n_ranks && (key & id_mask) < n_ids &&
+                       key >> GM_PAIR_ID_BITS < n_ids;
+        are_good &= is_good || slot == GM_PAIR_EMPTY;
+    }
+    return are_good && (!bpe->grid || is_grid(bpe, n_ranks));
 }
 
 static const char *check_tables(const struct gm_bpe *bpe, uint32_t n_ids)
 {
-    size_t n_zero = 0, n_empty = 0;
+    size_t n_zero = 0;
     uint32_t greatest = 0;
 
-    if (!are_pairs(bpe, bpe->merged ? bpe->n_merged : n_ids) ||
+    if (!are_pairs(bpe, bpe->merged ? bpe->n_merged : n_ids, n_ids) ||
         (bpe->merged && !are_ids(bpe->merged, bpe->n_merged, n_ids)))
         return "merge tables that contradict themselves";
-    if (limit_of(bpe->symbols, bpe->n_symbols, GM_BPE_ID_BITS, &n_empty) > n_ids || n_empty == 0)
+    if (!are_symbols(bpe, n_ids))
         return "symbols that contradict themselves";
     for (size_t i = 0; i < bpe->n_vocabulary; i++) {
         uint32_t index = gm_bpe_untagged(bpe->vocabulary[i]);

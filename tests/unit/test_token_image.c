@@ -1,5 +1,6 @@
 /* Images: what is put in comes out, what is damaged or does not fit is refused. */
 #include "token_spec.h"
+#include "tokenize/image_format.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,6 +116,32 @@ static void damage_is_found(void **state)
     token_spec_free(&spec);
 }
 
+/* A pair with what stands for no symbol, in an image whose sum is right. */
+static void a_pair_with_an_id_out_of_range_is_refused(void **state)
+{
+    static const uint32_t pairs[][2] = {{1, GM_BPE_MAX_ID + 1}, {GM_BPE_MAX_ID + 1, 1}, {5, 1}};
+    struct gm_spec spec;
+    struct token_image made;
+    struct gm_image *image;
+    struct gm_err err;
+    (void)state;
+    make_spec(&spec);
+    token_image_make(&made, &spec);
+    struct gm_image_header *header = (void *)made.bytes.data;
+    uint64_t *slot = (void *)(made.bytes.data + header->sections[GM_SECTION_PAIRS].offset);
+    for (size_t i = 0; i < GM_ARRAY_LEN(pairs); i++) {
+        *slot = gm_pair_key(pairs[i][0], pairs[i][1]) << GM_PAIR_RANK_BITS;
+        struct gm_hash128 check = gm_xxh128(made.bytes.data + GM_IMAGE_CHECK_FROM,
+                                            made.bytes.n_bytes - GM_IMAGE_CHECK_FROM);
+        memcpy(header->check, &check, sizeof check);
+        assert_int_equal(gm_image_open(&image, made.bytes.data, made.bytes.n_bytes, digest, &err),
+                         GM_INPUT);
+        assert_non_null(strstr(err.text, "merge tables"));
+    }
+    token_image_free(&made);
+    token_spec_free(&spec);
+}
+
 static void images_are_deterministic(void **state)
 {
     struct gm_spec spec;
@@ -137,6 +164,7 @@ int main(void)
         cmocka_unit_test(other_models_have_no_merge_tables),
         cmocka_unit_test(an_image_of_another_file_is_told_apart),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(a_pair_with_an_id_out_of_range_is_refused),
         cmocka_unit_test(images_are_deterministic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
