@@ -2,7 +2,7 @@
  * finds, the tokens that fit are a range of the sorted ones, which shrinks with every byte. */
 #include "tokenize/added.h"
 
-#include "base/utf8.h"
+#include "tokenize/character.h"
 #include "tokenize/pairs.h"
 #include "tokenize/unicode16.h"
 #include <stdlib.h>
@@ -197,42 +197,46 @@ static const struct pattern *longest(const struct set *set, const uint8_t *text,
     return found;
 }
 
-/* Start of the character that ends at `end`. */
-static size_t character_before(const uint8_t *text, size_t end)
+/* Beside a token there may be part of a character, and anything that a step of the normalizer has
+ * put there: an image can have any bytes as tokens and contents. */
+static uint32_t character_at(const uint8_t *text, size_t n_bytes, size_t *length)
 {
-    size_t start = end - 1;
-    while (start > 0 && (text[start] & 0xC0) == 0x80)
-        start--;
-    return start;
+    uint32_t c = gm_character_at(text, n_bytes, length);
+    return c == GM_NO_CHARACTER ? 0xFFFD : c;
+}
+
+static uint32_t character_before(const uint8_t *text, size_t end, size_t *start)
+{
+    size_t length;
+    *start = gm_character_before(text, end);
+    return character_at(text + *start, end - *start, &length);
 }
 
 static size_t skip_space_back(const uint8_t *text, size_t end)
 {
-    size_t length;
-    while (end > 0) {
-        size_t start = character_before(text, end);
-        if (!gm_unicode16_is_space(gm_utf8_decode(text + start, &length)))
-            break;
+    size_t start;
+    while (end > 0 && gm_unicode16_is_space(character_before(text, end, &start)))
         end = start;
-    }
     return end;
 }
 
 static size_t skip_space(const uint8_t *text, size_t start, size_t n_bytes)
 {
     size_t length;
-    while (start < n_bytes && gm_unicode16_is_space(gm_utf8_decode(text + start, &length)))
+    while (start < n_bytes &&
+           gm_unicode16_is_space(character_at(text + start, n_bytes - start, &length)))
         start += length;
     return start;
 }
 
 static bool stands_alone(const struct gm_added_walk *walk, size_t start, size_t end)
 {
-    size_t length;
-    if (start > 0 && gm_unicode16_is_word(
-                         gm_utf8_decode(walk->text + character_before(walk->text, start), &length)))
+    const uint8_t *text = walk->text;
+    size_t before, length;
+    if (start > 0 && gm_unicode16_is_word(character_before(text, start, &before)))
         return false;
-    return end == walk->n_bytes || !gm_unicode16_is_word(gm_utf8_decode(walk->text + end, &length));
+    return end == walk->n_bytes ||
+           !gm_unicode16_is_word(character_at(text + end, walk->n_bytes - end, &length));
 }
 
 /* Finds the next token that counts and puts it into walk->token; false: there is none. */

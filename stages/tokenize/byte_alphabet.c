@@ -2,6 +2,7 @@
 #include "tokenize/byte_alphabet.h"
 
 #include "base/utf8.h"
+#include "tokenize/character.h"
 
 #define FIRST_SHIFTED 0x100u
 #define LAST_SHIFTED  0x143u
@@ -48,7 +49,7 @@ bool gm_alphabet_decode(const uint8_t *text, size_t n_bytes, struct gm_buf *byte
             continue;
         }
         size_t length;
-        int byte = gm_alphabet_byte(gm_utf8_decode(text + i, &length));
+        int byte = gm_alphabet_byte(gm_character_at(text + i, n_bytes - i, &length));
         if (byte < 0)
             return false;
         out[n_out++] = (uint8_t)byte;

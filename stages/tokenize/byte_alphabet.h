@@ -13,8 +13,8 @@
 
 /* The byte that a character stands for; -1: none. */
 int gm_alphabet_byte(uint32_t code_point);
-/* Appends the bytes that a text of the alphabet (valid UTF-8) stands for. false: a character is
- * not of the alphabet, and nothing is appended. */
+/* Appends the bytes that a text of the alphabet stands for. false: a character is not of the
+ * alphabet, or the text is not UTF-8, and nothing is appended. */
 bool gm_alphabet_decode(const uint8_t *text, size_t n_bytes, struct gm_buf *bytes);
 /* Appends the characters of the bytes. */
 void gm_alphabet_encode(const uint8_t *bytes, size_t n_bytes, struct gm_buf *text);

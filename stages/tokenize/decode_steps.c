@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 #include "tokenize/byte_alphabet.h"
+#include "tokenize/character.h"
 #include "tokenize/regex.h"
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +119,7 @@ static void append_replaced_any(struct gm_buf *out, struct text text, struct tex
     append(out, to);
     while (text.n_bytes > 0) {
         size_t length;
-        gm_utf8_decode(text.data, &length);
+        gm_character_at(text.data, text.n_bytes, &length);
         gm_buf_append(out, text.data, length);
         append(out, to);
         text = (struct text){text.data + length, text.n_bytes - length};
@@ -396,6 +397,8 @@ static enum gm_status make_regex(struct gm_decode_steps *steps, uint32_t i, stru
     const struct gm_op *op = &steps->spec->decoders[i];
     if (op->kind >= sizeof decoders / sizeof *decoders || !decoders[op->kind])
         return gm_err_set(err, GM_INPUT, "decoder %u: kind %u is not known", i, op->kind);
+    if (op->kind == GM_OP_DECODE_STRIP && op->a.n_bytes == 0)
+        return gm_err_set(err, GM_INPUT, "decoder %u: no character", i);
     if (!(op->flags & GM_OP_REGEX))
         return GM_OK;
     enum gm_status status = gm_regex_new(&steps->regexes[i], gm_spec_bytes(steps->spec, op->a),
