@@ -117,12 +117,12 @@ static void set_special(struct gm_window *window, const struct gm_unit *unit)
     window->special[i / 64] |= (uint64_t)1 << i % 64;
 }
 
-/* Gives the ids of a word to its unit. */
+/* Gives the ids of a word to its units. */
 static void finish_absent(struct gm_bpe_cache *cache, struct gm_absent *absent)
 {
     uint32_t n_ids = (uint32_t)absent->word.n_ids;
 
-    cache->counters.n_unknown += absent->word.n_unknown;
+    cache->counters.n_unknown += absent->n_units * absent->word.n_unknown;
     absent->is_keepable &= absent->word.n_unknown == 0;
     if (n_ids > GM_WORD_INLINE_IDS) {
         absent->entry.ids[3] = GM_ABSENT_MANY << GM_WORD_N_IDS_SHIFT;
@@ -183,11 +183,13 @@ static void add_absent(struct gm_bpe_cache *cache, struct gm_unit *unit, const u
         if (other->key[0] == unit->key[0] && other->key[1] == unit->key[1] &&
             gm_unit_kind(other) == gm_unit_kind(unit)) {
             unit->entry = &absent->entry;
+            absent->n_units++;
             return;
         }
     }
     cache->n_absent++;
     absent->unit = unit;
+    absent->n_units = 1;
     absent->word.bytes = text + gm_unit_start(unit);
     absent->word.n_bytes = gm_unit_n_bytes(unit);
     unit->entry = &absent->entry;

@@ -41,7 +41,8 @@ struct gm_unit {
 struct gm_absent {
     struct gm_word_ids entry; /* for the unit to point to; only its ids */
     struct gm_bpe_word word;
-    const struct gm_unit *unit;
+    const struct gm_unit *unit; /* the first one that is this word */
+    unsigned n_units;           /* how many are */
     bool is_keepable;
 };
 #define GM_ABSENT_MANY 0xFFu /* in place of the number of ids: more than an entry has */

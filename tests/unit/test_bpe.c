@@ -361,6 +361,31 @@ static void counters_add_up(void **state)
     token_spec_free(&spec);
 }
 
+/* Words that are missing in the same window are merged once, but stand in the text each time. */
+static void unknown_characters_are_counted_wherever_they_stand(void **state)
+{
+    struct gm_spec spec;
+    struct token_image made;
+    uint32_t ids[32], ends[] = {2, 4, 6, 7, 13, 19, 20};
+    (void)state;
+    token_spec_init(&spec, GM_MODEL_BPE, 0);
+    token_spec_add_text(&spec, "a");
+    spec.unk_id = token_spec_add_text(&spec, "?");
+    token_image_make(&made, &spec);
+    for (size_t max_bytes = 0; max_bytes <= 1 << 20; max_bytes += 1 << 20) {
+        struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), max_bytes);
+        for (unsigned pass = 1; pass < 4; pass++) {
+            assert_int_equal(gm_bpe_encode(cache, (const uint8_t *)"axaxaxaaxaaaxaxaaaxa", 20, 0,
+                                           ends, GM_ARRAY_LEN(ends), ids),
+                             20);
+            assert_int_equal(gm_bpe_cache_counters(cache)->n_unknown, 7 * pass);
+        }
+        gm_bpe_cache_free(cache);
+    }
+    token_image_free(&made);
+    token_spec_free(&spec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +402,7 @@ int main(void)
         cmocka_unit_test(what_is_not_supported_is_refused),
         cmocka_unit_test(random_words_are_as_in_the_naive_model),
         cmocka_unit_test(counters_add_up),
+        cmocka_unit_test(unknown_characters_are_counted_wherever_they_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
