@@ -242,7 +242,8 @@ void gm_units_enter(struct gm_bpe_cache *cache)
 void gm_units_count(struct gm_bpe_cache *cache, const struct gm_window *window)
 {
     for (unsigned i = 0; i < window->n_units; i++)
-        gm_word_cache_count(&cache->words, window->units[i].entry);
+        if (gm_unit_kind(&window->units[i]) < GM_UNIT_LONG_PIECE)
+            gm_word_cache_count(&cache->words, window->units[i].entry);
     for (unsigned i = 0; i < window->n_missing; i++) {
         const struct gm_unit *unit = &window->units[window->missing[i]];
         if (gm_unit_kind(unit) < GM_UNIT_LONG_PIECE)

@@ -3,7 +3,7 @@
  * cold and warm, in pieces of any size. */
 #include "naive_bpe.h"
 #include "token_spec.h"
-#include "tokenize/bpe.h"
+#include "tokenize/bpe_units.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -332,6 +332,27 @@ static void nothing_is_written_behind_the_ids(void **state)
     munmap(memory, 2 * page);
 }
 
+/* Long units have no entry of their own to count. */
+static void only_short_words_are_counted(void **state)
+{
+    static const char text[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    struct gm_spec spec;
+    struct token_image made;
+    uint32_t ids[sizeof text], ends[] = {20, sizeof text - 1};
+    (void)state;
+    token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
+    token_spec_add_bytes(&spec);
+    token_image_make(&made, &spec);
+    struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 1 << 20);
+    for (unsigned i = 0; i < 2 * GM_UNITS_COUNTED; i++)
+        assert_int_equal(
+            gm_bpe_encode(cache, (const uint8_t *)text, sizeof text - 1, 0, ends, 2, ids), 40);
+    assert_int_equal(cache->words.words->ids[0].ids[2] >> GM_WORD_SCORE_SHIFT, 0);
+    gm_bpe_cache_free(cache);
+    token_image_free(&made);
+    token_spec_free(&spec);
+}
+
 /* Rows of tokens that only their right end decides: each pair of neighbours merges, the ones
  * further right first. A window that ends inside of a row takes the wrong pairs, and the next one
  * may agree, so that what was written is found wrong where the row ends. A byte without a token
@@ -377,6 +398,7 @@ int main(void)
         cmocka_unit_test(many_words_in_a_small_cache),
         cmocka_unit_test(nothing_is_read_behind_the_text),
         cmocka_unit_test(nothing_is_written_behind_the_ids),
+        cmocka_unit_test(only_short_words_are_counted),
         cmocka_unit_test(rows_that_windows_agree_on_wrongly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
