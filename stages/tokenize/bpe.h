@@ -2,8 +2,8 @@
  * probe.
  *
  * struct gm_bpe is a view into an image (image.h): read-only, shared by all workers. struct
- * gm_bpe_cache is private to a worker, bounded, and changes no result: with a cold, warm or seeded
- * cache or none the ids are the same.
+ * gm_bpe_cache is private to a worker, bounded, and changes no result: with a cold or a warm cache
+ * or none the ids are the same.
  *
  * Order of merges: BPE the lowest rank first, leftmost of equals; RANKS the pair whose token has
  * the lowest id first (tiktoken). Reference: Hugging Face tokenizers 0.23.2 models/bpe/word.rs,
@@ -23,7 +23,7 @@ struct gm_bpe_counters {
     uint64_t n_pieces, n_hits, n_misses, n_tokens, n_unknown;
 };
 
-/* max_bytes: of private memory, at least 1 MB; 0: no cache. NULL: no memory. */
+/* max_bytes: of private memory, at least 16 KB; 0: nothing is kept. NULL: no memory. */
 struct gm_bpe_cache *gm_bpe_cache_new(const struct gm_bpe *bpe, size_t max_bytes);
 void gm_bpe_cache_free(struct gm_bpe_cache *cache); /* NULL allowed */
 const struct gm_bpe_counters *gm_bpe_cache_counters(const struct gm_bpe_cache *cache);

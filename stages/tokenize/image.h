@@ -1,7 +1,7 @@
 /* The compiled tokenizer: one position-independent, checksummed block of memory with everything
- * that encoding and decoding need: the spec's arrays and strings, merge tables, first-round grid,
- * the seeded word cache. Built once from a spec, kept in a file, mapped read-only and shared by all
- * workers.
+ * that encoding and decoding need: the spec's arrays and strings, merge tables, the grid of pairs
+ * of bytes, the sets of tokens and cuts. Built once from a spec, mapped read-only and shared by all
+ * workers, kept in a file if that is wanted.
  *
  *      header | section table | sections, each aligned to 4,096
  *

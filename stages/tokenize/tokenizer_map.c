@@ -46,8 +46,8 @@ static enum gm_status map_file(struct gm_mapping *mapping, const char *path, str
     return status;
 }
 
-/* Copies the bytes into memory that forked children share. Large pages are asked for before the
- * memory is touched: later it has no effect. */
+/* Copies the bytes into pages of their own, read-only as those of a file are. Large ones are asked
+ * for before the memory is touched: later it has no effect. */
 static enum gm_status map_bytes(struct gm_mapping *mapping, const struct gm_buf *bytes,
                                 struct gm_err *err)
 {
@@ -101,27 +101,6 @@ static enum gm_status digest_source(const struct gm_buf *file, const char *path,
     return status;
 }
 
-/* Fails where opening the tokenizer would fail, before an image is stored. */
-static enum gm_status check_steps(const struct gm_spec *spec, struct gm_err *err)
-{
-    struct gm_normalizer *normalizer = NULL;
-    struct gm_pretokenizer *pretokenizer = NULL;
-    struct gm_added *added = NULL;
-    struct gm_words *words = NULL;
-    enum gm_status status = gm_normalizer_new(&normalizer, spec, err);
-    if (status == GM_OK && gm_scheme_recognise(spec) == GM_SCHEME_NONE)
-        status = gm_pretokenizer_new(&pretokenizer, spec, err);
-    if (status == GM_OK && spec->model != GM_MODEL_BPE && spec->model != GM_MODEL_RANKS)
-        status = gm_words_new(&words, spec, err);
-    if (status == GM_OK)
-        status = gm_added_new(&added, spec, normalizer, err);
-    gm_added_free(added);
-    gm_words_free(words);
-    gm_pretokenizer_free(pretokenizer);
-    gm_normalizer_free(normalizer);
-    return status;
-}
-
 static enum gm_status build(struct gm_buf *file, const char *path,
                             const struct gm_tokenizer_opts *opts, const uint8_t *digest,
                             struct gm_buf *bytes, struct gm_err *err)
@@ -134,8 +113,6 @@ static enum gm_status build(struct gm_buf *file, const char *path,
     }
     gm_spec_init(&spec);
     enum gm_status status = gm_spec_load(&spec, file->data, file->n_bytes, &load_opts, err);
-    if (status == GM_OK)
-        status = check_steps(&spec, err);
     if (status == GM_OK)
         status = gm_image_build(&spec, gm_scheme_recognise(&spec), digest, bytes, err);
     gm_spec_free(&spec);

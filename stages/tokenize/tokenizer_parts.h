@@ -12,7 +12,7 @@
 #include "tokenize/words.h"
 #include <stdbool.h>
 
-/* Memory that holds an image: of a file, or anonymous and shared with forked children. */
+/* Memory that holds an image: of a file, or anonymous. */
 struct gm_mapping {
     void *data;
     size_t n_bytes;

@@ -3,13 +3,13 @@
  * not fit replaces what is there, so that no input makes it grow. */
 #include "tokenize/word_cache.h"
 
+#include "tokenize/huge_pages.h"
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_BYTES ((size_t)2 << 20)
-#define MIN_BYTES  ((size_t)16384)
-#define MAX_STEPS  28u /* buckets that are looked at to make room for an entry */
-#define MAX_SCORE  255u
+#define MIN_BYTES ((size_t)16384)
+#define MAX_STEPS 28u /* buckets that are looked at to make room for an entry */
+#define MAX_SCORE 255u
 
 /* 14 parts of 64 for records, four for the index, the rest for words: measured on texts that come
  * again. With less, 20 MB of Arabic and Hindi do not fit; with more, mixed text loses words. */
@@ -26,7 +26,7 @@ bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes)
     cache->n_words = (max_bytes - records_bytes - index_bytes) / sizeof(struct gm_word_bucket);
     words_bytes = cache->n_words * sizeof(struct gm_word_bucket);
     cache->head = 2 * (uint64_t)cache->n_records;
-    cache->n_bytes = words_bytes + index_bytes + records_bytes + HUGE_BYTES;
+    cache->n_bytes = words_bytes + index_bytes + records_bytes + GM_HUGE_PAGE_BYTES;
     cache->memory =
         mmap(NULL, cache->n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (cache->memory == MAP_FAILED) {
@@ -34,7 +34,7 @@ bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes)
         return false;
     }
     uint8_t *at = cache->memory;
-    at += -(uintptr_t)at % HUGE_BYTES;
+    at += -(uintptr_t)at % GM_HUGE_PAGE_BYTES;
     madvise(at, words_bytes + index_bytes + records_bytes, MADV_HUGEPAGE);
     cache->words = (void *)at;
     cache->index = (void *)(at + words_bytes);

@@ -59,12 +59,13 @@ struct gm_word_cache {
     size_t n_words, n_index; /* buckets */
     size_t n_records;        /* of u32 */
     uint64_t head;           /* place of the next record */
-    unsigned turn;           /* which entry moves or is replaced next */
+    unsigned turn;           /* which slot of a full index bucket is replaced next */
     void *memory;
     size_t n_bytes;
 };
 
-/* false: no memory. max_bytes 0: no cache, nothing is ever found or kept. */
+/* false: no memory. Less than 16 KB count as 16 KB; whether words are kept is the caller's matter.
+ */
 bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes);
 void gm_word_cache_fini(struct gm_word_cache *cache);
 
