@@ -41,7 +41,7 @@ def tool_results(tool, images, files):
         done = subprocess.run([tool, "-s", "mode=exact", "-s", "sixteen_bit=clip", "-s", "hashes=false"]
                               + [os.path.join(images, f) for f in some],
                               stdout=subprocess.PIPE, check=True)
-        for name, line in zip(some, done.stdout.splitlines()):
+        for name, line in zip(some, done.stdout.splitlines(), strict=True):
             row = json.loads(line)
             results[name] = row["reason"] or row["gray_sha256"][:DIGITS]
     return results
