@@ -164,9 +164,7 @@ enum gm_status gm_index_removed(struct gm_index *index, int fd, uint64_t *n_remo
             bsearch(&hash, index->seen, index->n_seen, sizeof index->seen[0], compare_hashes))
             continue;
         gm_buf_clear(&line);
-        gm_buf_text(&line, "{\"source\":");
-        gm_json_string(&line, locator, strlen(locator));
-        gm_buf_text(&line, "}\n");
+        gm_item_removed_line(&line, locator);
         status = gm_write_full(fd, line.data, line.n_bytes, "removed.jsonl", err);
         ++*n_removed;
     }

@@ -62,8 +62,8 @@ static const struct mapping mappings[] = {
      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
      {"id", "source", "name", "stage", "reason", "outcome", "message"}},
     {"removed.jsonl",
-     "UPDATE items SET status='removed', generation=?1 WHERE locator=?2",
-     {"source"}},
+     "UPDATE items SET status='removed', generation=?1 WHERE locator=coalesce(?3,?2)",
+     {"source", "source_key"}},
 };
 
 struct update {

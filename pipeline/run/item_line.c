@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define KEY_DIGITS  16u /* of the hash in a key */
 #define TIMES_BYTES 64u /* wire_bytes, tries and seconds of a line, at most */
 
 static const char *status_of(const struct gm_feed_item *item)
@@ -88,6 +89,20 @@ bool gm_item_key(struct gm_buf *key, const char *locator)
     key->n_bytes = gm_item_text_shown(gm_buf_cstr(key)).n_bytes;
     gm_buf_free(&shown);
     return false;
+}
+
+void gm_item_removed_line(struct gm_buf *line, const char *key)
+{
+    bool has_hash = key[0] == '#' && strspn(key + 1, "0123456789abcdef") == KEY_DIGITS &&
+                    key[KEY_DIGITS + 1] == ' ';
+    const char *source = has_hash ? key + KEY_DIGITS + 2 : key;
+    gm_buf_text(line, "{\"source\":");
+    gm_json_string(line, source, strlen(source));
+    if (has_hash) {
+        gm_buf_text(line, ",\"source_key\":");
+        gm_json_string(line, key, strlen(key));
+    }
+    gm_buf_text(line, "}\n");
 }
 
 /* key: as it stands in the line, with its comma and colon. */

@@ -22,5 +22,7 @@ const char *gm_item_utf8(struct gm_buf *buf, const char *text);
  * that (no UTF-8, or too long), "#", the XXH64 of all its bytes in hexadecimal, a space and what it
  * shows. true: the locator. Any process. */
 bool gm_item_key(struct gm_buf *key, const char *locator);
+/* Appends the line of removed.jsonl for the item that run.db calls so. */
+void gm_item_removed_line(struct gm_buf *line, const char *key);
 
 #endif

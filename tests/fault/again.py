@@ -69,6 +69,12 @@ def names_that_are_no_text(work):
     summary = fault.run(job, out)
     fault.check(summary.get("items_removed") == 1 and summary.get("written") == 1,
                 f"odd names, one changed and one removed: {summary}")
+    removed = fault.read_lines(f"{out}/gen-00002/removed.jsonl")
+    sources = [row["source"] for row in fault.read_records(out)]
+    fault.check(len(removed) == 1 and removed[0]["source"] in sources,
+                f"removed by the name that its record has: {removed}, {sources}")
+    summary = fault.run(job, out)
+    fault.check(summary.get("nothing_new") is True, f"odd names, removed before: {summary}")
 
 
 def two_at_once(work):
