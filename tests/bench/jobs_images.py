@@ -136,6 +136,31 @@ def other_rows(context, row):
     return rows
 
 
+# list, what its rows are called, field of features_bench -> milliseconds a megapixel at most
+FEATURE_ROWS = [
+    ("jpeg_web", "features of pictures of the web", "features_s", 1.5),
+    ("jpeg_web", "... their three hashes", "hashes_s", 3),
+    ("jpeg_thumb", "features of thumbnails", "features_s", 1.5),
+    ("jpeg_thumb", "... their three hashes", "hashes_s", 3),
+]
+
+
+def feature_rows(context, row):
+    lists = image_inputs.jpegs(FIXTURES, context.folder / "images")
+    bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "features_bench"
+    context.outputs.mkdir(parents=True, exist_ok=True)
+    found, rows = {}, []
+    for name in ("jpeg_web", "jpeg_thumb"):
+        listing = context.outputs / f"features-{name}.txt"
+        listing.write_text("".join(path + "\n" for path in lists[name]))
+        found[name] = [pinned([bench, listing]) for _ in range(context.n_rounds)]
+    for name, title, field, bound in FEATURE_ROWS:
+        ms = measure.median([one[field] * 1e9 / one["pixels"] for one in found[name]])
+        rows.append(row(title, f"{ms:.2f} ms a megapixel", f"{bound:g} ms a megapixel (bound)", ms / bound, 1,
+                        "at_most"))
+    return rows
+
+
 N_WHOLE = 2000
 
 
@@ -198,7 +223,8 @@ def whole_rows(context, row):
 def run(context, row):
     """row: the class of the table's lines. Without the fixtures a part of it is one line that says so."""
     rows = []
-    for title, part in (("JPEG", jpeg_rows), ("PNG and WebP", other_rows), ("gristmill gray", whole_rows)):
+    for title, part in (("JPEG", jpeg_rows), ("PNG and WebP", other_rows), ("features", feature_rows),
+                        ("gristmill gray", whole_rows)):
         try:
             rows += part(context, row)
         except image_inputs.Missing:
