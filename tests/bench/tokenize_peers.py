@@ -4,13 +4,15 @@ each as far as it is installed, on one thread, by CPU time of the process.
 
     tokenize_peers.py TOKENIZER FILE.docs [MEGABYTES [PASSES]]
 
-Prints a line for each: MB/s of the first pass and of the fastest other one, and the number of ids. All
-ids of a pass are kept until it is over, as in tokenize_bench. The first pass of a peer is one of a fresh
+Prints a line for each: MB/s of the first pass and of the fastest other one, the number of ids, and the page
+faults of that pass, which tell whether the ids stand in memory that was used before. All ids of a pass are
+kept until it is over, as in tokenize_bench. The first pass of a peer is one of a fresh
 process, without loading. Added tokens are text for all of them, as they are for tokenize_bench: Gemma's
 are line ends, tabs and tags, to look for which would be work that ours does not do."""
 
 import json
 import os
+import resource
 import struct
 import sys
 import tempfile
@@ -105,6 +107,10 @@ def huggingface(path):
     )
 
 
+def page_faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 def measure(name, open_peer, path, texts, passes):
     try:
         encode, count, wants_str = open_peer(path)
@@ -114,15 +120,19 @@ def measure(name, open_peer, path, texts, passes):
     n_bytes = sum(map(len, texts))
     if wants_str:
         texts = [text.decode() for text in texts]
-    rates = []
+    found = []
     for _ in range(passes):
-        start = time.process_time()
+        n_faults, start = page_faults(), time.process_time()
         ids = encode(texts)
-        rates.append(n_bytes / 1e6 / (time.process_time() - start))
+        seconds = time.process_time() - start
+        found.append((n_bytes / 1e6 / seconds, page_faults() - n_faults))
         n_ids = count(ids)
         del ids
-    warm = max(rates[1:], default=rates[0])
-    print(f"{name}: {n_bytes / 1e6:.1f} MB, {n_ids} ids, first {rates[0]:.1f} MB/s, warm {warm:.1f} MB/s")
+    warm, n_faults = max(found[1:], default=found[0])
+    print(
+        f"{name}: {n_bytes / 1e6:.1f} MB, {n_ids} ids, first {found[0][0]:.1f} MB/s, warm {warm:.1f} MB/s,"
+        f" {n_faults} page faults"
+    )
 
 
 def main():
