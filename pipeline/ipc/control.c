@@ -16,7 +16,6 @@ struct head {
     uint64_t key;
 };
 _Static_assert(sizeof(struct head) == 16, "both ends must agree on the layout");
-_Static_assert(sizeof(struct gm_control_hello) == 16, "both ends must agree on the layout");
 _Static_assert(sizeof(struct gm_err) <= GM_CONTROL_MAX_BYTES, "GM_CONTROL_FATAL carries one");
 
 /* Room for the header of one control message with one descriptor, aligned. */

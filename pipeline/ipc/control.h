@@ -12,20 +12,12 @@
 #define GM_CONTROL_MAX_BYTES 4096
 
 enum gm_control_kind {
-    GM_CONTROL_HELLO = 1, /* child -> supervisor: struct gm_control_hello */
+    GM_CONTROL_HELLO = 1, /* child -> supervisor: it starts; key: enum gm_sandbox_state */
     GM_CONTROL_LOG,       /* child -> supervisor: level byte + text; key: lines dropped before */
     GM_CONTROL_FATAL,     /* child -> supervisor: struct gm_err: why it is about to exit */
     GM_CONTROL_FD,        /* both ways: one descriptor, tagged with a 64-bit key */
     GM_CONTROL_TEXT       /* both ways: a text tagged with a 64-bit key */
 };
-
-struct gm_control_hello {
-    uint32_t protocol; /* GM_CONTROL_PROTOCOL */
-    uint32_t pid;
-    uint32_t sandbox; /* enum gm_sandbox_state */
-    uint32_t epoch;
-};
-#define GM_CONTROL_PROTOCOL 1u
 
 struct gm_control_message {
     enum gm_control_kind kind;

@@ -28,7 +28,6 @@ struct gm_emit {
     int route;          /* of the block being filled */
     uint32_t n_blocks;  /* finished, sent or skipped */
     uint64_t n_members;
-    bool stopped;
     bool given_up; /* the block that is lost has been told */
 };
 
@@ -104,8 +103,6 @@ static enum gm_status take_block(struct gm_emit *emit, size_t n_bytes, struct gm
         gm_block_start(&emit->builder, data, emit->block.n_bytes);
     else
         emit->block.n_bytes = 0;
-    if (status == GM_END)
-        emit->stopped = true;
     return status;
 }
 
@@ -188,7 +185,7 @@ static enum gm_status tell_lost_block(struct gm_emit *emit, struct gm_err *err)
 
 static bool at_the_end(const struct gm_emit *emit)
 {
-    return emit->stopped || emit->given_up || emit->n_members >= emit->lease->row_count;
+    return emit->given_up || emit->n_members >= emit->lease->row_count;
 }
 
 /* From here on a crash is the next member's doing: its header is read before it begins. */
@@ -451,7 +448,7 @@ enum gm_status gm_splitter_lease(struct gm_worker *worker, const struct gm_desc 
     emit->lease = lease;
     emit->n_blocks = 0;
     emit->n_members = 0;
-    emit->stopped = emit->given_up = false;
+    emit->given_up = false;
     if (emit->block.n_bytes > 0)
         restart_block(emit);
     enum gm_status status = open_container(emit, &container, err);
@@ -463,16 +460,15 @@ enum gm_status gm_splitter_lease(struct gm_worker *worker, const struct gm_desc 
                                 "unpacking needs more memory than one worker has", err);
     if (status == GM_END)
         status = GM_OK;
-    bool goes_on = !emit->stopped && !emit->given_up;
-    if (status == GM_OK && goes_on && emit->n_members >= lease->row_count)
+    if (status == GM_OK && !emit->given_up && emit->n_members >= lease->row_count)
         status = name_the_poison(emit, err);
-    if (status == GM_OK && goes_on)
+    if (status == GM_OK && !emit->given_up)
         status = send_block(emit, err);
     if (status == GM_END)
         status = GM_OK;
     struct gm_desc done = *lease;
     done.kind = GM_DESC_DONE;
-    done.flags = emit->stopped ? 0 : GM_DESC_LAST;
+    done.flags = 0;
     done.sub = emit->n_blocks;
     done.out_bytes = 0;
     if (status == GM_OK)

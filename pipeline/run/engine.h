@@ -132,6 +132,7 @@ struct gm_slot {
     enum gm_slot_state state;
     struct gm_worker_setup setup;
     struct gm_link link;
+    bool link_used; /* by a process that is gone, or by this one */
     struct gm_child child;
     struct gm_unit *leases[GM_MAX_LEASES];
     uint32_t n_leases;

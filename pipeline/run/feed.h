@@ -42,7 +42,6 @@ struct gm_feed_setup {
     uint64_t n_items;
     struct gm_feed_start start;
     bool in_order; /* tasks are handed over in order only (an ordered gate waits behind) */
-    uint32_t epoch;
 };
 
 enum gm_feed_item_state { GM_FEED_OPEN, GM_FEED_DONE };

@@ -69,16 +69,6 @@ static void measure_block(struct gm_slot *slot, const struct gm_unit *unit)
         slot->block_ns > 0 ? slot->block_ns + SMOOTHING * (block_ns - slot->block_ns) : block_ns;
 }
 
-static enum gm_status container_done(struct gm_engine *engine, struct gm_unit *unit,
-                                     const struct gm_desc *desc, struct gm_err *err)
-{
-    if (desc->flags & GM_DESC_LAST) {
-        gm_units_container_done(engine, unit);
-        return GM_OK;
-    }
-    return gm_requeue(engine, unit, err);
-}
-
 static enum gm_status chain_done(struct gm_engine *engine, struct gm_slot *slot,
                                  struct gm_unit *unit, const struct gm_desc *desc,
                                  struct gm_err *err)
@@ -135,8 +125,10 @@ static enum gm_status on_done(struct gm_engine *engine, struct gm_slot *slot,
     slot->n_early_deaths = 0;
     if (had_all)
         retire(slot);
-    return unit->container ? container_done(engine, unit, desc, err)
-                           : chain_done(engine, slot, unit, desc, err);
+    if (!unit->container)
+        return chain_done(engine, slot, unit, desc, err);
+    gm_units_container_done(engine, unit);
+    return GM_OK;
 }
 
 static enum gm_status on_need(struct gm_engine *engine, struct gm_slot *slot,
@@ -209,12 +201,8 @@ bool gm_take_control(struct gm_engine *engine, struct gm_port *port, const char 
            GM_OK) {
         if (message->kind == GM_CONTROL_LOG && message->n_bytes > 0) {
             gm_log((enum gm_log_level)message->data[0], "%s", (const char *)message->data + 1);
-        } else if (message->kind == GM_CONTROL_HELLO &&
-                   message->n_bytes == sizeof(struct gm_control_hello)) {
-            struct gm_control_hello hello;
-            memcpy(&hello, message->data, sizeof hello);
-            if (hello.sandbox <= GM_SANDBOX_STATE_FULL)
-                engine->sandbox = hello.sandbox;
+        } else if (message->kind == GM_CONTROL_HELLO && message->key <= GM_SANDBOX_STATE_FULL) {
+            engine->sandbox = (enum gm_sandbox_state)message->key;
         } else if (message->kind == GM_CONTROL_FATAL && message->n_bytes == sizeof(struct gm_err) &&
                    !engine->failed) {
             memcpy(&engine->fatal, message->data, sizeof engine->fatal);

@@ -1,7 +1,7 @@
 /* The 64-byte descriptors that travel through the rings between the supervisor and its children.
  * They name shared memory by arena and page; payload itself never moves.
  *
- *   supervisor -> worker   LEASE  GRANT  CANCEL  STOP
+ *   supervisor -> worker   LEASE  GRANT  STOP
  *   worker -> supervisor   DONE   NEED   EMIT
  *   supervisor -> fetch    GRANT  HEAD   STOP
  *   fetch -> supervisor    SEGMENT  NEED  END
@@ -24,7 +24,6 @@
 enum gm_desc_kind {
     GM_DESC_LEASE = 1,
     GM_DESC_GRANT,
-    GM_DESC_CANCEL,
     GM_DESC_STOP,
     GM_DESC_DONE,
     GM_DESC_NEED,
@@ -45,7 +44,7 @@ enum gm_desc_kind {
 
 enum gm_desc_flags {
     GM_DESC_FD = 1,   /* the container is a descriptor, sent on the control channel under `lease` */
-    GM_DESC_LAST = 2, /* SEGMENT: last of its task. DONE: the container has been read to its end */
+    GM_DESC_LAST = 2, /* SEGMENT: last of its task */
     GM_DESC_PROBE = 4,    /* LEASE: only rows row_first.., the output is thrown away */
     GM_DESC_HOP1 = 8,     /* LEASE, DONE: stop before the ordered gate and hand out keys */
     GM_DESC_HOP2 = 16,    /* LEASE: the gate has been passed */

@@ -108,7 +108,8 @@ enum gm_status gm_spawn_slot(struct gm_engine *engine, struct gm_slot *slot, str
                           .main = gm_worker_main,
                           .setup = &slot->setup};
     struct gm_child_spec spec = {.title = slot->title, .oom_score_adj = WORKER_OOM_SCORE};
-    enum gm_status status = slot->setup.epoch++ > 0 ? gm_link_renew(&slot->link, err) : GM_OK;
+    enum gm_status status = slot->link_used ? gm_link_renew(&slot->link, err) : GM_OK;
+    slot->link_used = true;
     if (status == GM_OK)
         status = start_child(engine, &spec, &start, slot->index, &slot->child, err);
     if (status != GM_OK) {

@@ -58,10 +58,8 @@ static enum gm_status serve(struct gm_worker *worker, struct gm_err *err)
             return status;
         if (desc.kind == GM_DESC_STOP)
             return GM_OK;
-        if (desc.kind == GM_DESC_CANCEL)
-            continue; /* it was for a lease that had ended already */
         if (desc.kind == GM_DESC_GRANT) {
-            gm_worker_keep(worker, 0, &desc); /* asked for ahead; the next container has it */
+            gm_worker_keep(worker, &desc); /* asked for ahead; the next container has it */
             continue;
         }
         if (desc.kind != GM_DESC_LEASE)
@@ -79,9 +77,7 @@ static enum gm_status serve(struct gm_worker *worker, struct gm_err *err)
 
 static enum gm_status say_hello(const struct gm_worker *worker, struct gm_err *err)
 {
-    struct gm_control_hello hello = {GM_CONTROL_PROTOCOL, (uint32_t)getpid(), worker->sandbox,
-                                     worker->setup->epoch};
-    return gm_control_send(worker->port.control_fd, GM_CONTROL_HELLO, 0, &hello, sizeof hello, -1,
+    return gm_control_send(worker->port.control_fd, GM_CONTROL_HELLO, worker->sandbox, NULL, 0, -1,
                            GM_CONTROL_WAIT, err);
 }
 

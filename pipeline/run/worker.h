@@ -25,7 +25,6 @@ struct gm_worker_setup {
     struct gm_pool **arenas; /* all of the run, by arena index */
     uint32_t n_arenas;
     uint32_t own_arena;
-    uint32_t epoch;
 };
 
 struct gm_worker {
@@ -49,10 +48,9 @@ enum gm_status gm_worker_block(const struct gm_worker *worker, uint32_t arena, u
                                uint32_t n_bytes, uint8_t **data, struct gm_err *err);
 /* worker_blocks.c */
 
-/* Takes care of a message that nobody waits for now. GM_END: it cancels this lease. */
-enum gm_status gm_worker_keep(struct gm_worker *worker, uint64_t lease, const struct gm_desc *desc);
-/* Asks for an output block and waits for it; leases that come meanwhile are kept. GM_END: the
- * lease was cancelled. */
+/* Takes care of a message that nobody waits for now. */
+void gm_worker_keep(struct gm_worker *worker, const struct gm_desc *desc);
+/* Asks for an output block and waits for it; leases that come meanwhile are kept. */
 enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t n_bytes,
                               struct gm_span *span, struct gm_err *err);
 /* The same for what a container emits, but without waiting if it can be helped: a second block is

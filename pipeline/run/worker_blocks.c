@@ -5,20 +5,17 @@
 
 #include <unistd.h>
 
-enum gm_status gm_worker_keep(struct gm_worker *worker, uint64_t lease, const struct gm_desc *desc)
+void gm_worker_keep(struct gm_worker *worker, const struct gm_desc *desc)
 {
-    if (desc->kind == GM_DESC_CANCEL)
-        return desc->lease == lease ? GM_END : GM_OK;
     if (desc->kind == GM_DESC_STOP)
         _exit(0);
     if (desc->kind == GM_DESC_GRANT) {
         worker->ahead = (struct gm_span){desc->out_page, desc->out_bytes};
         worker->asked_ahead = false;
-        return GM_OK;
+        return;
     }
     GM_ASSERT(worker->n_pending < GM_WORKER_PENDING);
     worker->pending[worker->n_pending++] = *desc;
-    return GM_OK;
 }
 
 enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t n_bytes,
@@ -34,21 +31,19 @@ enum gm_status gm_worker_need(struct gm_worker *worker, uint64_t lease, uint32_t
             *span = (struct gm_span){desc.out_page, desc.out_bytes};
             return GM_OK;
         }
-        status = gm_worker_keep(worker, lease, &desc);
+        gm_worker_keep(worker, &desc);
     }
     return status;
 }
 
 /* Looks for the block that was asked for ahead. */
-static enum gm_status hear(struct gm_worker *worker, uint64_t lease, struct gm_err *err)
+static enum gm_status hear(struct gm_worker *worker, struct gm_err *err)
 {
     struct gm_desc desc;
     enum gm_status status;
     while ((status = gm_port_pop(&worker->port, &desc, err)) == GM_OK) {
         gm_port_release(&worker->port);
-        status = gm_worker_keep(worker, lease, &desc);
-        if (status != GM_OK)
-            return status;
+        gm_worker_keep(worker, &desc);
     }
     return status == GM_AGAIN ? GM_OK : status;
 }
@@ -58,7 +53,7 @@ enum gm_status gm_worker_next_block(struct gm_worker *worker, uint64_t lease, ui
 {
     const struct gm_desc ahead = {
         .kind = GM_DESC_NEED, .flags = GM_DESC_AHEAD, .lease = lease, .value = GM_BLOCK_BYTES};
-    enum gm_status status = hear(worker, lease, err);
+    enum gm_status status = hear(worker, err);
     if (status != GM_OK)
         return status;
     bool is_there = worker->ahead.n_bytes >= n_bytes;

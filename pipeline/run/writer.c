@@ -302,9 +302,7 @@ static enum gm_status enter_sandbox(struct writer *writer, struct gm_err *err)
     enum gm_status status = gm_sandbox_enter(&sandbox, &state, err);
     if (status != GM_OK)
         return status;
-    struct gm_control_hello hello = {GM_CONTROL_PROTOCOL, (uint32_t)getpid(), state,
-                                     writer->setup->epoch};
-    return gm_control_send(writer->port.control_fd, GM_CONTROL_HELLO, 0, &hello, sizeof hello, -1,
+    return gm_control_send(writer->port.control_fd, GM_CONTROL_HELLO, state, NULL, 0, -1,
                            GM_CONTROL_WAIT, err);
 }
 

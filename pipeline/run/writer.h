@@ -20,7 +20,6 @@ struct gm_writer_setup {
     struct gm_output_config output;
     int spill_fd;    /* unlinked file for results that wait */
     int snapshot_fd; /* list of items that is to be published first (list.h); -1: it is */
-    uint32_t epoch;
 };
 
 /* main of the writer process; context is a struct gm_writer_setup. */

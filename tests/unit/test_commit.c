@@ -96,7 +96,6 @@ static void every_block_carries_the_key_behind_it(void **state)
     key_is(&fake, 0, 1, 1, 5);
     key_is(&fake, 0, 1, 2, 5); /* the container may have more */
     fake_worker_emit(&fake, 1, &container, 2, 4);
-    container.flags |= GM_DESC_LAST;
     fake_worker_done(&fake, 1, &container, NULL, 0);
     turn(&fake);
     finish_backwards(&fake);

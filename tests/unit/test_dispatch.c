@@ -261,7 +261,6 @@ static void blocks_of_a_container_become_work_for_others(void **state)
     fake_say(&fake.workers[1], &desc); /* not needed after all */
     turn(&fake);
     assert_int_equal(gm_pool_in_use(fake.engine->arenas[2]), 2);
-    container.flags |= GM_DESC_LAST;
     fake_worker_done(&fake, 1, &container, NULL, 0);
     turn(&fake);
     for (uint32_t sub = 1; sub <= 2; sub++) {
@@ -278,26 +277,6 @@ static void blocks_of_a_container_become_work_for_others(void **state)
     assert_int_equal(fake.engine->n_units, 0);
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(gm_pool_in_use(fake.engine->arenas[i]), 0);
-    fake_engine_close(&fake);
-}
-
-static void a_container_that_stopped_early_is_leased_again_behind_its_blocks(void **state)
-{
-    struct fake_engine fake;
-    struct gm_desc container;
-    (void)state;
-    fake_engine_open(&fake, 1, 1, 6);
-    feed_tasks(&fake, 1, ROUTE_UNPACK);
-    turn(&fake);
-    assert_true(fake_hear(&fake.workers[1], &container));
-    assert_int_equal(container.value, 0);
-    fake_worker_emit(&fake, 1, &container, 1, 4);
-    fake_worker_done(&fake, 1, &container, NULL, 0); /* not LAST */
-    turn(&fake);
-    uint64_t first = container.lease;
-    assert_true(fake_hear(&fake.workers[1], &container));
-    assert_int_equal(container.value, 1);
-    assert_true(container.lease > first);
     fake_engine_close(&fake);
 }
 
@@ -451,7 +430,6 @@ int main(void)
         cmocka_unit_test(without_an_output_block_nobody_is_leased),
         cmocka_unit_test(a_larger_output_block_replaces_the_small_one),
         cmocka_unit_test(blocks_of_a_container_become_work_for_others),
-        cmocka_unit_test(a_container_that_stopped_early_is_leased_again_behind_its_blocks),
         cmocka_unit_test(a_block_ahead_leaves_one_for_who_waits),
         cmocka_unit_test(fetch_gets_what_it_asks_for_while_there_is_some),
         cmocka_unit_test(no_large_block_is_filled_ahead_of_plenty_of_work),

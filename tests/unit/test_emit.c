@@ -40,9 +40,8 @@ struct emitted {
     uint64_t block_hash[MAX_BLOCKS]; /* by sub */
     uint32_t n_blocks, first_block;
     uint32_t needs[MAX_BLOCKS], n_needs;
-    uint32_t n_ahead;   /* blocks that it asked for ahead of need, over all leases */
-    bool denies_ahead;  /* ... and does not get */
-    uint32_t cancel_at; /* answer this NEED (from 1) with a CANCEL; 0: none */
+    uint32_t n_ahead;  /* blocks that it asked for ahead of need, over all leases */
+    bool denies_ahead; /* ... and does not get */
     struct gm_desc done;
     bool died;
 };
@@ -125,12 +124,7 @@ static void answer_need(struct emitted *emitted, const struct gm_desc *desc)
         return;
     }
     emitted->needs[emitted->n_needs++] = desc->value;
-    if (emitted->n_needs == emitted->cancel_at) {
-        const struct gm_desc cancel = {.kind = GM_DESC_CANCEL, .lease = desc->lease};
-        fake_supervisor_say(&emitted->fake, &cancel);
-    } else {
-        assert_true(fake_supervisor_grant(&emitted->fake, ARENA_OWN, desc->value, desc->lease));
-    }
+    assert_true(fake_supervisor_grant(&emitted->fake, ARENA_OWN, desc->value, desc->lease));
 }
 
 /* Leases a container that begins with these bytes, and hears its worker to the end. */
@@ -184,7 +178,7 @@ static void finish(struct emitted *emitted)
 static void is_complete(const struct emitted *emitted)
 {
     assert_false(emitted->died);
-    assert_true(emitted->done.flags & GM_DESC_LAST);
+    assert_int_equal(emitted->done.flags, 0);
     assert_int_equal(emitted->done.sub, emitted->first_block + emitted->n_blocks);
 }
 
@@ -326,23 +320,6 @@ static void losses_stand_in_their_place(void **state)
     finish(emitted);
 }
 
-static void a_cancelled_lease_ends_without_last_and_the_next_is_served(void **state)
-{
-    struct emitted *emitted = start();
-    (void)state;
-    emitted->cancel_at = 3;
-    emitted->denies_ahead = true;
-    lease(emitted, "s", 0, GM_NO_LIMIT);
-    assert_false(emitted->died);
-    assert_false(emitted->done.flags & GM_DESC_LAST);
-    assert_int_equal(emitted->n_blocks, 2);
-    emitted->cancel_at = 0;
-    lease(emitted, "s", 2, GM_NO_LIMIT);
-    is_complete(emitted);
-    assert_int_equal(emitted->rows[emitted->n_rows - 1].member, 5999);
-    finish(emitted);
-}
-
 static void reading_stops_in_front_of_a_poison_member(void **state)
 {
     struct emitted *emitted = start();
@@ -437,7 +414,6 @@ int main(void)
         cmocka_unit_test(a_record_over_the_limit_becomes_a_reject),
         cmocka_unit_test(kinds_go_to_their_routes),
         cmocka_unit_test(losses_stand_in_their_place),
-        cmocka_unit_test(a_cancelled_lease_ends_without_last_and_the_next_is_served),
         cmocka_unit_test(reading_stops_in_front_of_a_poison_member),
         cmocka_unit_test(a_crash_between_members_is_the_next_ones),
         cmocka_unit_test(no_memory_loses_the_rest_of_the_container),

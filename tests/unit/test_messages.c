@@ -259,13 +259,13 @@ static void last_words_are_a_failure_whatever_status_they_name(void **state)
 static void malformed_control_messages_change_nothing(void **state)
 {
     struct fake_engine fake;
-    const struct gm_control_hello hello = {GM_CONTROL_PROTOCOL, 1, 77, 0};
     struct gm_err words = {.status = GM_IO};
     (void)state;
     fake_engine_open(&fake, 1, 0, 4);
     struct gm_link *link = &fake.engine->slots[0].link;
-    tells(link, GM_CONTROL_HELLO, &hello, sizeof hello);
-    tells(link, GM_CONTROL_HELLO, &hello, 3);
+    assert_int_equal(gm_control_send(link->child_control_fd, GM_CONTROL_HELLO, 77, NULL, 0, -1,
+                                     GM_CONTROL_NOWAIT, NULL),
+                     GM_OK);
     tells(link, GM_CONTROL_FATAL, &words, 10);
     tells(link, GM_CONTROL_LOG, "\xffnonsense", 9);
     tells(link, (enum gm_control_kind)99, "x", 1);
