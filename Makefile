@@ -11,7 +11,7 @@ VERSION := $(shell sed -n 's/^\#define GM_VERSION "\(.*\)"/\1/p' pipeline/versio
 
 PACKAGES := gcc g++ make pkg-config libcurl4-openssl-dev libarchive-dev libutf8proc-dev \
             libzstd-dev zlib1g-dev liblzma-dev libbz2-dev libsimdjson-dev libfyaml-dev \
-            libjpeg62-turbo-dev libdeflate-dev libspng-dev libwebp-dev libtiff-dev libxxhash-dev libssl-dev \
+            libjpeg62-turbo-dev libdeflate-dev libspng-dev libwebp-dev libtiff-dev libstb-dev libxxhash-dev libssl-dev \
             libsqlite3-dev libseccomp-dev
 TEST_PACKAGES := libcmocka-dev nginx-light jq zstd strace python3 zip xz-utils bzip2 p7zip-full \
             unicode-data python3-pil man-db openssl
@@ -70,6 +70,9 @@ $(BUILD)/obj/stages/image/dct32.o $(BUILD)/obj/stages/image/lanczos.o: override 
 
 # Two neighbours of a loop's state in one vector register cost the loop more than they save.
 $(BUILD)/obj/stages/image/jpeg_band.o: override CFLAGS += -fno-tree-slp-vectorize
+
+# stb_image's header declares static functions that its settings leave out.
+$(BUILD)/obj/stages/image/stb_read.o: override CFLAGS += -Wno-unused-function
 
 # libfyaml's header defines macros with alloca, which our code may not use: it is read before the ban.
 $(BUILD)/obj/pipeline/run/config_read.o: CPPFLAGS += -include libfyaml.h

@@ -57,6 +57,13 @@ def save(name, im, **options):
     im.save(os.path.join(HERE, name), **options)
 
 
+def save_tga(name, im, **options):
+    """Without the footer of version 2: every byte that is left counts."""
+    save(name, im, **options)
+    path = os.path.join(HERE, name)
+    os.truncate(path, os.path.getsize(path) - 26)
+
+
 def main():
     os.makedirs(os.path.join(HERE, "small"), exist_ok=True)
     save("hills.jpg", hills(320, 200, 1), quality=80)
@@ -97,6 +104,10 @@ def main():
     save("small/palette.tif", tiny.quantize(16), compression="tiff_adobe_deflate")
     save("small/fax.tif", tiny.convert("1"), compression="group4")
     save("small/jpeg.tif", tiny, compression="jpeg")
+    save_tga("small/rgb.tga", tiny)
+    save_tga("small/packed.tga", hills(24, 16, 7).quantize(5).convert("RGB"), rle=True)
+    save_tga("small/palette.tga", tiny.quantize(16), rle=True)
+    save_tga("small/alpha.tga", alpha.convert("LA"), orientation=-1)
 
 
 main()

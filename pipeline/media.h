@@ -19,6 +19,7 @@
     X(WEBP, "webp", "image")                                                                       \
     X(PNM, "pnm", "image")                                                                         \
     X(TIFF, "tiff", "image")                                                                       \
+    X(TGA, "tga", "image")                                                                         \
     X(JSONL, "jsonl", "unpack")                                                                    \
     X(GZIP, "gzip", "unpack")                                                                      \
     X(BZIP2, "bzip2", "unpack")                                                                    \
@@ -43,7 +44,8 @@ enum gm_media {
  * path or member name (may be empty), used only for .jsonl/.ndjson, also in front of
  * .gz/.zst/.xz/.bz2. n_bytes == 0 is GM_MEDIA_EMPTY. Text is what has no NUL and no C0 controls but
  * tab, LF, VT, FF, CR, ESC (invalid UTF-8 is still text: the utf8 stage judges it; UTF-16 with a
- * BOM is UNKNOWN). */
+ * BOM is UNKNOWN). TGA has no magic: it is what is nothing else and has a TGA header that is valid
+ * in every field (the footer of version 2 is at the end, where no head reaches). */
 enum gm_media gm_media_sniff(const uint8_t *head, size_t n_bytes, const char *name,
                              size_t name_bytes);
 const char *gm_media_name(enum gm_media media);

@@ -1,8 +1,9 @@
 /* Kinds of bodies by magic number. A table of fixed bytes first; then the kinds whose magic is so
  * short that text may start with it (BMP, PNM, bzip2) or that have none (tar before 1988), each
- * with a look at its next fields; then text, which is whatever holds no control characters. Only
- * the first GM_MEDIA_HEAD_BYTES bytes are looked at, so a verdict never depends on how a body is
- * cut into pieces. */
+ * with a look at its next fields; then text, which is whatever holds no control characters; last
+ * TGA, which has no magic at the front: its header must be valid in all of its 18 bytes. Only the
+ * first GM_MEDIA_HEAD_BYTES bytes are looked at, so a verdict never depends on how a body is cut
+ * into pieces. */
 #include "media.h"
 
 #include "base/assert.h"
@@ -27,7 +28,7 @@ static const char *const extensions[GM_MEDIA_COUNT] = {
     [GM_MEDIA_PNM] = "pnm",        [GM_MEDIA_TIFF] = "tif",  [GM_MEDIA_JSONL] = "jsonl",
     [GM_MEDIA_GZIP] = "gz",        [GM_MEDIA_BZIP2] = "bz2", [GM_MEDIA_XZ] = "xz",
     [GM_MEDIA_ZSTD] = "zst",       [GM_MEDIA_TAR] = "tar",   [GM_MEDIA_ZIP] = "zip",
-    [GM_MEDIA_SEVENZIP] = "7z",    [GM_MEDIA_PDF] = "pdf",
+    [GM_MEDIA_SEVENZIP] = "7z",    [GM_MEDIA_PDF] = "pdf",   [GM_MEDIA_TGA] = "tga",
 };
 
 const char *gm_media_name(enum gm_media media)
@@ -179,6 +180,37 @@ static const struct {
     {GM_MEDIA_PNM, is_pnm},     {GM_MEDIA_TAR, is_old_tar},
 };
 
+static bool is_one_of(uint8_t value, const char *values)
+{
+    return value != 0 && strchr(values, value) != NULL;
+}
+
+/* A color map of at least one entry beside indexes; beside colors and gray there is none, and its
+ * fields are 0: that alone leaves icons, cursors and tables of numbers outside. */
+static bool is_tga_map(const uint8_t *header)
+{
+    if ((header[2] & 7) != 1)
+        return header[1] == 0 && memcmp(header + 3, "\0\0\0\0\0", 5) == 0;
+    return header[1] == 1 && (header[5] | header[6]) != 0 &&
+           is_one_of(header[7], "\x0f\x10\x18\x20");
+}
+
+/* Type 1 to 3, plain or in run lengths; a size; a depth that the type has; no reserved bit, and as
+ * many bits of alpha as there can be. */
+static bool is_tga(struct head head)
+{
+    static const char *const depths[] = {"", "\x08\x10", "\x0f\x10\x18\x20", "\x01\x08\x10"};
+    const uint8_t *header = head.bytes;
+    if (head.n_bytes < 18 || !is_one_of(header[2], "\1\2\3\x9\xa\xb") || !is_tga_map(header))
+        return false;
+    uint8_t depth = header[16], alpha_bits = header[17] & 15;
+    bool has_size = (header[12] | header[13]) != 0 && (header[14] | header[15]) != 0;
+    bool has_depth = is_one_of(depth, depths[header[2] & 7]);
+    bool has_alpha = alpha_bits == 0 || alpha_bits == 8 ||
+                     (alpha_bits == 1 && (header[2] & 7) == 2 && depth == 16);
+    return has_size && has_depth && has_alpha && (header[17] & 0xc0) == 0;
+}
+
 static bool is_utf16(struct head head)
 {
     return has(head, 0, "\xff\xfe", 2) || has(head, 0, "\xfe\xff", 2);
@@ -228,5 +260,5 @@ enum gm_media gm_media_sniff(const uint8_t *head_bytes, size_t n_bytes, const ch
         return GM_MEDIA_UNKNOWN;
     if (is_jsonl_name(name, name_bytes))
         return GM_MEDIA_JSONL; /* a stray control character costs its line, not the file */
-    return is_text(head) ? GM_MEDIA_TEXT : GM_MEDIA_UNKNOWN;
+    return is_text(head) ? GM_MEDIA_TEXT : is_tga(head) ? GM_MEDIA_TGA : GM_MEDIA_UNKNOWN;
 }

@@ -13,8 +13,8 @@
 #define HASH_BYTES 16 /* of SHA-256, in names */
 
 static const char *const image_extensions[] = {
-    "jpg",  "jpeg", "jpe", "jfif", "png", "gif",  "bmp", "dib",
-    "webp", "pnm",  "pbm", "pgm",  "ppm", "tiff", "tif", NULL,
+    "jpg", "jpeg", "jpe", "jfif", "png",  "gif", "bmp", "dib", "webp",
+    "pnm", "pbm",  "pgm", "ppm",  "tiff", "tif", "tga", NULL,
 };
 
 /* Bytes of the extension with its dot at the end of text, if it is one of the list; else 0. */

@@ -4,9 +4,11 @@
 
 #include "base/assert.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +75,25 @@ static const struct {
     CASE(TEXT, "a.jsonl.txt", "{}"),
     CASE(JSONL, "a.jsonl", "{\"a\":\"\0\"}"),
     CASE(ZIP, "a.jsonl", "PK\x03\x04"),
+    CASE(TGA, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x18\0"),
+    CASE(TGA, "", "\x05\0\x0a\0\0\0\0\0\0\0\x10\0\x18\0\x10\0\x20\x28names"),
+    CASE(TGA, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x10\1"),
+    CASE(TGA, "", "\0\0\x0b\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x10\x38"),
+    CASE(TGA, "", "\0\1\x09\0\0\0\1\x18\0\0\0\0\x18\0\x10\0\x08\0"),
+    CASE(TGA, "", "f\0\3\0\0\0\0\0\0\0\0\0\1\0\1\0\x01\0"),
+    CASE(JSONL, "a.jsonl", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x18\0"),
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x18"),               /* a byte less */
+    CASE(UNKNOWN, "", "\0\0\1\0\1\0\x10\x10\0\0\1\0\x18\0\x68\3\0\0\x16\0\0\0"), /* icon */
+    CASE(UNKNOWN, "", "\0\0\2\0\1\0\x10\x10\0\0\1\0\x18\0\x68\3\0\0\x16\0\0\0"), /* cursor */
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\0\0\0\0\0\0\0\x10\0\x18\0"),               /* no width */
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\0\0\x18\0"),               /* no height */
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x08\0"),   /* color of 8 bits */
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x18\x40"), /* interleaved */
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x18\5"),   /* 5 bits of alpha */
+    CASE(UNKNOWN, "", "\0\0\2\0\0\0\0\x18\0\0\0\0\x18\0\x10\0\x18\0"), /* a map, and none */
+    CASE(UNKNOWN, "", "\0\0\1\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x08\0"),   /* indexes, no map */
+    CASE(UNKNOWN, "", "\0\1\1\0\0\0\0\x18\0\0\0\0\x18\0\x10\0\x08\0"), /* an empty map */
+    CASE(UNKNOWN, "", "\0\0\x20\0\0\0\0\0\0\0\0\0\x18\0\x10\0\x18\0"), /* type 32 */
 };
 
 static void bodies_are_told_by_their_bytes(void **state)
@@ -131,6 +152,60 @@ static void only_the_head_counts(void **state)
     assert_int_equal(gm_media_sniff(body, sizeof(body), "", 0), GM_MEDIA_UNKNOWN);
 }
 
+static void random_bytes_are_no_tga(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (unsigned i = 0; i < 6000000; i++) {
+        uint8_t head[24];
+        for (size_t k = 0; k < sizeof(head); k++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            head[k] = (uint8_t)(random >> 56);
+        }
+        if (gm_media_sniff(head, sizeof(head), "", 0) == GM_MEDIA_TGA)
+            fail_msg("head %u is taken for a TGA", i);
+    }
+}
+
+static unsigned n_seen, n_strange;
+
+static int look(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status, (void)place;
+    uint8_t head[GM_MEDIA_HEAD_BYTES];
+    FILE *file = kind == FTW_F ? fopen(path, "rb") : NULL;
+    if (!file)
+        return 0;
+    size_t n_bytes = fread(head, 1, sizeof(head), file), length = strlen(path);
+    fclose(file);
+    bool is_named = length > 4 && strcasecmp(path + length - 4, ".tga") == 0;
+    n_seen++;
+    if (!is_named && gm_media_sniff(head, n_bytes, path, length) == GM_MEDIA_TGA) {
+        print_message("%s is taken for a TGA\n", path);
+        n_strange++;
+    }
+    return 0;
+}
+
+/* Of the tree; and of the fixtures, where they are. */
+static void no_other_file_is_taken_for_a_tga(void **state)
+{
+    char fixtures[4096];
+    const char *folder = getenv("GM_FIXTURES"), *home = getenv("HOME");
+    (void)state;
+    snprintf(fixtures, sizeof(fixtures), "%s%s",
+             folder ? folder
+             : home ? home
+                    : "/nowhere",
+             folder ? "" : "/.cache/gristmill/fixtures");
+    nftw("data", look, 16, FTW_PHYS);
+    nftw("tests/fuzz/corpus", look, 16, FTW_PHYS);
+    assert_true(n_seen > 100);
+    nftw(fixtures, look, 16, FTW_PHYS);
+    print_message("%u files, %u strange\n", n_seen, n_strange);
+    assert_int_equal(n_strange, 0);
+}
+
 static void every_medium_has_a_name_a_family_and_an_extension(void **state)
 {
     (void)state;
@@ -168,6 +243,8 @@ int main(void)
         cmocka_unit_test(bodies_are_told_by_their_bytes),
         cmocka_unit_test(tar_is_told_by_its_mark_or_its_checksum),
         cmocka_unit_test(only_the_head_counts),
+        cmocka_unit_test(random_bytes_are_no_tga),
+        cmocka_unit_test(no_other_file_is_taken_for_a_tga),
         cmocka_unit_test(every_medium_has_a_name_a_family_and_an_extension),
         cmocka_unit_test(reasons_are_unique_and_say_what_to_do),
     };

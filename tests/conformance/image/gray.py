@@ -19,7 +19,8 @@ PNG_KINDS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8
 
 
 class Cases:
-    """Files, and what their gray plane must be (None: whatever Pillow says)."""
+    """Files, and what their gray plane must be: None is whatever Pillow says, bytes are its size with
+    these values, and an image stands for a file that Pillow does not read."""
 
     def __init__(self, folder):
         self.folder, self.rows = folder, []
@@ -158,6 +159,53 @@ def add_tiffs(cases, size, tag):
                               high if (photometric, depth) == (1, 16) else None)
 
 
+def add_tgas(cases, size, tag):
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
+        im = pic.photo(mode, size, 26)
+        for corner in (1, -1):
+            cases.save(f"{mode}-{corner}-{tag}.tga", im, format="TGA", orientation=corner)
+            if mode != "1":
+                cases.save(f"{mode}-rle{corner}-{tag}.tga", im, format="TGA", orientation=corner,
+                           rle=True)
+    for packed in (False, True):
+        for corner in range(4):
+            for kind, bits, map_bits, first in ((1, 8, 16, 0), (1, 8, 24, 5), (2, 16, 0, 0),
+                                                (2, 24, 0, 0), (2, 32, 0, 0), (3, 8, 0, 0),
+                                                (3, 16, 0, 0), (3, 1, 0, 0)):
+                if bits == 1 and packed:
+                    continue
+                for crossing in (None, "literals") if packed else (None,):
+                    data = pic.tga(size, kind, bits, packed, corner, 27, map_bits, first, crossing)
+                    cases.add(f"t{kind}-{bits}-{map_bits}-{packed}-{corner}-{crossing}-{tag}.tga",
+                              data[0])
+
+
+def luma(r, g, b):
+    return (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
+
+
+def fifteen(stored):
+    value = int.from_bytes(stored, "little")
+    return luma(*((value >> shift & 31) * 255 // 31 for shift in (10, 5, 0)))
+
+
+def add_other_tgas(cases, size, tag):
+    """What Pillow does not read, or not rightly: by the definition of the format."""
+    for packed in (False, True):
+        for kind, bits, map_bits, extra in ((1, 8, 15, 0), (1, 8, 32, 0), (1, 8, 24, 300),
+                                            (2, 15, 0, 0), (3, 8, 0, 0)):
+            data, entries, pixels = pic.tga(size, kind, bits, packed, 2, 28, map_bits, 0, "all",
+                                            extra)
+            if map_bits == 15:
+                values = [fifteen(entries[p[0]]) for p in pixels]
+            elif kind == 1:
+                values = [luma(*entries[p[0]][2::-1]) for p in pixels]
+            else:
+                values = [fifteen(p) if bits == 15 else p[0] for p in pixels]
+            cases.add(f"other{kind}-{bits}-{map_bits}-{extra}-{packed}-{tag}.tga", data,
+                      Image.frombytes("L", size, bytes(values)))
+
+
 def run(tool, folder, rows, *settings):
     out = os.path.join(folder, "out")
     os.makedirs(out, exist_ok=True)
@@ -197,8 +245,9 @@ def check_file(result, pillow, plane):
 def check(path, expected, result):
     if result["reason"]:
         return f"{result['reason']}: {result['message']}"
-    pillow = Image.open(path).convert("L")
-    plane = expected or pillow.tobytes()
+    by_definition = isinstance(expected, Image.Image)
+    pillow = expected if by_definition else Image.open(path).convert("L")
+    plane = pillow.tobytes() if by_definition or not expected else expected
     if result["plane"] != plane:
         differ = sum(a != b for a, b in zip(result["plane"], plane))
         return f"{differ} of {len(plane)} gray values differ from Pillow's"
@@ -259,7 +308,7 @@ def main():
     cases = Cases(folder)
     for size in SIZES:
         for add in (add_jpegs, add_pngs, add_bmps, add_gifs, add_webps, add_pnms,
-                    add_tiffs):
+                    add_tiffs, add_tgas, add_other_tgas):
             add(cases, size, "%dx%d" % size)
     bad = 0
     for (path, expected), result in zip(cases.rows, run(tool, folder, cases.rows, "mode=exact")):

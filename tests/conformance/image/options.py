@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 
 SIZES = [(1, 1), (7, 5), (33, 17), (100, 75)]
 ADDERS = (gray.add_jpegs, gray.add_pngs, gray.add_bmps, gray.add_gifs, gray.add_webps,
-          gray.add_pnms, gray.add_tiffs)
+          gray.add_pnms, gray.add_tiffs, gray.add_tgas)
 
 
 def plain(im):

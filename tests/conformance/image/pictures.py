@@ -240,3 +240,53 @@ def tiff(size, photometric, depth, big_endian, tiled, seed):
     body = b"".join(chunks).ljust(at - 8, b"\0")
     out = head + body + struct.pack(order + "H", len(tags)) + ifd + bytes(4) + values
     return out, bytes(v >> 8 for row in rows for v in row)
+
+
+# ---- TGA ----
+
+
+def tga_packets(pixels, width, crossing, rnd):
+    """Run-length packets of random kinds and lengths, which stay in their row unless they may be
+    crossing: "literals" or "all"."""
+    out, at = b"", 0
+    while at < len(pixels):
+        is_run = rnd.random() < 0.5
+        room = width - at % width
+        if crossing == "all" or (crossing == "literals" and not is_run):
+            room = len(pixels) - at
+        count = min(room, rnd.choice((1, 2, 3, 9, 128)))
+        if is_run:
+            same = 1
+            while same < count and pixels[at + same] == pixels[at]:
+                same += 1
+            count = same
+        out += bytes([count - 1 | (128 if is_run else 0)])
+        out += pixels[at] if is_run else b"".join(pixels[at:at + count])
+        at += count
+    return out
+
+
+def tga(size, kind, bits, packed, corner, seed, map_bits=0, first=0, crossing=None, extra=0):
+    """kind: 1 color map, 2 color, 3 gray. corner: bits 4 and 5 of the descriptor. Returns the file
+    and its parts: the color map's entries and the pixels, both in the file's order."""
+    rnd = random.Random(seed)
+    width, height = size
+    n_colors = 7 if map_bits else 0
+    entries = [rnd.randbytes((map_bits + 7) // 8) for _ in range(n_colors + extra)]
+    if bits == 1:
+        pixels = [rnd.randbytes((width + 7) // 8) for _ in range(height)]
+    elif kind == 1:
+        pixels = [bytes([first + rnd.randrange(n_colors)]) for _ in range(width * height)]
+    else:
+        pixels = [rnd.randbytes((bits + 7) // 8) for _ in range(width * height)]
+    for i in range(1, len(pixels) if packed else 0):
+        if rnd.random() < 0.7:
+            pixels[i] = pixels[i - 1]
+    alpha_bits = {(2, 16): 1, (2, 32): 8, (3, 16): 8}.get((kind, bits), 0)
+    note = b"made by hand"
+    out = struct.pack("<BBBHHBHHHHBB", len(note), kind == 1, kind | (8 if packed else 0),
+                      first if map_bits else 0, len(entries), map_bits, 3, 4, width, height, bits,
+                      corner << 4 | alpha_bits)
+    body = tga_packets(pixels, width, crossing, rnd) if packed else b"".join(pixels)
+    tail = bytes(8) + b"TRUEVISION-XFILE.\0"
+    return out + note + b"".join(entries) + body + tail, entries, pixels
