@@ -27,6 +27,7 @@
 #define FIRST_WINDOW ((size_t)GM_BPE_SCAN_MAX)
 #define FIRST_STEP   ((size_t)45) /* from a first window to the next one */
 #define FINE_TOKEN   6u           /* symbols */
+#define ROW_WINDOW   (16 * FIRST_WINDOW)
 #define MAX_ROW      1024u
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
@@ -177,37 +178,54 @@ static void move_row(struct row *row, size_t to, size_t from, size_t n)
     memmove(row->starts + to, row->starts + from, n * sizeof *row->starts);
 }
 
-/* Merges all pairs of the least rank, from left to right, as long as no pair comes up that would be
- * before the others: a new pair of the same or a lower rank ends the round. false: no pair. */
+/* A row in work: what is in front of `to` and from `from` on, with a gap between them. */
+struct gap {
+    size_t to, from;
+};
+
+/* Merges the pair behind the gap, which has the least rank, and what comes up by that: a new pair
+ * of the same or a lower rank is the next merge, because it is the least, or the leftmost of the
+ * least. Each merge has both its neighbours make new pairs, so no such pair is left behind. */
+static void merge_behind(const struct gm_bpe *bpe, struct row *row, struct gap *gap, uint32_t least)
+{
+    size_t to = gap->to, from = gap->from + 2;
+    uint32_t id = gm_bpe_merged(bpe, least), left, right;
+
+    row->starts[to] = row->starts[gap->from];
+    for (;;) {
+        right = from < row->n ? gm_pair_rank(&bpe->pairs, id, row->ids[from]) : GM_BPE_NO_RANK;
+        left = to > 0 ? gm_pair_rank(&bpe->pairs, row->ids[to - 1], id) : GM_BPE_NO_RANK;
+        if (left > least && right > least)
+            break;
+        id = gm_bpe_merged(bpe, left <= right ? left : right);
+        to -= left <= right;
+        from += right < left;
+    }
+    row->ids[to] = id;
+    row->ranks[to] = right;
+    if (to > 0)
+        row->ranks[to - 1] = left;
+    *gap = (struct gap){to + 1, from};
+}
+
+/* Merges all pairs of the least rank, from left to right. Behind it all ranks are higher. false: no
+ * pair. */
 static bool merge_round(const struct gm_bpe *bpe, struct row *row)
 {
     uint32_t least = gm_rank_least(row->ranks, row->n);
     if (least == GM_BPE_NO_RANK)
         return false;
-    size_t to = gm_rank_find(row->ranks, row->n, least), from = to;
-    bool is_over = false;
-    while (from < row->n) {
-        size_t n = is_over ? row->n - from : gm_rank_find(row->ranks + from, row->n - from, least);
-        if (n > 0) {
-            move_row(row, to, from, n);
-            to += n;
-            from += n;
-            continue;
-        }
-        uint32_t id = gm_bpe_merged(bpe, least);
-        row->ids[to] = id;
-        row->starts[to] = row->starts[from];
-        from += 2;
-        row->ranks[to] =
-            from < row->n ? gm_pair_rank(&bpe->pairs, id, row->ids[from]) : GM_BPE_NO_RANK;
-        is_over = row->ranks[to] <= least;
-        if (to > 0) {
-            row->ranks[to - 1] = gm_pair_rank(&bpe->pairs, row->ids[to - 1], id);
-            is_over |= row->ranks[to - 1] <= least;
-        }
-        to++;
+    size_t first = gm_rank_find(row->ranks, row->n, least);
+    struct gap gap = {first, first};
+    while (gap.from < row->n) {
+        merge_behind(bpe, row, &gap, least);
+        size_t n = gm_rank_find(row->ranks + gap.from, row->n - gap.from, least);
+        if (n > 0)
+            move_row(row, gap.to, gap.from, n);
+        gap.to += n;
+        gap.from += n;
     }
-    row->n = to;
+    row->n = gap.to;
     return true;
 }
 
@@ -270,6 +288,22 @@ static size_t longest_token(const uint32_t *ids, size_t n)
         longest = length > longest ? length : longest;
     }
     return longest;
+}
+
+/* A third of the window are tokens that are the one before again. */
+static bool repeats_itself(const uint32_t *ids, size_t n)
+{
+    uint32_t last = GM_NO_TOKEN;
+    bool is_again = false;
+    size_t n_again = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] != GM_NO_TOKEN) {
+            is_again = ids[i] == last;
+            last = ids[i];
+        }
+        n_again += is_again;
+    }
+    return 3 * n_again >= n;
 }
 
 static size_t keep(const uint32_t *from, size_t n, uint32_t *ids)
@@ -391,6 +425,19 @@ static size_t try_start(struct windows *windows, size_t start, size_t *n_next)
     return common_token(windows->window, windows->n_window, windows->next, start);
 }
 
+/* For windows behind the one at hand. */
+static void choose_size(struct windows *windows)
+{
+    size_t longest = longest_token(windows->window, windows->n_window);
+    bool is_row = longest > FINE_TOKEN && repeats_itself(windows->window, windows->n_window);
+    if (is_row && windows->size < ROW_WINDOW) {
+        windows->size = ROW_WINDOW;
+        windows->is_repetitive = true;
+    } else if (!is_row && longest < FIRST_WINDOW / 4) {
+        windows->size = windows->least;
+    }
+}
+
 /* Tokens of the window that are agreed upon are written, and the next one becomes the one at hand.
  * SIZE_MAX: the two do not agree. */
 static size_t advance(struct windows *windows, uint32_t *ids)
@@ -407,8 +454,7 @@ static size_t advance(struct windows *windows, uint32_t *ids)
     if (common == windows->n_window)
         return SIZE_MAX;
     size_t n_kept = keep(windows->window + windows->from, common - windows->from, ids);
-    if (longest_token(windows->window, windows->n_window) < FIRST_WINDOW / 4)
-        windows->size = windows->least;
+    choose_size(windows);
     uint32_t *swap = windows->window;
     windows->window = windows->next;
     windows->next = swap;
@@ -443,7 +489,7 @@ size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratc
     enum gm_status status = GM_AGAIN;
     size_t n_ids = 0;
 
-    if (n >= UINT32_MAX || !reserve(scratch, FIRST_WINDOW) || !reserve_symbols(scratch, n))
+    if (n >= UINT32_MAX || !reserve(scratch, ROW_WINDOW) || !reserve_symbols(scratch, n))
         return SIZE_MAX;
     memcpy(scratch->symbols, ids, n * sizeof *ids);
     windows.window = scratch->windows;

@@ -15,3 +15,11 @@ bench: deps
 ## bench-docs: write docs/performance.md and its plot from the last `make bench`
 bench-docs:
 	@$(PYTHON) tests/bench/render.py $(BUILD)/bench/results.json docs
+
+PIECE_TOKENIZERS := tiktoken/cl100k_base.tiktoken tiktoken/o200k_base.tiktoken \
+    $(patsubst %,tokenizers/%.json,llama3 gemma3 llama2 deepseek_v3 qwen3)
+
+.PHONY: bench-pieces
+## bench-pieces: the tokenizer on texts of a megabyte that are one piece (a minute; after `make fixtures`)
+bench-pieces: $(BUILD)/tests/bench/piece_bench
+	@$< $(PIECE_TOKENIZERS:%=$(GM_FIXTURES)/%)

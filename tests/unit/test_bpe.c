@@ -1,5 +1,6 @@
 /* Byte-pair encoding against a naive model that works on strings: every flag on vocabularies made
  * by hand, then random vocabularies and words, short and long. */
+#include "naive_bpe.h"
 #include "token_spec.h"
 #include "tokenize/bpe.h"
 
@@ -282,7 +283,8 @@ static struct ids naive(const struct gm_spec *spec, const char *word, size_t n_b
 }
 
 /* Merges of random tokens: the same result from several pairs, ranks that do not follow ids. */
-static void random_spec(struct gm_spec *spec, unsigned n_letters, unsigned n_merges)
+static void random_spec(struct gm_spec *spec, unsigned n_letters, unsigned n_merges,
+                        size_t max_bytes)
 {
     token_spec_init(spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
     for (unsigned i = 0; i < n_letters; i++)
@@ -292,7 +294,7 @@ static void random_spec(struct gm_spec *spec, unsigned n_letters, unsigned n_mer
         uint32_t left = (uint32_t)rand() % spec->n_tokens,
                  right = (uint32_t)rand() % spec->n_tokens;
         struct gm_spec_text a = spec->tokens[left].text, b = spec->tokens[right].text;
-        if (a.n_bytes + b.n_bytes > 12)
+        if (a.n_bytes + b.n_bytes > max_bytes)
             continue;
         memcpy(both, gm_spec_bytes(spec, a), a.n_bytes);
         memcpy(both + a.n_bytes, gm_spec_bytes(spec, b), b.n_bytes);
@@ -317,7 +319,7 @@ static void random_words_are_as_in_the_naive_model(void **state)
         struct gm_spec spec;
         struct token_image made;
         unsigned n_letters = 1 + (unsigned)rand() % 5;
-        random_spec(&spec, n_letters, 4 + (unsigned)rand() % 60);
+        random_spec(&spec, n_letters, 4 + (unsigned)rand() % 60, 12);
         token_image_make(&made, &spec);
         struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 1 << 20);
         for (int word = 0; word < 60; word++) {
@@ -331,6 +333,46 @@ static void random_words_are_as_in_the_naive_model(void **state)
                                   &(uint32_t){(uint32_t)n_bytes}, 1, got.id);
             assert_int_equal(got.n, expected.n);
             assert_memory_equal(got.id, expected.id, got.n * sizeof got.id[0]);
+        }
+        gm_bpe_cache_free(cache);
+        token_image_free(&made);
+        token_spec_free(&spec);
+    }
+}
+
+/* A few letters again and again, sometimes another one: long tokens that merge with both of their
+ * neighbours, at ranks that go up and down. */
+static size_t text_that_repeats_itself(char *text, size_t max, unsigned n_letters)
+{
+    size_t n_unit = 1 + (size_t)rand() % 4, n_bytes = max / 2 + (size_t)rand() % (max / 2);
+    for (size_t i = 0; i < n_bytes; i++) {
+        bool is_new = i < n_unit || rand() % 500 == 0;
+        text[i] = is_new ? (char)('a' + rand() % (int)n_letters) : text[i - n_unit];
+    }
+    return n_bytes;
+}
+
+static void long_runs_are_as_in_the_naive_model(void **state)
+{
+    static uint32_t expected[MAX_IDS], got[MAX_IDS];
+    static char text[MAX_IDS];
+    (void)state;
+    srand(2);
+    for (int round = 0; round < 200; round++) {
+        struct gm_spec spec;
+        struct token_image made;
+        unsigned n_letters = 1 + (unsigned)rand() % 3;
+        random_spec(&spec, n_letters, 4 + (unsigned)rand() % 100, 40);
+        token_image_make(&made, &spec);
+        struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 0);
+        for (int i = 0; i < 3; i++) {
+            uint32_t n_bytes = (uint32_t)text_that_repeats_itself(text, MAX_IDS, n_letters);
+            for (size_t k = 0; k < n_bytes; k++)
+                expected[k] = token_spec_find(&spec, text + k, 1);
+            size_t n = naive_bpe_merge(&spec, expected, n_bytes);
+            assert_int_equal(gm_bpe_encode(cache, (uint8_t *)text, n_bytes, 0, &n_bytes, 1, got),
+                             n);
+            assert_memory_equal(got, expected, n * sizeof *got);
         }
         gm_bpe_cache_free(cache);
         token_image_free(&made);
@@ -401,6 +443,7 @@ int main(void)
         cmocka_unit_test(ranks_merge_into_any_token),
         cmocka_unit_test(what_is_not_supported_is_refused),
         cmocka_unit_test(random_words_are_as_in_the_naive_model),
+        cmocka_unit_test(long_runs_are_as_in_the_naive_model),
         cmocka_unit_test(counters_add_up),
         cmocka_unit_test(unknown_characters_are_counted_wherever_they_stand),
     };
