@@ -24,10 +24,46 @@ static const char *on_length(struct gm_response *response, struct value value)
     return NULL;
 }
 
+static bool is_word(struct value word, const char *text)
+{
+    return word.n_bytes == strlen(text) && strncasecmp(word.text, text, word.n_bytes) == 0;
+}
+
+/* Takes the first word off a list that is separated by commas; false: there is none. */
+static bool next_word(struct value *list, struct value *word)
+{
+    while (list->n_bytes && strchr(" \t,", *list->text))
+        list->text++, list->n_bytes--;
+    *word = (struct value){list->text, 0};
+    while (list->n_bytes && *list->text != ',')
+        list->text++, list->n_bytes--;
+    word->n_bytes = (size_t)(list->text - word->text);
+    while (word->n_bytes && strchr(" \t", word->text[word->n_bytes - 1]))
+        word->n_bytes--;
+    return word->n_bytes > 0;
+}
+
+/* Several lines are one list. Chunked stated twice is taken as once: some proxies repeat the line.
+ */
 static const char *on_encoding(struct gm_response *response, struct value value)
 {
-    response->chunked =
-        value.n_bytes >= 7 && strncasecmp(value.text + value.n_bytes - 7, "chunked", 7) == 0;
+    struct value word;
+    while (next_word(&value, &word)) {
+        if (is_word(word, "chunked"))
+            response->chunked = true;
+        else if (!is_word(word, "identity"))
+            response->coded = true;
+    }
+    return NULL;
+}
+
+static const char *on_connection(struct gm_response *response, struct value value)
+{
+    struct value word;
+    while (next_word(&value, &word)) {
+        response->closes = response->closes || is_word(word, "close");
+        response->keeps = response->keeps || is_word(word, "keep-alive");
+    }
     return NULL;
 }
 
@@ -83,6 +119,14 @@ static const char *on_type(struct gm_response *response, struct value value)
     return keep(&response->content_type, value);
 }
 
+/* What makes no URL is refused where it is used, so that the message can say so. */
+static const char *on_location(struct gm_response *response, struct value value)
+{
+    if (!response->location && value.n_bytes)
+        response->location = strndup(value.text, value.n_bytes);
+    return NULL;
+}
+
 static const char *on_retry_after(struct gm_response *response, struct value value)
 {
     if (value.n_bytes < sizeof response->retry_after) {
@@ -106,7 +150,8 @@ static const struct header headers[] = {
     HEADER("content-length", on_length),   HEADER("transfer-encoding", on_encoding),
     HEADER("content-range", on_range),     HEADER("etag", on_etag),
     HEADER("last-modified", on_modified),  HEADER("content-type", on_type),
-    HEADER("retry-after", on_retry_after),
+    HEADER("retry-after", on_retry_after), HEADER("location", on_location),
+    HEADER("connection", on_connection),
 };
 
 static void forget(struct gm_response *response)
@@ -114,6 +159,7 @@ static void forget(struct gm_response *response)
     free(response->etag);
     free(response->last_modified);
     free(response->content_type);
+    free(response->location);
     *response = (struct gm_response){.n_interim = response->n_interim,
                                      .head_bytes = response->head_bytes,
                                      .content_length = UINT64_MAX};
@@ -135,6 +181,7 @@ static const char *on_status_line(struct gm_response *response, const char *line
         return "a malformed status line";
     response->status = (unsigned)status;
     response->version = n_bytes > 5 && line[5] == '2' ? 2 : 1;
+    response->is_1_0 = n_bytes > 7 && memcmp(line + 5, "1.0", 3) == 0;
     if (status >= 100 && status < 200 && ++response->n_interim > GM_RESPONSE_MAX_INTERIM)
         return "endless interim (1xx) responses";
     return NULL;
