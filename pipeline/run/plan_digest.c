@@ -13,7 +13,7 @@
 const char *const gm_digest_skips_fetch[] = {
     "connections",     "per_host",        "rate",      "retries",        "backoff",  "backoff_max",
     "retry_after_max", "connect_timeout", "low_speed", "low_speed_time", "deadline", "contact",
-    "proxy",           "ca_file",         "threads",   "http2",          NULL};
+    "proxy",           "ca_file",         "threads",   "http2",          "client",   NULL};
 
 /* Of the job's own, all but these reach the outputs. */
 static const char *const job_skips[] = {

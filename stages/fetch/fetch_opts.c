@@ -14,6 +14,9 @@
         name, type, offsetof(struct gm_fetch_opts, field), text, low, high, NULL, unit, help       \
     }
 
+static const char *const client_names[] = {
+    [GM_FETCH_CLIENT_OWN] = "own", [GM_FETCH_CLIENT_LIBCURL] = "libcurl", NULL};
+
 const struct gm_opt gm_fetch_opt_table[] = {
     ROW("connections", GM_OPT_U64, connections, "64", 1, 4096, "connections",
         "how many requests may be under way at once, over all hosts"),
@@ -63,6 +66,9 @@ const struct gm_opt gm_fetch_opt_table[] = {
     ROW("threads", GM_OPT_STRING, threads, "auto", 0, 0, NULL,
         "threads for the network, 1 to 8; auto: one a processor, at most 4"),
     ROW("http2", GM_OPT_BOOL, http2, "true", 0, 0, NULL, "use HTTP/2 where a TLS server offers it"),
+    {"client", GM_OPT_ENUM, offsetof(struct gm_fetch_opts, client), "own", 0, 0, client_names, NULL,
+     "who speaks HTTP/1.1 to http:// URLs without a proxy: own is quicker, libcurl is for a server "
+     "that own does not get on with (https and proxies are libcurl's anyway)"},
     ROW("sha256", GM_OPT_BOOL, sha256, "true", 0, 0, NULL, "compute the SHA-256 of each body"),
     GM_OPT_END};
 

@@ -11,6 +11,8 @@
 
 #define GM_FETCH_MAX_THREADS 8
 
+enum gm_fetch_client { GM_FETCH_CLIENT_OWN, GM_FETCH_CLIENT_LIBCURL };
+
 struct gm_fetch_opts {
     uint64_t connections;
     uint64_t per_host;
@@ -37,6 +39,7 @@ struct gm_fetch_opts {
     char *threads;
     bool http2;
     bool sha256;
+    int client; /* enum gm_fetch_client */
 };
 
 extern const struct gm_opt gm_fetch_opt_table[];

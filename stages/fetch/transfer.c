@@ -34,6 +34,11 @@ void gm_transfer_give_up(struct gm_transfer *transfer, enum gm_reason reason, bo
     va_end(args);
 }
 
+void gm_transfer_refuse(struct gm_transfer *transfer, const char *problem)
+{
+    gm_transfer_give_up(transfer, GM_REASON_FETCH_PROTOCOL, false, "the server sends %s", problem);
+}
+
 /* ---- callbacks ---- */
 
 static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
@@ -76,7 +81,7 @@ static size_t on_header(char *line, size_t size, size_t n_bytes, void *data)
     const char *problem = gm_response_line(&transfer->response, line, n_bytes);
     if (!problem)
         return n_bytes;
-    gm_transfer_give_up(transfer, GM_REASON_FETCH_PROTOCOL, false, "the server sends %s", problem);
+    gm_transfer_refuse(transfer, problem);
     return 0;
 }
 
@@ -168,21 +173,25 @@ static bool append_failed(struct gm_transfer *transfer, enum gm_status status,
     return true;
 }
 
-static size_t on_body(char *bytes, size_t size, size_t n_bytes, void *data)
+bool gm_transfer_take_body(struct gm_transfer *transfer, const void *bytes, size_t n_bytes)
 {
-    struct gm_transfer *transfer = data;
     struct gm_err err;
-    GM_ASSERT(size == 1);
     transfer->body_bytes += n_bytes;
     if (!transfer->body_started && !gm_transfer_start_body(transfer))
-        return 0;
-    if (transfer->discard) /* short return: the status says enough, the connection is dropped */
-        return transfer->body_bytes > MAX_DISCARD_BYTES ? 0 : n_bytes;
+        return false;
+    if (transfer->discard) /* the status says enough, the connection is dropped */
+        return transfer->body_bytes <= MAX_DISCARD_BYTES;
     enum gm_status status =
         gm_store_append(&transfer->store, bytes, n_bytes, transfer->response.content_length, &err);
     if (transfer->job->kind == GM_JOB_ROBOTS && status == GM_LIMIT)
-        return n_bytes; /* as much as RFC 9309 asks us to read */
-    return append_failed(transfer, status, &err) ? 0 : n_bytes;
+        return true; /* as much as RFC 9309 asks us to read */
+    return !append_failed(transfer, status, &err);
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n_bytes, void *data)
+{
+    GM_ASSERT(size == 1);
+    return gm_transfer_take_body(data, bytes, n_bytes) ? n_bytes : 0;
 }
 
 /* ---- setting up ---- */
@@ -222,7 +231,7 @@ static bool set_constant_options(struct gm_transfer *transfer)
         bad |= curl_easy_setopt(easy, CURLOPT_CAINFO, opts->ca_file);
         bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
-    transfer->base_headers = transfer->settings->headers;
+    transfer->set_headers = transfer->settings->headers;
     return bad == CURLE_OK;
 }
 
@@ -274,13 +283,14 @@ static void add_header(struct gm_transfer *transfer, unsigned *n, const char *na
     (*n)++;
 }
 
-/* Chains the headers of this request in front of the constant ones; libcurl reads the list only. */
-static void set_headers(struct gm_transfer *transfer)
+/* What this request says besides what all say; chained in front of the user's, because libcurl
+ * takes one list (and only reads it). */
+static void choose_headers(struct gm_transfer *transfer)
 {
     struct gm_job *job = transfer->job;
-    struct curl_slist *base =
-        is_original_host(job) ? transfer->settings->headers : transfer->settings->safe_headers;
     unsigned n = 0;
+    transfer->base_headers =
+        is_original_host(job) ? transfer->settings->headers : transfer->settings->safe_headers;
     if (transfer->resume_from) {
         char range[48];
         snprintf(range, sizeof range, "bytes=%llu-", (unsigned long long)transfer->resume_from);
@@ -293,26 +303,48 @@ static void set_headers(struct gm_transfer *transfer)
             add_header(transfer, &n, "If-Modified-Since", job->last_modified);
     }
     for (unsigned i = 0; i < n; i++)
-        transfer->extra[i].next = i + 1 < n ? &transfer->extra[i + 1] : base;
-    if (n == 0 && !transfer->own_headers && base == transfer->base_headers)
-        return;
-    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, n ? transfer->extra : base);
-    transfer->own_headers = n > 0;
-    transfer->base_headers = base;
+        transfer->extra[i].next = i + 1 < n ? &transfer->extra[i + 1] : transfer->base_headers;
+    transfer->n_extra = n;
 }
 
-static void set_tls(struct gm_transfer *transfer, const struct gm_url *parts)
+static void set_headers(struct gm_transfer *transfer)
+{
+    struct curl_slist *headers = transfer->n_extra ? transfer->extra : transfer->base_headers;
+    if (headers != transfer->set_headers || transfer->n_extra)
+        curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, headers);
+    transfer->set_headers = headers;
+}
+
+static void set_tls(struct gm_transfer *transfer)
 {
     const struct gm_opt_list *insecure = &transfer->settings->opts->insecure_hosts;
+    struct gm_url parts;
+    const char *problem;
     bool verify = true;
     char key[256];
-    if (insecure->n_items == 0)
+    if (insecure->n_items == 0 ||
+        gm_url_split(transfer->job->url, &parts, &problem) != GM_REASON_NONE)
         return;
-    gm_url_host_key(parts, key, sizeof key);
+    gm_url_host_key(&parts, key, sizeof key);
     for (size_t i = 0; i < insecure->n_items; i++)
         verify = verify && strcasecmp(insecure->items[i], key) != 0;
     curl_easy_setopt(transfer->easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
     curl_easy_setopt(transfer->easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+}
+
+void gm_transfer_set_easy(struct gm_transfer *transfer, enum gm_transfer_use use)
+{
+    const char *url = transfer->job->url;
+    bool only_connects = use == GM_TRANSFER_CONNECT;
+    if (only_connects != transfer->only_connects)
+        curl_easy_setopt(transfer->easy, CURLOPT_CONNECT_ONLY, (long)only_connects);
+    transfer->only_connects = only_connects;
+    set_headers(transfer);
+    set_tls(transfer);
+    curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
+                     transfer->settings->opts->http2 && url[4] != ':' ? 1L : 0L);
+    if (curl_easy_setopt(transfer->easy, CURLOPT_URL, url) != CURLE_OK)
+        gm_transfer_give_up(transfer, GM_REASON_LIMIT_MEMORY, false, "no memory for the URL");
 }
 
 static void reset(struct gm_transfer *transfer, struct gm_job *job, uint64_t now_ms)
@@ -393,12 +425,7 @@ enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm
         transfer->job = NULL;
         return GM_TRANSFER_DONE;
     }
-    set_headers(transfer);
-    set_tls(transfer, &parts);
-    curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT,
-                     transfer->settings->opts->http2 && job->url[4] != ':' ? 1L : 0L);
-    if (curl_easy_setopt(transfer->easy, CURLOPT_URL, job->url) != CURLE_OK)
-        gm_transfer_give_up(transfer, GM_REASON_LIMIT_MEMORY, false, "no memory for the URL");
+    choose_headers(transfer);
     return GM_TRANSFER_RUNNING;
 }
 

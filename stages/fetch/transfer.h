@@ -1,5 +1,9 @@
-/* One connection slot: a libcurl easy handle that is set up once and used for one job after the
+/* One slot for a request: a libcurl easy handle that is set up once and used for one job after the
  * other, with everything that is known of the request under way. Belongs to one network thread.
+ *
+ * The request is spoken by libcurl (multi.h) or by gristmill itself (plain.h); both give what comes
+ * to the functions below, so that bounds, records and messages are the same. plain.h uses the easy
+ * handle only to connect.
  *
  * Redirects are not followed by libcurl: each hop goes back to the schedule, so that it counts
  * against its host, is vetted, and obeys that host's robots.txt. */
@@ -13,8 +17,12 @@
 #include "fetch/store.h"
 #include <curl/curl.h>
 
+struct gm_connection;
+
 struct gm_transfer {
     CURL *easy;
+    bool is_plain;                    /* spoken by plain.h */
+    struct gm_connection *connection; /* ... on this one; NULL: not yet, or by libcurl */
     const struct gm_fetch_settings *settings;
     struct gm_job *job; /* NULL: free */
     uint64_t random;    /* state for jitter */
@@ -35,8 +43,10 @@ struct gm_transfer {
     bool refused;        /* an address was refused */
     struct gm_err fatal; /* spool failure: the run ends */
     char error[CURL_ERROR_SIZE];
-    struct curl_slist *base_headers; /* as set in the handle now */
-    bool own_headers;
+    struct curl_slist *set_headers;  /* as set in the handle now */
+    bool only_connects;              /* ... as well */
+    struct curl_slist *base_headers; /* the user's for this request, one of the settings' two */
+    unsigned n_extra;
     struct curl_slist extra[3]; /* conditional or range headers of this request */
     char extra_text[3][GM_SPOOL_TEXT_BYTES + 32];
 };
@@ -47,11 +57,27 @@ enum gm_status gm_transfer_init(struct gm_transfer *transfer,
 void gm_transfer_fini(struct gm_transfer *transfer);
 
 enum gm_transfer_start {
-    GM_TRANSFER_RUNNING, /* add transfer->easy to the multi handle */
+    GM_TRANSFER_RUNNING, /* to be sent */
     GM_TRANSFER_DONE     /* the job has its verdict without a request; the slot is free */
 };
 enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm_job *job,
                                          uint64_t now_ms);
+
+enum gm_transfer_use {
+    GM_TRANSFER_SPEAK,  /* the whole request */
+    GM_TRANSFER_CONNECT /* the connection only */
+};
+/* Tells the easy handle what the request under way needs. */
+void gm_transfer_set_easy(struct gm_transfer *transfer, enum gm_transfer_use use);
+
+/* A piece of the body, which may be empty. false: nothing more is wanted; end the request, which
+ * may have gone wrong (then it has a reason) or not. */
+bool gm_transfer_take_body(struct gm_transfer *transfer, const void *bytes, size_t n_bytes);
+/* Something that a server must not send; problem goes behind "the server sends". */
+void gm_transfer_refuse(struct gm_transfer *transfer, const char *problem);
+/* Notes why the request is given up; the first reason counts. retry: another try may help. */
+void gm_transfer_give_up(struct gm_transfer *transfer, enum gm_reason reason, bool retry,
+                         const char *format, ...) GM_PRINTF(4, 5);
 /* Deadlines: true if the request has to end now; then call finish with CURLE_OK. */
 bool gm_transfer_is_late(struct gm_transfer *transfer, uint64_t now_ms);
 /* The request has ended: gives the job its verdict, frees the slot. transfer->fatal.status tells if
@@ -62,9 +88,6 @@ struct gm_job *gm_transfer_abandon(struct gm_transfer *transfer);
 
 /* ---- between transfer.c and verdict.c ---- */
 
-/* Notes why the request is given up; the first reason counts. retry: another try may help. */
-void gm_transfer_give_up(struct gm_transfer *transfer, enum gm_reason reason, bool retry,
-                         const char *format, ...) GM_PRINTF(4, 5);
 /* The head is complete: decides what happens to the body. false: gave up. */
 bool gm_transfer_start_body(struct gm_transfer *transfer);
 

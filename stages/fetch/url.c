@@ -3,6 +3,8 @@
 #include "fetch/url.h"
 
 #include "base/assert.h"
+#include <curl/curl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -75,4 +77,19 @@ size_t gm_url_host_key(const struct gm_url *parts, char *key, size_t key_bytes)
     }
     key[n] = '\0';
     return n;
+}
+
+char *gm_url_resolve(const char *base, const char *location)
+{
+    CURLU *url = curl_url();
+    char *resolved = NULL, *copy = NULL;
+    if (!url)
+        return NULL;
+    if (curl_url_set(url, CURLUPART_URL, base, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_set(url, CURLUPART_URL, location, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+        curl_url_get(url, CURLUPART_URL, &resolved, 0);
+    copy = strdup(resolved ? resolved : location);
+    curl_free(resolved);
+    curl_url_cleanup(url);
+    return copy;
 }

@@ -26,4 +26,9 @@ enum gm_reason gm_url_split(const char *url, struct gm_url *parts, const char **
  * at most key_bytes - 1 bytes and a NUL; returns the length (longer hosts are cut). */
 size_t gm_url_host_key(const struct gm_url *parts, char *key, size_t key_bytes);
 
+/* Where a redirect leads: location, a URL or a reference relative to base (RFC 3986, section 5), as
+ * libcurl resolves it. What cannot be resolved comes back as it is, for gm_url_split to refuse.
+ * malloc'ed; NULL: no memory. */
+char *gm_url_resolve(const char *base, const char *location);
+
 #endif

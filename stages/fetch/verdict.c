@@ -103,14 +103,18 @@ static bool redirect(struct gm_transfer *transfer)
     struct gm_job *job = transfer->job;
     struct gm_url parts;
     const char *problem;
-    char *target = NULL;
+    const char *location = transfer->response.location;
     if (transfer->response.status < 301 || transfer->response.status > 308 ||
-        transfer->response.status == 304 ||
-        curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &target) != CURLE_OK || !target)
+        transfer->response.status == 304 || !location)
         return false;
     if (job->n_redirects >= transfer->settings->opts->max_redirects) {
         gm_transfer_give_up(transfer, GM_REASON_FETCH_REDIRECTS, false, "more than %u redirects",
                             job->n_redirects);
+        return false;
+    }
+    char *target = gm_url_resolve(job->url, location);
+    if (!target) {
+        gm_transfer_give_up(transfer, GM_REASON_LIMIT_MEMORY, false, "no memory for a redirect");
         return false;
     }
     enum gm_reason reason = gm_url_split(target, &parts, &problem);
@@ -118,16 +122,12 @@ static bool redirect(struct gm_transfer *transfer)
         bool secret = strchr(target, '@') != NULL; /* credentials stay out of the records */
         gm_transfer_give_up(transfer, reason, false, "redirected to %.80s: %s",
                             secret ? "(a URL with a user name)" : target, problem);
-        return false;
-    }
-    char *copy = strdup(target);
-    if (!copy) {
-        gm_transfer_give_up(transfer, GM_REASON_LIMIT_MEMORY, false, "no memory for a redirect");
+        free(target);
         return false;
     }
     free(job->redirect_url);
-    job->redirect_url = copy;
-    job->url = copy;
+    job->redirect_url = target;
+    job->url = target;
     job->n_redirects++;
     job->verdict = GM_JOB_REDIRECT;
     return true;

@@ -4,6 +4,7 @@
 set -u
 . tests/lib/nginx.sh
 . tests/lib/bad_server.sh
+both_clients "$0" "$@"
 command -v jq >/dev/null && nginx_binary >/dev/null || { echo "needs jq and nginx"; exit 77; }
 dir=$(mktemp -d) || exit 1
 trap 'nginx_stop; rm -rf "$dir"' EXIT

@@ -2,6 +2,7 @@
 # Addresses, credentials, robots.txt, TLS: what must not happen does not happen.
 set -u
 . tests/lib/bad_server.sh
+both_clients "$0" "$@"
 command -v jq >/dev/null && command -v python3 >/dev/null || { echo "needs jq and python3"; exit 77; }
 dir=$(mktemp -d) || exit 1
 trap 'bad_server_stop; rm -rf "$dir"' EXIT

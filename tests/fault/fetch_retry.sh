@@ -2,6 +2,7 @@
 # Tries, pauses and parts: what is asked again, when, and from where.
 set -u
 . tests/lib/bad_server.sh
+both_clients "$0" "$@"
 command -v jq >/dev/null && command -v python3 >/dev/null || { echo "needs jq and python3"; exit 77; }
 dir=$(mktemp -d) || exit 1
 trap 'bad_server_stop; rm -rf "$dir"' EXIT

@@ -36,7 +36,7 @@ class Gone(Exception):
 
 class Connection:
     def __init__(self, sock, port):
-        self.sock, self.port, self.pending = sock, port, b""
+        self.sock, self.port, self.pending, self.n_requests = sock, port, b"", 0
 
     def read_request(self):
         while b"\r\n\r\n" not in self.pending:
@@ -48,6 +48,7 @@ class Connection:
         lines = head.decode("latin-1").split("\r\n")
         self.path = lines[0].split(" ")[1]
         self.headers = {k.lower(): v.strip() for k, _, v in (l.partition(":") for l in lines[1:])}
+        self.n_requests += 1
         with lock:
             seen[self.path] += 1
             self.count = seen[self.path]
@@ -172,6 +173,53 @@ def do_chunk_bad(c):
     c.head("200 OK", "Transfer-Encoding: chunked")
     c.send(b"zz\r\nabc\r\n0\r\n\r\n")
     raise Gone
+
+def do_chunk_size_huge(c):
+    c.head("200 OK", "Transfer-Encoding: chunked")
+    c.send(b"ffffffffffffffffffff\r\nabc")
+    c.wait()
+
+def do_chunk_extensions(c):
+    c.head("200 OK", "Transfer-Encoding: chunked")
+    while True:
+        c.send(b"1;%s\r\nx\r\n" % (b"y" * 1000))
+
+def do_chunk_trailers(c):
+    c.head("200 OK", "Transfer-Encoding: chunked")
+    c.send(b"0\r\n")
+    while True:
+        c.send(b"X-Trailer: filler filler filler\r\n" * 100)
+
+def do_chunk_and_length(c):
+    c.head("200 OK", "Transfer-Encoding: chunked", "Content-Length: 5")
+    c.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY))
+
+def do_bytewise(c):
+    head = "HTTP/1.1 200 OK\r\nX: folded\r\n line\r\nTransfer-Encoding: chunked\r\n\r\n"
+    c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in head.encode() + b"10;x\r\n0123456789abcdef\r\n0\r\nT: x\r\n\r\n":
+        c.send(bytes([byte]))
+
+def do_bare_lf(c):
+    c.send(b"HTTP/1.1 200 OK\nContent-Length: %d\n\n%s" % (len(BODY), BODY))
+
+def do_http_10(c):
+    c.send(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
+    raise Gone
+
+def do_head_nul(c):
+    c.head("200 OK", "X-Nul: a\0b", "Content-Length: 0")
+
+def do_kept_gone(c):
+    """Serves one request a connection and drops the next one unanswered."""
+    if c.n_requests > 1:
+        raise Gone
+    c.reply()
+
+def do_kept_reset(c):
+    if c.n_requests > 1:
+        c.reset()
+    c.reply()
 
 def do_gzip_bomb(c):
     c.reply(BOMB, "200 OK", "Content-Encoding: gzip", "Content-Type: text/html")

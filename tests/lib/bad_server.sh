@@ -2,11 +2,22 @@
 #
 #   bad_server_start FOLDER [ARGUMENTS]   sets bad_port and bad_pid; files stay below FOLDER
 #   bad_server_stop                       ends it; harmless if it does not run
+#   both_clients "$0" "$@"                 runs the script once for each value of fetch.client, which
+#                                         fetch_list then uses, in $client
 #   fetch_list FOLDER OPTIONS...          fetches FOLDER/list, outcomes to FOLDER/out sorted by number
 #   expect N FILTER                       outcome N (from 0) of FOLDER/out must satisfy the jq filter
 
 bad_pid=
 failures=0
+
+both_clients() { # script, its arguments: none at first, then the client
+    if [ $# -eq 2 ]; then
+        client=$2
+    else
+        sh "$1" own && sh "$1" libcurl
+        exit
+    fi
+}
 
 bad_server_start() {
     bad_folder=$1
@@ -36,8 +47,8 @@ fetch_list() { # folder, options of tool_fetch before LIST in $flags, fetch opti
     fetch_folder=$1
     shift
     # shellcheck disable=SC2086
-    "$GM_BUILD/tests/lib/tool_fetch" ${flags:-} "$fetch_folder/list" "$@" >"$fetch_folder/raw" \
-        2>"$fetch_folder/err"
+    "$GM_BUILD/tests/lib/tool_fetch" ${flags:-} "$fetch_folder/list" client="${client:-own}" \
+        "$@" >"$fetch_folder/raw" 2>"$fetch_folder/err"
     fetch_code=$?
     expect_that "tool_fetch ends well: $(cat "$fetch_folder/err")" [ "$fetch_code" -eq 0 ]
     jq -c -s 'sort_by(.number) | .[]' "$fetch_folder/raw" >"$fetch_folder/out"
