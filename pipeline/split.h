@@ -16,7 +16,6 @@
 #include "base/opt.h"
 #include "media.h"
 #include "reason.h"
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -91,19 +91,6 @@ enum gm_status gm_parse_u64(const char *text, size_t n_bytes, uint64_t *out, str
     return GM_OK;
 }
 
-enum gm_status gm_parse_i64(const char *text, size_t n_bytes, int64_t *out, struct gm_err *err)
-{
-    bool negative = n_bytes > 0 && text[0] == '-';
-    size_t at = negative;
-    uint64_t value;
-    uint64_t max = (uint64_t)INT64_MAX + negative;
-    if (!take_u64(text, n_bytes, &at, &value) || at != n_bytes || value > max)
-        return unexpected(text, n_bytes,
-                          "a whole number from -9223372036854775808 to 9223372036854775807", err);
-    *out = (int64_t)(negative ? 0 - value : value);
-    return GM_OK;
-}
-
 static size_t skip_digits(const char *text, size_t n_bytes, size_t at)
 {
     while (at < n_bytes && is_digit(text[at]))

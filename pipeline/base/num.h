@@ -12,7 +12,6 @@
 /* All parsers take n_bytes of text (need not be NUL-terminated) and fail with GM_CONFIG and a text
  * that quotes the value and says what was expected. *out is untouched on failure. */
 enum gm_status gm_parse_u64(const char *text, size_t n_bytes, uint64_t *out, struct gm_err *err);
-enum gm_status gm_parse_i64(const char *text, size_t n_bytes, int64_t *out, struct gm_err *err);
 enum gm_status gm_parse_f64(const char *text, size_t n_bytes, double *out, struct gm_err *err);
 /* "512MB" "1.5GB" "64KiB" "100": units B, KB/KiB/K, MB.., GB.., TB.. are all powers of 1024, any
  * case. */

@@ -299,20 +299,6 @@ static size_t near_distance(const char *candidate, const char *word)
     return near ? distance : SIZE_MAX;
 }
 
-const struct gm_opt *gm_opt_nearest(const struct gm_opt *table, const char *name)
-{
-    const struct gm_opt *nearest = NULL;
-    size_t best = SIZE_MAX;
-    for (const struct gm_opt *opt = table; opt->name; opt++) {
-        size_t distance = near_distance(opt->name, name);
-        if (distance < best) {
-            best = distance;
-            nearest = opt;
-        }
-    }
-    return nearest;
-}
-
 const char *gm_word_nearest(const char *const *words, const char *word)
 {
     const char *nearest = NULL;

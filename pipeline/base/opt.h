@@ -9,7 +9,6 @@
 
 #include "base/err.h"
 #include "base/num.h"
-#include <stdbool.h>
 #include <stddef.h>
 
 /* C type of the field, and how a value is written */
@@ -52,9 +51,7 @@ void gm_opts_free(const struct gm_opt *table, void *values);
 
 /* Row by name, or NULL. */
 const struct gm_opt *gm_opt_find(const struct gm_opt *table, const char *name);
-/* The row whose name is nearest (edit distance <= 1/3 of the length + 1), or NULL. */
-const struct gm_opt *gm_opt_nearest(const struct gm_opt *table, const char *name);
-/* The nearest of a NULL-ended list of words, or NULL. */
+/* The nearest of a NULL-ended list of words (edit distance <= 1/3 of the length + 1), or NULL. */
 const char *gm_word_nearest(const char *const *words, const char *word);
 
 /* Parses text into the field (for LIST: appends one item), checks range and choices. GM_CONFIG

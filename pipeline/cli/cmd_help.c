@@ -2,8 +2,6 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 
-#include <string.h>
-
 struct opts {
     bool man;
 };

@@ -5,10 +5,8 @@
 
 #include "base/jread.h"
 #include "base/num.h"
-#include "base/utf8.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

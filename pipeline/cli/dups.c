@@ -15,7 +15,6 @@
 #include "run/list.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,7 +5,6 @@
 #include "cli/commands.h"
 #include "version.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define COLUMNS 79

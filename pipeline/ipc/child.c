@@ -154,7 +154,6 @@ static void write_obituary(int wait_status, const struct rusage *usage,
                            struct gm_obituary *obituary)
 {
     *obituary = (struct gm_obituary){
-        .max_rss_bytes = (uint64_t)usage->ru_maxrss * 1024u,
         .cpu_ns = time_ns(&usage->ru_utime) + time_ns(&usage->ru_stime),
     };
     if (WIFEXITED(wait_status)) {

@@ -41,10 +41,9 @@ enum gm_death {
 };
 struct gm_obituary {
     enum gm_death death;
-    int code;               /* exit code or signal number */
-    char text[96];          /* "exited with 3", "killed by signal 11 (Segmentation fault)" */
-    uint64_t max_rss_bytes; /* rusage of the dead */
-    uint64_t cpu_ns;        /* user + system */
+    int code;        /* exit code or signal number */
+    char text[96];   /* "exited with 3", "killed by signal 11 (Segmentation fault)" */
+    uint64_t cpu_ns; /* user + system */
 };
 
 /* Reaps without blocking: true if it was dead; then pid is 0, pidfd closed, *obituary filled.

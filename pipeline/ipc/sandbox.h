@@ -16,7 +16,6 @@
 #define GM_IPC_SANDBOX_H
 
 #include "base/err.h"
-#include <stdbool.h>
 #include <stdint.h>
 
 /* 1 in builds with AddressSanitizer or ThreadSanitizer, whose runtimes map terabytes. */

@@ -4,6 +4,7 @@
 #define GM_IPC_SANDBOX_FILES_H
 
 #include "ipc/sandbox.h"
+#include <stdbool.h>
 
 /* Needs no_new_privs. *restricted is false where the kernel has no Landlock; that is no error. */
 enum gm_status gm_sandbox_restrict_files(const struct gm_sandbox *sandbox, bool *restricted,

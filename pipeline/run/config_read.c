@@ -7,7 +7,6 @@
 #include "base/utf8.h"
 
 #include <libfyaml.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct level { /* an open mapping or list */

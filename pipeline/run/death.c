@@ -7,7 +7,6 @@
  *
  * A container cannot be tried alone from the middle: it runs again from its start, and after three
  * deaths at one member it is read up to that member only. */
-#include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "block.h"

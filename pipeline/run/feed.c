@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 #include "base/fs.h"
-#include "base/log.h"
 #include "ipc/control.h"
 #include "ipc/sandbox.h"
 #include "ipc/wake.h"

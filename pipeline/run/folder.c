@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 const char *gm_generation_name(uint32_t generation, char name[GM_GENERATION_NAME_BYTES])

@@ -1,7 +1,6 @@
 /* See link.h. */
 #include "run/link.h"
 
-#include "base/assert.h"
 #include "base/fs.h"
 #include "ipc/wake.h"
 

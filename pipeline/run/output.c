@@ -345,13 +345,6 @@ enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, 
                                                              : GM_OK;
 }
 
-void gm_output_skip(struct gm_output *output, const struct gm_order_key *next)
-{
-    GM_ASSERT(!output->failed && !output->state.finished);
-    output->changed = true;
-    output->state.next = *next;
-}
-
 uint64_t gm_output_uncommitted_bytes(const struct gm_output *output)
 {
     return output->uncommitted_bytes;
@@ -471,10 +464,4 @@ uint64_t gm_output_total_files(const struct gm_output *output, uint32_t stream)
 {
     GM_ASSERT(has_stream(output, stream));
     return output->files[stream].committed.total_files;
-}
-
-uint64_t gm_output_total_records(const struct gm_output *output, uint32_t stream)
-{
-    GM_ASSERT(has_stream(output, stream));
-    return output->files[stream].committed.total_records;
 }

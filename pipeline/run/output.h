@@ -105,8 +105,6 @@ bool gm_output_is_whole(const struct gm_output *output);
  * must be taken for corrupt; the output can go on. Other failures are final. */
 enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, size_t n_bytes,
                                 const struct gm_order_key *next, struct gm_err *err);
-/* Moves on without a block: a task that gave no rows. */
-void gm_output_skip(struct gm_output *output, const struct gm_order_key *next);
 /* Bytes appended since the last commit; commit at 16 MB or after a second. */
 uint64_t gm_output_uncommitted_bytes(const struct gm_output *output);
 #define GM_OUTPUT_GROUP_BYTES (16u * 1024u * 1024u)
@@ -120,8 +118,7 @@ const struct gm_frame_file *gm_output_files(const struct gm_output *output, size
 /* Appends the name of such a file, relative to the folder. */
 void gm_output_file_name(const struct gm_output_stream *stream, const struct gm_frame_file *file,
                          struct gm_buf *name);
-/* Committed files of a FILES stream, and committed records of any. */
+/* Committed files of a FILES stream. */
 uint64_t gm_output_total_files(const struct gm_output *output, uint32_t stream);
-uint64_t gm_output_total_records(const struct gm_output *output, uint32_t stream);
 
 #endif

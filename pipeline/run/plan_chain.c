@@ -4,7 +4,6 @@
 #include "run/prepare.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *type_name(enum gm_type type)

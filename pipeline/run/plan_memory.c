@@ -12,7 +12,6 @@
 
 #include "block.h"
 #include "out.h"
-#include "run/cpus.h"
 
 #include <stdio.h>
 #include <string.h>

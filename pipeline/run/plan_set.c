@@ -11,8 +11,6 @@
  */
 #include "run/plan_parts.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Stages that every chain of a family begins with, in this order. */

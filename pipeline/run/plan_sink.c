@@ -8,7 +8,6 @@
 #include "run/plan_parts.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define FILES_FAMILY  "files"

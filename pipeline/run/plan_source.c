@@ -7,7 +7,6 @@
 #include "run/plan_parts.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct gm_lister *find_lister(const char *name)

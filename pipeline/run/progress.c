@@ -74,7 +74,7 @@ static unsigned width(int fd)
     return USUAL_COLUMNS;
 }
 
-static struct gm_progress_view view_of(struct gm_progress *progress, bool finished)
+static struct gm_progress_view view_of(struct gm_progress *progress)
 {
     const struct gm_progress_state *state = &progress->state;
     uint64_t eta_ms = UINT64_MAX;
@@ -84,16 +84,7 @@ static struct gm_progress_view view_of(struct gm_progress *progress, bool finish
                                      .elapsed_ms = gm_now_ms() - progress->started_ms,
                                      .eta_ms = eta_ms,
                                      .items_per_s = gm_rate_per_second(&progress->items),
-                                     .bytes_per_s = gm_rate_per_second(&progress->bytes),
-                                     .finished = finished};
-}
-
-/* Over the whole run, for the last line. */
-static void use_means(struct gm_progress_view *view)
-{
-    double seconds = view->elapsed_ms > 0 ? (double)view->elapsed_ms / 1000 : 0.001;
-    view->items_per_s = (double)view->state->n_items_done / seconds;
-    view->bytes_per_s = (double)view->state->fetched_bytes / seconds;
+                                     .bytes_per_s = gm_rate_per_second(&progress->bytes)};
 }
 
 /* Blanks are written over the rest of the last line: no escape sequence, so that a terminal
@@ -149,7 +140,7 @@ void gm_progress_update(struct gm_progress *progress, const struct gm_progress_s
     if (now_ms - progress->drawn_ms < interval_ms(progress->mode))
         return;
     progress->drawn_ms = now_ms;
-    struct gm_progress_view view = view_of(progress, false);
+    struct gm_progress_view view = view_of(progress);
     draw(progress, &view);
     flush(progress, 0);
 }
@@ -167,24 +158,11 @@ void gm_progress_log(void *context, enum gm_log_level level, const char *line, s
     gm_buf_append(&progress->line, line, n_bytes);
     gm_buf_char(&progress->line, '\n');
     if (redraw) {
-        struct gm_progress_view view = view_of(progress, false);
+        struct gm_progress_view view = view_of(progress);
         progress->drawn_columns = 0;
         draw(progress, &view);
     }
     flush(progress, LOG_WAIT_MS);
-}
-
-void gm_progress_finish(struct gm_progress *progress, const struct gm_progress_state *state)
-{
-    progress->state = *state;
-    struct gm_progress_view view = view_of(progress, true);
-    use_means(&view);
-    draw(progress, &view);
-    if (progress->mode == GM_PROGRESS_TERMINAL) {
-        gm_buf_char(&progress->line, '\n');
-        progress->drawn_columns = 0;
-    }
-    flush(progress, FINISH_WAIT_MS);
 }
 
 void gm_progress_free(struct gm_progress *progress)
@@ -192,7 +170,9 @@ void gm_progress_free(struct gm_progress *progress)
     if (!progress)
         return;
     if (progress->drawn_columns > 0) {
-        gm_buf_char(&progress->line, '\n');
+        gm_buf_char(&progress->line, '\r');
+        erase(progress, 0);
+        gm_buf_char(&progress->line, '\r');
         flush(progress, FINISH_WAIT_MS);
     }
     gm_buf_free(&progress->line);

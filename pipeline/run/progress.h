@@ -33,12 +33,11 @@ struct gm_progress_state {
 struct gm_progress; /* opaque */
 /* fd: standard error. use_color false for NO_COLOR, TERM=dumb. NULL: no memory. */
 struct gm_progress *gm_progress_new(int fd, enum gm_progress_mode mode, bool use_color);
-void gm_progress_free(struct gm_progress *progress); /* NULL allowed; ends the redrawn line */
+/* Erases the redrawn line: what comes now says more. NULL allowed. */
+void gm_progress_free(struct gm_progress *progress);
 /* Draws if it is time (at most 10 times a second on a terminal). */
 void gm_progress_update(struct gm_progress *progress, const struct gm_progress_state *state);
 /* A log line above the progress line. Usable as gm_log_emit with context = progress. */
 void gm_progress_log(void *progress, enum gm_log_level level, const char *line, size_t n_bytes);
-/* Last state, drawn in full. */
-void gm_progress_finish(struct gm_progress *progress, const struct gm_progress_state *state);
 
 #endif

@@ -19,8 +19,6 @@ typedef void render_part(const struct gm_progress_view *view, char *text);
 static void part_phase(const struct gm_progress_view *view, char *text)
 {
     const char *phase = view->state->phase ? view->state->phase : "running";
-    if (view->finished)
-        phase = strcmp(phase, "draining") == 0 ? "stopped" : "finished";
     snprintf(text, PART_BYTES, "%s", phase);
 }
 
@@ -34,7 +32,7 @@ static double fraction(const struct gm_progress_state *state)
 
 static void part_bar(const struct gm_progress_view *view, char *text)
 {
-    if (view->state->n_items_total == 0 || view->finished)
+    if (view->state->n_items_total == 0)
         return;
     int n = (int)(fraction(view->state) * BAR_WIDTH);
     snprintf(text, PART_BYTES, "[%.*s%.*s]", n, "####################", BAR_WIDTH - n,
@@ -58,16 +56,14 @@ static void part_items(const struct gm_progress_view *view, char *text)
 
 static void part_percent(const struct gm_progress_view *view, char *text)
 {
-    if (view->state->n_items_total > 0 && !view->finished)
+    if (view->state->n_items_total > 0)
         snprintf(text, PART_BYTES, "%d %%", (int)(fraction(view->state) * 100));
 }
 
 static void part_eta(const struct gm_progress_view *view, char *text)
 {
     char time[GM_NUM_TEXT_BYTES];
-    if (view->finished)
-        snprintf(text, PART_BYTES, "in %s", gm_format_ms(view->elapsed_ms, time));
-    else if (view->eta_ms != UINT64_MAX)
+    if (view->eta_ms != UINT64_MAX)
         snprintf(text, PART_BYTES, "eta %s", gm_format_ms(view->eta_ms / 1000 * 1000, time));
 }
 
@@ -117,13 +113,13 @@ static void part_memory(const struct gm_progress_view *view, char *text)
 static void part_workers(const struct gm_progress_view *view, char *text)
 {
     const struct gm_progress_state *state = view->state;
-    if (state->n_workers > 0 && !view->finished)
+    if (state->n_workers > 0)
         snprintf(text, PART_BYTES, "%u/%u busy", state->n_busy_workers, state->n_workers);
 }
 
 static void part_bottleneck(const struct gm_progress_view *view, char *text)
 {
-    if (view->state->bottleneck && !view->finished)
+    if (view->state->bottleneck)
         snprintf(text, PART_BYTES, "limit: %s", view->state->bottleneck);
 }
 
@@ -219,10 +215,10 @@ void gm_progress_json(const struct gm_progress_view *view, struct gm_buf *line)
 {
     const struct gm_progress_state *state = view->state;
     gm_buf_char(line, '{');
-    json_text(line, "event", view->finished ? "finished" : "progress");
+    json_text(line, "event", "progress");
     json_text(line, "phase", state->phase);
     json_count(line, "elapsed_ms", view->elapsed_ms);
-    json_known(line, "eta_ms", view->finished ? UINT64_MAX : view->eta_ms, UINT64_MAX);
+    json_known(line, "eta_ms", view->eta_ms, UINT64_MAX);
     json_known(line, "items_total", state->n_items_total, 0);
     json_count(line, "items_listed", state->n_items_listed);
     json_count(line, "items_fetched", state->n_items_fetched);

@@ -13,7 +13,6 @@ struct gm_progress_view {
     uint64_t elapsed_ms;
     uint64_t eta_ms; /* UINT64_MAX: unknown */
     double items_per_s, bytes_per_s;
-    bool finished;
 };
 
 /* Appends at most n_columns characters (ASCII, one column each), not counting colors. Returns how

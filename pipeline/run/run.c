@@ -2,7 +2,6 @@
  * the death of one of its keepers), manifest, index. */
 #include "run/run.h"
 
-#include "base/assert.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"

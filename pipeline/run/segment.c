@@ -9,17 +9,13 @@
 #include "base/assert.h"
 #include "base/fs.h"
 #include "base/hash.h"
-#include "base/utf8.h"
 #include "ipc/control.h"
 #include "run/feed.h"
 #include "run/item_line.h"
 
-#include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LINES_BYTES     (64u * 1024u) /* of a block, kept for the output part */
 #define ROW_SLACK_BYTES 256u          /* at least what a row takes in the tables */

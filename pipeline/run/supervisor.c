@@ -1,7 +1,6 @@
 /* The supervisor's loop. Sleep until a bell rings, a child dies or speaks, a signal comes or the
  * tick is due; then take every message, move what can be moved, and sleep again. Nothing here
  * blocks, and no state changes anywhere else. */
-#include "base/assert.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"

@@ -7,7 +7,6 @@
 #include "run/engine.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define N_TASK_SLOTS (GM_TASK_WINDOW + 1)
 

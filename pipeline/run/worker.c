@@ -2,9 +2,6 @@
  * sandbox), hello. */
 #include "run/worker.h"
 
-#include "base/assert.h"
-#include "base/clock.h"
-#include "base/log.h"
 #include "ipc/control.h"
 #include "ipc/sandbox.h"
 

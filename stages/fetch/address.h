@@ -9,7 +9,6 @@
 #define GM_FETCH_ADDRESS_H
 
 #include "base/err.h"
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>

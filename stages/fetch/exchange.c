@@ -2,7 +2,6 @@
  */
 #include "fetch/exchange.h"
 
-#include "base/assert.h"
 #include "base/fs.h"
 #include "fetch/fetch_opts.h"
 #include <errno.h>

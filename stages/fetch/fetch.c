@@ -6,7 +6,6 @@
  * kept busy; what that may cost in memory is bounded. While outcomes flow it lets them gather for a
  * millisecond instead of waking up for each. */
 #include "base/assert.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "fetch/curl_memory.h"
 #include "fetch/digest.h"

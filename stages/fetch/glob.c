@@ -6,7 +6,6 @@
  * the whole paths ("a.txt" before "a/b", because '.' < '/'). */
 #include "fetch/glob.h"
 
-#include "base/assert.h"
 #include "base/buf.h"
 #include "base/fs.h"
 #include <dirent.h>

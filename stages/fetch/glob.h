@@ -12,7 +12,6 @@
 #define GM_FETCH_GLOB_H
 
 #include "base/err.h"
-#include <stdbool.h>
 #include <stdint.h>
 
 #define GM_GLOB_MAX_PARTS 32  /* components of a pattern behind its fixed root */

@@ -2,7 +2,6 @@
  * on as they are. */
 #include "fetch/lines.h"
 
-#include "base/assert.h"
 #include "base/fs.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,6 @@
 #include "fetch/csv.h"
 #include "fetch/list_row.h"
 
-#include "base/assert.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include "fetch/glob.h"
 #include "source.h"
 
-#include "base/assert.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

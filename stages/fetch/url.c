@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

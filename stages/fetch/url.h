@@ -6,7 +6,6 @@
 #define GM_FETCH_URL_H
 
 #include "reason.h"
-#include <stdbool.h>
 #include <stddef.h>
 
 #define GM_URL_MAX_BYTES 8192

@@ -21,7 +21,7 @@ void gm_hasher_fini(struct gm_hasher *hasher)
     hasher->resampler = NULL;
 }
 
-uint64_t gm_hash_average(const uint8_t pixels[SIDE * SIDE])
+static uint64_t hash_average(const uint8_t pixels[SIDE * SIDE])
 {
     unsigned sum = 0;
     uint64_t hash = 0;
@@ -32,7 +32,7 @@ uint64_t gm_hash_average(const uint8_t pixels[SIDE * SIDE])
     return hash;
 }
 
-uint64_t gm_hash_difference(const uint8_t pixels[(SIDE + 1) * SIDE])
+static uint64_t hash_difference(const uint8_t pixels[(SIDE + 1) * SIDE])
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < BITS; i++) {
@@ -48,7 +48,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-uint64_t gm_hash_perceptual(const struct gm_dct32 *dct, const uint8_t pixels[WIDE * WIDE])
+static uint64_t hash_perceptual(const struct gm_dct32 *dct, const uint8_t pixels[WIDE * WIDE])
 {
     double rows[SIDE][WIDE], low[BITS], sorted[BITS];
     for (size_t x = 0; x < WIDE; x++) { /* down the columns first */
@@ -79,12 +79,12 @@ bool gm_hash_plane(struct gm_hasher *hasher, const struct gm_gray *gray,
     struct gm_resampler *resampler = hasher->resampler;
     if (!gm_resample(resampler, gray, SIDE, SIDE, pixels))
         return false;
-    hashes->average = gm_hash_average(pixels);
+    hashes->average = hash_average(pixels);
     if (!gm_resample(resampler, gray, SIDE + 1, SIDE, pixels))
         return false;
-    hashes->difference = gm_hash_difference(pixels);
+    hashes->difference = hash_difference(pixels);
     if (!gm_resample(resampler, gray, WIDE, WIDE, pixels))
         return false;
-    hashes->perceptual = gm_hash_perceptual(&hasher->dct, pixels);
+    hashes->perceptual = hash_perceptual(&hasher->dct, pixels);
     return true;
 }

@@ -26,10 +26,4 @@ void gm_hasher_fini(struct gm_hasher *hasher);
 bool gm_hash_plane(struct gm_hasher *hasher, const struct gm_gray *gray,
                    struct gm_image_hashes *hashes);
 
-/* ---- from planes that have the size already ---- */
-
-uint64_t gm_hash_average(const uint8_t pixels[8 * 8]);
-uint64_t gm_hash_difference(const uint8_t pixels[9 * 8]);
-uint64_t gm_hash_perceptual(const struct gm_dct32 *dct, const uint8_t pixels[32 * 32]);
-
 #endif

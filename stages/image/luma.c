@@ -4,7 +4,6 @@
  * multiplied by its half and doubled. */
 #include "image/luma.h"
 
-#include <stdbool.h>
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif

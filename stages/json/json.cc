@@ -28,7 +28,6 @@ struct gm_json_parser {
     size_t copy_bytes;
     size_t max_bytes;
     size_t max_depth;
-    size_t error_offset;
 };
 
 static_assert(GM_JSON_PADDING_BYTES == simdjson::SIMDJSON_PADDING, "see json.h");
@@ -44,7 +43,6 @@ extern "C" struct gm_json_parser *gm_json_parser_new(size_t max_bytes, size_t ma
         return nullptr;
     parser->max_bytes = max_bytes;
     parser->max_depth = max_depth;
-    parser->error_offset = SIZE_MAX;
     // Picks the implementation for this CPU now, and not under a sandbox.
     struct gm_err err;
     if (gm_json_parse(parser, "{}", 2, 0, &err) != GM_OK) {
@@ -117,12 +115,10 @@ static enum gm_status explain(struct gm_json_parser *parser, simdjson::error_cod
     size_t offset = gm_json_locate(parser->text, parser->n_bytes, &expected);
     size_t n_valid = gm_utf8_valid_prefix(parser->text, parser->n_bytes);
     if (n_valid < parser->n_bytes && n_valid <= offset) {
-        parser->error_offset = n_valid;
         return gm_err_set(err, GM_INPUT, "byte %zu: invalid UTF-8", n_valid);
     }
     if (offset == SIZE_MAX)
         return gm_err_set(err, GM_INPUT, "%s", simdjson::error_message(code));
-    parser->error_offset = offset;
     if (offset == parser->n_bytes)
         return gm_err_set(err, GM_INPUT, "byte %zu: the text ends where %s was expected", offset,
                           expected);
@@ -138,7 +134,6 @@ static enum gm_status parse_text(struct gm_json_parser *parser, struct gm_err *e
     if (code != simdjson::SUCCESS)
         return explain(parser, code, err);
     if (root.get_object().get(parser->object) != simdjson::SUCCESS) {
-        parser->error_offset = 0;
         return gm_err_set(err, GM_INPUT, "byte 0: expected an object, '{'");
     }
     parser->has_object = true;
@@ -150,7 +145,6 @@ extern "C" enum gm_status gm_json_parse(struct gm_json_parser *parser, const voi
                                         size_t n_bytes, size_t n_behind, struct gm_err *err)
 {
     parser->has_object = false;
-    parser->error_offset = SIZE_MAX;
     parser->n_bytes = n_bytes;
     if (n_bytes > parser->max_bytes)
         return gm_err_set(err, GM_LIMIT, "JSON of %zu bytes is longer than %zu", n_bytes,
@@ -165,11 +159,6 @@ extern "C" enum gm_status gm_json_parse(struct gm_json_parser *parser, const voi
     } catch (...) {
         return explain(parser, simdjson::MEMALLOC, err);
     }
-}
-
-extern "C" size_t gm_json_error_offset(const struct gm_json_parser *parser)
-{
-    return parser->error_offset;
 }
 
 static void number_of(dom::element element, struct gm_json_value *value)

@@ -71,9 +71,6 @@ void gm_json_parser_free(struct gm_json_parser *parser); /* NULL allowed */
 enum gm_status gm_json_parse(struct gm_json_parser *parser, const void *text, size_t n_bytes,
                              size_t n_behind, struct gm_err *err);
 
-/* Offset of the byte that the last failed parse complained about, SIZE_MAX if unknown. */
-size_t gm_json_error_offset(const struct gm_json_parser *parser);
-
 /* Field of the outer object by decoded key (NUL-terminated). Fills *value, returns its kind. */
 enum gm_json_kind gm_json_get(const struct gm_json_parser *parser, const char *key,
                               struct gm_json_value *value);

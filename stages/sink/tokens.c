@@ -4,7 +4,6 @@
  * for the stage tokenize rejects a text without any. */
 #include "sink/tokens.h"
 
-#include "base/assert.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

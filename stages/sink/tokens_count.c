@@ -3,7 +3,6 @@
 #include "sink/tokens.h"
 
 #include "base/num.h"
-#include <stdio.h>
 #include <string.h>
 
 enum {

@@ -7,8 +7,6 @@
 #include "base/hash.h"
 #include "stage.h"
 
-#include <string.h>
-
 enum { IN_TEXT };
 enum { OUT_KEY };
 

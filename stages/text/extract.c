@@ -12,7 +12,6 @@
 #include "media.h"
 #include "stage.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_LINE_BYTES (UINT32_MAX - 1) /* what the parser can do; the engine stops far below */

@@ -17,7 +17,6 @@
 #include "tokenize/bpe.h"
 #include "tokenize/pair_table.h"
 #include "tokenize/spec.h"
-#include <stdbool.h>
 #include <string.h>
 
 #define GM_BPE_ID_BITS   GM_PAIR_ID_BITS

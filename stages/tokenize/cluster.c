@@ -1,5 +1,7 @@
 /* Grapheme clusters, one at a time, from the left. */
 #include "tokenize/cluster.h"
+
+#include <stdbool.h>
 #include "tokenize/character.h"
 
 /* What the rules ask about the cluster so far. */

@@ -4,7 +4,6 @@
 #ifndef GM_TOKENIZE_CLUSTER_H
 #define GM_TOKENIZE_CLUSTER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

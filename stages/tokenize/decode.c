@@ -10,7 +10,6 @@
 #include "tokenize/tokenizer.h"
 #include "tokenize/tokenizer_parts.h"
 #include <stdlib.h>
-#include <string.h>
 
 struct added_id {
     uint32_t id, place;
@@ -146,12 +145,6 @@ uint32_t gm_decoder_token(const struct gm_decoder *decoder, uint32_t id)
             high = middle;
     }
     return low < spec->n_tokens && spec->tokens[low].id == id ? low : GM_NO_TOKEN;
-}
-
-uint32_t gm_decoder_added(const struct gm_decoder *decoder, uint32_t id)
-{
-    const struct added_id *added = find_added(decoder, id);
-    return added ? added->place : GM_NO_TOKEN;
 }
 
 /* A token's text. is_bytes: it is bytes, which the reference has as letters of the ByteLevel

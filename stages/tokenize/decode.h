@@ -19,8 +19,7 @@ void gm_decoder_free(struct gm_decoder *decoder); /* NULL allowed */
 enum gm_status gm_decoder_decode(const struct gm_decoder *decoder, const uint32_t *ids,
                                  size_t n_ids, unsigned flags, struct gm_buf *text,
                                  struct gm_err *err);
-/* Place of a token in spec->tokens or spec->added by its id; GM_NO_TOKEN: there is none. */
+/* Place of a token in spec->tokens by its id; GM_NO_TOKEN: there is none. */
 uint32_t gm_decoder_token(const struct gm_decoder *decoder, uint32_t id);
-uint32_t gm_decoder_added(const struct gm_decoder *decoder, uint32_t id);
 
 #endif

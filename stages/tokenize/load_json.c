@@ -1,8 +1,6 @@
 /* A tokenizer.json as a whole: the parts in the order in which they need each other. */
 #include "tokenize/load_parts.h"
 
-#include <string.h>
-
 #define MAX_DEPTH 128
 
 static enum gm_status check_version(struct gm_loader *loader, struct gm_json_node root)

@@ -4,7 +4,6 @@
 
 #include "base/utf8.h"
 #include "tokenize/base64.h"
-#include <string.h>
 
 /* ---- members that several have ---- */
 

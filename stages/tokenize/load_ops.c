@@ -3,7 +3,6 @@
 #include "tokenize/load_ops.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MAX_OPS 256
 

@@ -20,7 +20,7 @@ bool gm_piece_list_add(struct gm_piece_list *list, size_t start, size_t end, boo
     return true;
 }
 
-void gm_piece_list_free(struct gm_piece_list *list)
+static void free_list(struct gm_piece_list *list)
 {
     free(list->items);
     free(list->is_match);
@@ -114,9 +114,9 @@ void gm_pieces_free(struct gm_pieces *pieces)
 {
     gm_buf_free(&pieces->text);
     gm_buf_free(&pieces->scratch);
-    gm_piece_list_free(&pieces->now);
-    gm_piece_list_free(&pieces->next);
-    gm_piece_list_free(&pieces->spans);
+    free_list(&pieces->now);
+    free_list(&pieces->next);
+    free_list(&pieces->spans);
     gm_regex_text_free(&pieces->regex);
     free(pieces->starts);
     free(pieces->ends);

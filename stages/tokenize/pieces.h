@@ -8,7 +8,6 @@
 #include "tokenize/pretok.h"
 
 bool gm_piece_list_add(struct gm_piece_list *list, size_t start, size_t end, bool is_match);
-void gm_piece_list_free(struct gm_piece_list *list);
 
 void gm_pieces_span(struct gm_pieces *pieces, size_t start, size_t end, bool is_match);
 /* A piece for the next step; empty ones are dropped. */

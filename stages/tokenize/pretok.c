@@ -1,7 +1,6 @@
 /* The generic pre-tokenizers: what a list of steps may be, and running it. Bert's pre-tokenizer is
  * two steps, whitespace and then punctuation. */
 #include "tokenize/pretok.h"
-#include "base/assert.h"
 #include "tokenize/pieces.h"
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
  * a lookahead, which is the same thing: X++ is X+(?!X). */
 #include "tokenize/regex_ast.h"
 #include "base/utf8.h"
-#include "tokenize/unicode16.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,7 +9,6 @@
 #define GM_TOKENIZE_SPLIT_H
 
 #include "tokenize/spec.h"
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -6,12 +6,10 @@
  * lost ids in the column "truncated". The ids that stand at the end (of the post-processor and
  * append_eos) stay there. A text without any token is rejected. Ids are 32 bits, and a document has
  * less than 2^31 of them, which is what .idx files can say. */
-#include "base/fs.h"
 #include "stage.h"
 #include "tokenize/eos.h"
 #include "tokenize/tokenizer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_IDS      ((uint64_t)INT32_MAX)

@@ -2,7 +2,7 @@
  * in one block, at base ^ byte, so that a free place is searched only in the few blocks that are
  * not nearly full. */
 #include "tokenize/trie.h"
-#include "base/assert.h"
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -8,7 +8,6 @@
 #define GM_TOKENIZE_TRIE_H
 
 #include "base/err.h"
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

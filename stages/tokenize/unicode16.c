@@ -1,5 +1,4 @@
-/* Look-ups in the Unicode 16.0 tables. Lowercase is a binary search: few callers, and ASCII has
- * gone before. */
+/* Look-ups in the Unicode 16.0 tables. */
 #include "tokenize/unicode16.h"
 
 #include "base/assert.h"
@@ -24,14 +23,6 @@ bool gm_unicode16_is_word(uint32_t code_point)
     return (gm_unicode16(code_point) & GM_UNICODE16_WORD) != 0;
 }
 
-bool gm_unicode16_is_onig_word(uint32_t code_point)
-{
-    if (code_point == 0x200C || code_point == 0x200D)
-        return false;
-    bool is_latin1_number = code_point < 0x100 && gm_unicode16_category(code_point) == GM_CAT_NO;
-    return is_latin1_number || gm_unicode16_is_word(code_point);
-}
-
 uint8_t gm_unicode16_script(uint32_t code_point)
 {
     GM_ASSERT(code_point < N_CODE_POINTS);
@@ -46,25 +37,4 @@ const char *gm_unicode16_script_name(uint8_t script)
         if (gm_unicode16_script_names[i] == NULL)
             return NULL;
     return gm_unicode16_script_names[script];
-}
-
-unsigned gm_unicode16_lowercase(uint32_t code_point, uint32_t lower[3])
-{
-    GM_ASSERT(code_point < N_CODE_POINTS);
-    uint32_t low = 0, high = gm_unicode16_lower_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (gm_unicode16_lower[middle].code_point < code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const struct gm_unicode16_lower *found = &gm_unicode16_lower[low];
-    if (low == gm_unicode16_lower_count || found->code_point != code_point) {
-        lower[0] = code_point;
-        return 1;
-    }
-    lower[0] = found->lower;
-    lower[1] = found->second;
-    return found->second != 0 ? 2 : 1;
 }

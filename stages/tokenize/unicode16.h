@@ -54,11 +54,6 @@ enum gm_unicode16_props {
 /* The tables, for the look-up below and for those who make denser ones of them. */
 extern const uint16_t gm_unicode16_props_blocks[];
 extern const uint8_t gm_unicode16_props[];
-struct gm_unicode16_lower {
-    uint32_t code_point, lower, second; /* second: 0, or the mapping's second code point */
-};
-extern const struct gm_unicode16_lower gm_unicode16_lower[]; /* by code point */
-extern const uint32_t gm_unicode16_lower_count;
 extern const uint16_t gm_unicode16_scripts_blocks[];
 extern const uint8_t gm_unicode16_scripts[];
 extern const char *const gm_unicode16_script_names[];
@@ -76,14 +71,8 @@ bool gm_unicode16_is_space(uint32_t code_point);
 /* \w of Rust's regular expressions (HF's added tokens, Whitespace): Alphabetic, M, Nd, Pc,
  * Join_Control. */
 bool gm_unicode16_is_word(uint32_t code_point);
-/* \w of Oniguruma (HF's Split and Replace), found by asking it of every code point: the same
- * without Join_Control, with the numbers of Latin-1 (U+00B2, B3, B9, BC to BE). */
-bool gm_unicode16_is_onig_word(uint32_t code_point);
 /* Scripts by their place in the table; the name for a place ("Han"), NULL behind the last. */
 uint8_t gm_unicode16_script(uint32_t code_point);
 const char *gm_unicode16_script_name(uint8_t script);
-/* Full lowercase mapping without context, as Rust's char::to_lowercase: 1..3 code points into
- * lower; returns how many. */
-unsigned gm_unicode16_lowercase(uint32_t code_point, uint32_t lower[3]);
 
 #endif

@@ -4,10 +4,8 @@
  * it, lose a block or free one twice. */
 #include "fake_engine.h"
 
-#include "base/fs.h"
 #include "base/log.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);

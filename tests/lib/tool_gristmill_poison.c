@@ -21,7 +21,6 @@
 #include "out.h"
 #include "sink.h"
 #include "source.h"
-#include "split.h"
 #include "stage.h"
 
 #include <fcntl.h>

@@ -7,7 +7,6 @@
 
 #include "base/fs.h"
 #include <fcntl.h>
-#include <stdio.h>
 
 extern const struct gm_sink gm_sink_records, gm_sink_images, gm_sink_bodies;
 

@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <string.h>
 #include <time.h>
 
 static void monotonic_time_never_goes_back(void **state)

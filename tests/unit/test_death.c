@@ -3,7 +3,6 @@
 #include "fake_engine.h"
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include <poll.h>
 #include <setjmp.h>

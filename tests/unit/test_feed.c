@@ -2,7 +2,6 @@
  * and nothing else. */
 #include "fake_fetch.h"
 
-#include "base/fs.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

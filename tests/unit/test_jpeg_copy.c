@@ -8,7 +8,6 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <string.h>
 
 enum verdict { COPIED, TRANSCODED, REFUSED, PASSED };

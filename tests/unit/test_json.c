@@ -6,6 +6,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,45 +123,43 @@ static void walking_gives_fields_in_order(void **state)
 /* What the text is, and where and with which words it must be refused. */
 static const struct {
     const char *text;
-    size_t offset;
     const char *message;
 } bad[] = {
-    {"", 0, "byte 0: the text ends where a value was expected"},
-    {"   ", 3, "byte 3: the text ends where a value was expected"},
-    {"[1]", 0, "byte 0: expected an object, '{'"},
-    {"\"x\"", 0, "byte 0: expected an object, '{'"},
-    {"{", 1, "byte 1: the text ends where a key in double quotes or '}' was expected"},
-    {"{\"a\"}", 4, "byte 4: expected ':'"},
-    {"{\"a\":}", 5, "byte 5: expected a value"},
-    {"{\"a\":1,}", 7, "byte 7: expected a key in double quotes"},
-    {"{\"a\":1 \"b\":2}", 7, "byte 7: expected ',' or '}'"},
-    {"{\"a\":[1 2]}", 8, "byte 8: expected ',' or ']'"},
-    {"{\"a\":[1,]}", 8, "byte 8: expected a value"},
-    {"{a:1}", 1, "byte 1: expected a key in double quotes or '}'"},
-    {"{'a':1}", 1, "byte 1: expected a key in double quotes or '}'"},
-    {"{\"a\":1} x", 8, "byte 8: expected the end of the text"},
-    {"{\"a\":1}{\"b\":1}", 7, "byte 7: expected the end of the text"},
-    {"{\"a\":tru}", 8, "byte 8: expected true, false or null"},
-    {"{\"a\":NaN}", 5, "byte 5: expected a value"},
-    {"{\"a\":-}", 6, "byte 6: expected a digit"},
-    {"{\"a\":01}", 6, "byte 6: expected ',' or '}'"},
-    {"{\"a\":1.}", 7, "byte 7: expected a digit"},
-    {"{\"a\":1e}", 7, "byte 7: expected a digit"},
-    {"{\"a\":+1}", 5, "byte 5: expected a value"},
-    {"{\"a\":\"b", 7, "byte 7: the text ends where the closing '\"' of a string was expected"},
-    {"{\"a\":\"b\nc\"}", 7,
-     "byte 7: expected an escape instead of a control character in a string"},
-    {"{\"a\":\"\\x\"}", 7, "byte 7: expected one of \"\\/bfnrtu behind the backslash"},
-    {"{\"a\":\"\\u12g4\"}", 10, "byte 10: expected four hexadecimal digits behind \\u"},
-    {"{\"a\":\"\\ud800\"}", 12, "byte 12: expected a low surrogate (\\uDC00 to \\uDFFF)"},
-    {"{\"a\":\"\\ud800\\u0041\"}", 12, "byte 12: expected a low surrogate (\\uDC00 to \\uDFFF)"},
-    {"{\"a\":\"\xff\"}", 6, "byte 6: invalid UTF-8"},
-    {"{\"a\":\"\xed\xa0\x80\"}", 6, "byte 6: invalid UTF-8"},
-    {"{\"a\":\"\xc3", 6, "byte 6: invalid UTF-8"},
-    {"{\"a\":1]", 6, "byte 6: expected ',' or '}'"},
-    {"{\"a\":[1}}", 7, "byte 7: expected ',' or ']'"},
-    {"{\"a\":1}}", 7, "byte 7: expected the end of the text"},
-    {"{/**/\"a\":1}", 1, "byte 1: expected a key in double quotes or '}'"},
+    {"", "byte 0: the text ends where a value was expected"},
+    {"   ", "byte 3: the text ends where a value was expected"},
+    {"[1]", "byte 0: expected an object, '{'"},
+    {"\"x\"", "byte 0: expected an object, '{'"},
+    {"{", "byte 1: the text ends where a key in double quotes or '}' was expected"},
+    {"{\"a\"}", "byte 4: expected ':'"},
+    {"{\"a\":}", "byte 5: expected a value"},
+    {"{\"a\":1,}", "byte 7: expected a key in double quotes"},
+    {"{\"a\":1 \"b\":2}", "byte 7: expected ',' or '}'"},
+    {"{\"a\":[1 2]}", "byte 8: expected ',' or ']'"},
+    {"{\"a\":[1,]}", "byte 8: expected a value"},
+    {"{a:1}", "byte 1: expected a key in double quotes or '}'"},
+    {"{'a':1}", "byte 1: expected a key in double quotes or '}'"},
+    {"{\"a\":1} x", "byte 8: expected the end of the text"},
+    {"{\"a\":1}{\"b\":1}", "byte 7: expected the end of the text"},
+    {"{\"a\":tru}", "byte 8: expected true, false or null"},
+    {"{\"a\":NaN}", "byte 5: expected a value"},
+    {"{\"a\":-}", "byte 6: expected a digit"},
+    {"{\"a\":01}", "byte 6: expected ',' or '}'"},
+    {"{\"a\":1.}", "byte 7: expected a digit"},
+    {"{\"a\":1e}", "byte 7: expected a digit"},
+    {"{\"a\":+1}", "byte 5: expected a value"},
+    {"{\"a\":\"b", "byte 7: the text ends where the closing '\"' of a string was expected"},
+    {"{\"a\":\"b\nc\"}", "byte 7: expected an escape instead of a control character in a string"},
+    {"{\"a\":\"\\x\"}", "byte 7: expected one of \"\\/bfnrtu behind the backslash"},
+    {"{\"a\":\"\\u12g4\"}", "byte 10: expected four hexadecimal digits behind \\u"},
+    {"{\"a\":\"\\ud800\"}", "byte 12: expected a low surrogate (\\uDC00 to \\uDFFF)"},
+    {"{\"a\":\"\\ud800\\u0041\"}", "byte 12: expected a low surrogate (\\uDC00 to \\uDFFF)"},
+    {"{\"a\":\"\xff\"}", "byte 6: invalid UTF-8"},
+    {"{\"a\":\"\xed\xa0\x80\"}", "byte 6: invalid UTF-8"},
+    {"{\"a\":\"\xc3", "byte 6: invalid UTF-8"},
+    {"{\"a\":1]", "byte 6: expected ',' or '}'"},
+    {"{\"a\":[1}}", "byte 7: expected ',' or ']'"},
+    {"{\"a\":1}}", "byte 7: expected the end of the text"},
+    {"{/**/\"a\":1}", "byte 1: expected a key in double quotes or '}'"},
 };
 
 static void mistakes_are_refused_with_their_place(void **state)
@@ -173,11 +172,10 @@ static void mistakes_are_refused_with_their_place(void **state)
             fail_msg("accepted: %s", bad[i].text);
         if (strcmp(err.text, bad[i].message) != 0)
             fail_msg("%s: got \"%s\" instead of \"%s\"", bad[i].text, err.text, bad[i].message);
-        assert_int_equal(gm_json_error_offset(parser), bad[i].offset);
         assert_int_equal(gm_json_get(parser, "a", &value), GM_JSON_MISSING);
     }
     parse_ok(parser, "{\"a\":1}");
-    assert_true(gm_json_error_offset(parser) == SIZE_MAX);
+    assert_int_equal(gm_json_get(parser, "a", &value), GM_JSON_U64);
 }
 
 /* Every cut of a valid text must be refused, and located at the cut: the text was right so far. */
@@ -189,7 +187,9 @@ static void every_truncation_is_located_at_its_end(void **state)
     struct gm_err err;
     for (size_t n = 0; n < sizeof(text) - 1; n++) {
         assert_int_equal(gm_json_parse(parser, text, n, 0, &err), GM_INPUT);
-        assert_int_equal(gm_json_error_offset(parser), n);
+        char place[32];
+        snprintf(place, sizeof place, "byte %zu: ", n);
+        assert_ptr_equal(strstr(err.text, place), err.text);
     }
 }
 

@@ -2,12 +2,10 @@
  * used again after its child's death. */
 #include "fake_supervisor.h"
 
-#include "base/fs.h"
 #include "ipc/wake.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>

@@ -6,7 +6,6 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <locale.h>
 #include <string.h>
 
 #define LEFT_ALONE 77u
@@ -40,21 +39,6 @@ static void u64_reads_whole_text_or_nothing(void **state)
         assert_true(value == LEFT_ALONE);
         assert_non_null(strstr(err.text, refused[i]));
     }
-}
-
-static void i64_reaches_both_ends(void **state)
-{
-    int64_t value = 0;
-    (void)state;
-    assert_int_equal(gm_parse_i64("-9223372036854775808", 20, &value, NULL), GM_OK);
-    assert_true(value == INT64_MIN);
-    assert_int_equal(gm_parse_i64("9223372036854775807", 19, &value, NULL), GM_OK);
-    assert_true(value == INT64_MAX);
-    assert_int_equal(gm_parse_i64("9223372036854775808", 19, &value, NULL), GM_CONFIG);
-    assert_int_equal(gm_parse_i64("-9223372036854775809", 20, &value, NULL), GM_CONFIG);
-    assert_int_equal(gm_parse_i64("-", 1, &value, NULL), GM_CONFIG);
-    assert_int_equal(gm_parse_i64("--1", 3, &value, NULL), GM_CONFIG);
-    assert_true(value == INT64_MAX);
 }
 
 static void f64_is_narrower_than_strtod(void **state)
@@ -217,7 +201,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(u64_reads_whole_text_or_nothing),
-        cmocka_unit_test(i64_reaches_both_ends),
         cmocka_unit_test(f64_is_narrower_than_strtod),
         cmocka_unit_test(bytes_are_powers_of_1024),
         cmocka_unit_test(durations_are_milliseconds),

@@ -136,12 +136,13 @@ static void text_is_taken_by_length_and_without_nul(void **state)
 static void nearest_is_near(void **state)
 {
     (void)state;
-    assert_ptr_equal(gm_opt_nearest(table, "widht"), gm_opt_find(table, "width"));
-    assert_ptr_equal(gm_opt_nearest(table, "maxbody"), gm_opt_find(table, "max_body"));
-    assert_ptr_equal(gm_opt_nearest(table, "host"), gm_opt_find(table, "hosts"));
-    assert_null(gm_opt_nearest(table, "tokenizer"));
-    assert_null(gm_opt_nearest(table, "q"));
-    assert_null(gm_opt_nearest(table, ""));
+    static const char *const names[] = {"width", "hosts", "max_body", NULL};
+    assert_string_equal(gm_word_nearest(names, "widht"), "width");
+    assert_string_equal(gm_word_nearest(names, "maxbody"), "max_body");
+    assert_string_equal(gm_word_nearest(names, "host"), "hosts");
+    assert_null(gm_word_nearest(names, "tokenizer"));
+    assert_null(gm_word_nearest(names, "q"));
+    assert_null(gm_word_nearest(names, ""));
     assert_null(gm_opt_find(table, "Width"));
     assert_string_equal(gm_word_nearest(modes, "lightnes"), "lightness");
     assert_null(gm_word_nearest(modes, "completely different from anything that is in the list, "

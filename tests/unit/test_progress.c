@@ -1,6 +1,7 @@
 /* The progress line: what fits at which width, what a terminal and a pipe get to see. */
 #include "run/progress.h"
 
+#include "base/clock.h"
 #include "run/progress_line.h"
 
 #include <fcntl.h>
@@ -13,6 +14,24 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <cmocka.h>
+
+/* Time goes as these tests want it. */
+static uint64_t now_ms = 1000;
+
+uint64_t gm_now_ms(void)
+{
+    return now_ms;
+}
+
+uint64_t gm_now_ns(void)
+{
+    return now_ms * 1000000;
+}
+
+char *gm_wall_time(char *text)
+{
+    return strcpy(text, "2026-01-31T12:00:00Z");
+}
 
 static struct gm_progress_state busy_state(void)
 {
@@ -123,13 +142,18 @@ static void a_pipe_gets_whole_lines_without_escapes(void **state)
     struct gm_progress_state busy = busy_state();
     gm_progress_update(progress, &busy);
     gm_progress_log(progress, GM_LOG_WARN, "gristmill: careful", 18);
-    gm_progress_finish(progress, &busy);
+    now_ms += 4999;
+    gm_progress_update(progress, &busy);
+    now_ms += 1;
+    gm_progress_update(progress, &busy);
+    gm_progress_update(progress, &busy);
     gm_progress_free(progress);
     close(fds[1]);
     read_some(fds[0], text, sizeof text);
     close(fds[0]);
     assert_null(strpbrk(text, "\r\033"));
-    assert_ptr_equal(strstr(text, "gristmill: careful\ngristmill: finished  "), text);
+    assert_ptr_equal(strstr(text, "gristmill: careful\ngristmill: running  "), text);
+    assert_null(strstr(text + 30, "gristmill:"));
     assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
@@ -143,7 +167,8 @@ static void quiet_says_nothing_but_log_lines(void **state)
     struct gm_progress_state busy = busy_state();
     gm_progress_update(progress, &busy);
     gm_progress_log(progress, GM_LOG_ERROR, "oh", 2);
-    gm_progress_finish(progress, &busy);
+    now_ms += 100000;
+    gm_progress_update(progress, &busy);
     gm_progress_free(progress);
     close(fds[1]);
     read_some(fds[0], text, sizeof text);
@@ -151,7 +176,7 @@ static void quiet_says_nothing_but_log_lines(void **state)
     assert_string_equal(text, "oh\n");
 }
 
-/* A terminal of n columns; returns what one finished line and a log line look like on it. */
+/* A terminal of n columns; returns what it gets of a line that is drawn and erased. */
 static void on_terminal(unsigned short n_columns, bool use_color, char *text, size_t text_bytes)
 {
     int master, slave;
@@ -159,10 +184,13 @@ static void on_terminal(unsigned short n_columns, bool use_color, char *text, si
     assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
     struct gm_progress *progress = gm_progress_new(slave, GM_PROGRESS_AUTO, use_color);
     struct gm_progress_state busy = busy_state();
-    gm_progress_finish(progress, &busy);
-    read_some(master, text, text_bytes);
+    now_ms += 100;
+    gm_progress_update(progress, &busy);
     gm_progress_free(progress);
     close(slave);
+    size_t n = 0, more;
+    while ((more = read_some(master, text + n, text_bytes - n)) > 0)
+        n += more;
     close(master);
 }
 
@@ -175,7 +203,13 @@ static void a_terminal_gets_a_line_that_never_wraps(void **state)
         on_terminal(widths[i], false, text, sizeof text);
         assert_int_equal(text[0], '\r');
         assert_null(strchr(text, '\033'));
-        assert_true(strcspn(text + 1, "\r") < widths[i]);
+        size_t n_drawn = strcspn(text + 1, "\r");
+        assert_true(n_drawn < widths[i]);
+        if (n_drawn > 0) {
+            const char *erased = text + n_drawn + 2; /* after two returns of the cursor */
+            assert_int_equal(strspn(erased + 1, " "), n_drawn);
+            assert_string_equal(erased + 1 + n_drawn, "\r");
+        }
     }
     on_terminal(200, true, text, sizeof text);
     assert_non_null(strstr(text, "\033[31m45 failed\033[0m"));
@@ -193,7 +227,8 @@ static void a_full_pipe_does_not_stop_the_run(void **state)
     struct gm_progress *progress = gm_progress_new(fds[1], GM_PROGRESS_JSON, false);
     struct gm_progress_state busy = busy_state();
     gm_progress_log(progress, GM_LOG_INFO, "lost", 4);
-    gm_progress_finish(progress, &busy);
+    now_ms += 1000;
+    gm_progress_update(progress, &busy);
     gm_progress_free(progress);
     close(fds[0]);
     close(fds[1]);

@@ -1,6 +1,5 @@
 /* Shards with record sizes: index files and heads are what the sizes say, whatever was killed;
  * counters are exact; sizes that do not fit their part are a corrupt worker's. */
-#include "run/sidecar.h"
 
 #include "base/fs.h"
 #include "open_output.h"

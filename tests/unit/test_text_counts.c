@@ -2,7 +2,6 @@
  * decoding one over many random texts, because they must be interchangeable. */
 #include "text/ascii_block.h"
 #include "text/counts.h"
-#include "text/grapheme.h"
 #include "text/sentence.h"
 #include "text/word.h"
 

@@ -3,7 +3,6 @@
  * post-processor puts them around a text. That ids are the reference's is tested in
  * tests/conformance/tokenize/. */
 #include "chain.h"
-#include "tokenize/eos.h"
 
 #include "base/buf.h"
 #include "base/fs.h"

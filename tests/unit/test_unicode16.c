@@ -105,14 +105,6 @@ static void word_characters_are_those_of_the_regular_expressions(void **state)
         assert_true(gm_unicode16_is_word(words[i]));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_false(gm_unicode16_is_word(others[i]));
-    assert_false(gm_unicode16_is_onig_word(0x200D));
-    assert_true(gm_unicode16_is_onig_word(0xB2));
-    assert_true(gm_unicode16_is_onig_word(0xBE));
-    assert_false(gm_unicode16_is_onig_word(0x2460));
-    uint32_t n_words = 0;
-    for (uint32_t each = 0; each < N_CODE_POINTS; each++)
-        n_words += gm_unicode16_is_onig_word(each);
-    assert_int_equal(n_words, 144671); /* counted with the engine itself */
 }
 
 static void scripts_have_names_up_to_the_last(void **state)
@@ -130,31 +122,6 @@ static void scripts_have_names_up_to_the_last(void **state)
     assert_null(gm_unicode16_script_name(255));
 }
 
-static unsigned lower_of(uint32_t code_point, uint32_t first)
-{
-    uint32_t lower[3] = {0};
-    unsigned n = gm_unicode16_lowercase(code_point, lower);
-    assert_int_equal(lower[0], first);
-    return n;
-}
-
-static void lowercase_is_the_full_mapping_without_context(void **state)
-{
-    (void)state;
-    assert_int_equal(lower_of('A', 'a'), 1);
-    assert_int_equal(lower_of('a', 'a'), 1);
-    assert_int_equal(lower_of('[', '['), 1);
-    assert_int_equal(lower_of(0x3A3, 0x3C3), 1); /* capital sigma, final or not */
-    assert_int_equal(lower_of(0x212A, 'k'), 1);
-    assert_int_equal(lower_of(0x1E921, 0x1E943), 1);
-    assert_int_equal(lower_of(0x10D50, 0x10D70), 1); /* Garay, new in 16.0 */
-    assert_int_equal(lower_of(0x10FFFF, 0x10FFFF), 1);
-    uint32_t lower[3];
-    assert_int_equal(gm_unicode16_lowercase(0x130, lower), 2);
-    assert_int_equal(lower[0], 'i');
-    assert_int_equal(lower[1], 0x307);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,7 +131,6 @@ int main(void)
         cmocka_unit_test(spaces_are_white_space_and_nothing_that_looks_like_it),
         cmocka_unit_test(word_characters_are_those_of_the_regular_expressions),
         cmocka_unit_test(scripts_have_names_up_to_the_last),
-        cmocka_unit_test(lowercase_is_the_full_mapping_without_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

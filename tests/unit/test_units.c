@@ -2,7 +2,6 @@
  * in the middle, and that every block goes back. */
 #include "fake_engine.h"
 
-#include "base/fs.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
