@@ -16,7 +16,8 @@
  * another, what is in front of it may be, too: the word is started again, and no window is smaller
  * any more than four times what the least was. So a word of n symbols is started at most log4(n)
  * times, the last time with a window as large as itself; a vocabulary has to be made for that.
- * Middle windows are merged in rounds, in large ones a heap holds the candidates. */
+ * Text that repeats itself is merged in rounds, a pass for each rank; otherwise a heap holds the
+ * candidates of windows that are larger than the first. */
 #include "tokenize/bpe_merge.h"
 
 #include "base/num.h"
@@ -25,9 +26,9 @@
 #include <string.h>
 
 #define FIRST_WINDOW ((size_t)GM_BPE_SCAN_MAX)
-#define FIRST_STEP   ((size_t)45) /* from a first window to the next one */
-#define FINE_TOKEN   6u           /* symbols */
-#define ROW_WINDOW   (16 * FIRST_WINDOW)
+#define FIRST_STEP   ((size_t)45)        /* from a first window to the next one */
+#define FINE_TOKEN   6u                  /* symbols */
+#define ROW_WINDOW   (16 * FIRST_WINDOW) /* where tokens come again and again */
 #define MAX_ROW      1024u
 
 /* Candidates as rank << 32 | place: the least is the next merge, leftmost of equals. A candidate
