@@ -7,6 +7,7 @@
  * the one a durable file is renamed in. */
 #include "base/fs.h"
 
+#include "base/huge_pages.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +128,7 @@ static enum gm_status read_to_end(int fd, size_t max_bytes, struct gm_buf *buf, 
         size_t n_read;
         if (!gm_buf_reserve(buf, wanted))
             return gm_err_set(err, GM_NOMEM, "unable to read: out of memory");
+        gm_huge_pages(buf->data + buf->n_bytes, wanted);
         enum gm_status status = gm_read_full(fd, buf->data + buf->n_bytes, wanted, &n_read, err);
         if (status != GM_OK)
             return status;

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 extern "C" {
+#include "base/huge_pages.h"
 #include "base/utf8.h"
 }
 #include "json/json.h"
@@ -69,6 +70,16 @@ static size_t grown(size_t n_bytes, size_t max_bytes)
     return capacity > max_bytes && n_bytes <= max_bytes ? max_bytes : capacity;
 }
 
+// What simdjson fills for a text, from the front; of a large text it is most of the time to parse it
+// that goes into page faults. The sizes are the least that simdjson has asked for.
+static void use_huge_pages(struct gm_json_parser *parser, size_t capacity)
+{
+    gm_huge_pages(parser->document.tape.get(), capacity * sizeof(uint64_t));
+    gm_huge_pages(parser->document.string_buf.get(), capacity);
+    gm_huge_pages(parser->parser.implementation->structural_indexes.get(),
+                  capacity * sizeof(uint32_t));
+}
+
 static bool make_room(struct gm_json_parser *parser, size_t n_bytes)
 {
     size_t capacity = grown(n_bytes, parser->max_bytes);
@@ -81,6 +92,7 @@ static bool make_room(struct gm_json_parser *parser, size_t n_bytes)
     if (parser->parser.capacity() < n_bytes || parser->parser.capacity() == 0)
         if (parser->parser.allocate(capacity, parser->max_depth + 1) != simdjson::SUCCESS)
             return false;
+    use_huge_pages(parser, n_bytes);
     return true;
 }
 

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "tokenize/bpe_cut.h"
 #include "tokenize/bpe_merge.h"
-#include "tokenize/huge_pages.h"
+#include "base/huge_pages.h"
 #include <string.h>
 
 struct builder {

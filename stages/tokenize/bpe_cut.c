@@ -1,6 +1,7 @@
 /* Finding units: the sets are filled from the tokens, and asked for each boundary of a text. */
 #include "tokenize/bpe_cut.h"
 
+#include "base/huge_pages.h"
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -87,6 +88,8 @@ static bool has_all_symbols(const struct gm_bpe_head *head)
 static struct gm_spec_text *texts_by_id(const struct gm_spec *spec)
 {
     struct gm_spec_text *texts = calloc((size_t)spec->n_ids + 1, sizeof *texts);
+    if (texts)
+        gm_huge_pages(texts, ((size_t)spec->n_ids + 1) * sizeof *texts);
     for (uint32_t i = 0; texts && i < spec->n_tokens; i++)
         texts[spec->tokens[i].id] = spec->tokens[i].text;
     return texts;

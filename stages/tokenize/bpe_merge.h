@@ -47,6 +47,10 @@ struct gm_bpe_window {
     uint64_t left; /* a bit for each place that is left */
 };
 void gm_bpe_merge_windows(const struct gm_bpe *bpe, struct gm_bpe_window *windows, size_t n);
+/* Merges the n symbols of a window of any size in place; GM_NO_TOKEN is where none is left. The
+ * scratch has room for as many. is_repetitive: the same pairs come again and again (speed only). */
+void gm_bpe_merge_window(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,
+                         size_t n, bool is_repetitive);
 /* Merges n > 0 symbols in place and closes the gaps; returns how many are left. SIZE_MAX: no
  * memory. */
 size_t gm_bpe_merge_long(const struct gm_bpe *bpe, struct gm_bpe_scratch *scratch, uint32_t *ids,

@@ -3,7 +3,7 @@
 #include "tokenize/image.h"
 
 #include "tokenize/bpe_build.h"
-#include "tokenize/huge_pages.h"
+#include "base/huge_pages.h"
 #include "tokenize/image_format.h"
 #include <string.h>
 

@@ -4,6 +4,7 @@
  * A pair that is listed twice counts where it stands last, as in the reference. */
 #include "tokenize/load_model.h"
 
+#include "base/huge_pages.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,7 @@ static enum gm_status drop_repeated(struct gm_loader *loader)
     uint32_t *slots = calloc(n_slots, sizeof *slots);
     if (!slots)
         return gm_load_no_memory(loader);
+    gm_huge_pages(slots, n_slots * sizeof *slots);
     drop_earlier(loader, slots, n_slots);
     free(slots);
     return GM_OK;
@@ -185,6 +187,7 @@ static enum gm_status read_merges(struct merges *merges, struct gm_json_walk wal
     loader->spec->merges = calloc(n ? n : 1, sizeof *loader->spec->merges);
     if (!loader->spec->merges)
         return gm_load_no_memory(loader);
+    gm_huge_pages(loader->spec->merges, n * sizeof *loader->spec->merges);
     enum gm_status status = GM_OK;
     enum gm_json_kind spelling = GM_JSON_MISSING;
     for (size_t i = 0; status == GM_OK && gm_json_step(&walk, NULL, &node); i++) {

@@ -4,6 +4,7 @@
  * ByteLevel alphabet into bytes. */
 #include "tokenize/load_model.h"
 
+#include "base/huge_pages.h"
 #include "tokenize/byte_alphabet.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ static enum gm_status make_room(struct gm_loader *loader, size_t n_tokens)
     loader->spec->tokens = calloc(n_tokens ? n_tokens : 1, sizeof *loader->spec->tokens);
     if (!loader->spec->tokens || !gm_names_init(&loader->names, n_tokens))
         return gm_load_no_memory(loader);
+    gm_huge_pages(loader->spec->tokens, n_tokens * sizeof *loader->spec->tokens);
     return GM_OK;
 }
 

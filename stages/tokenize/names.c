@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/huge_pages.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +23,13 @@ bool gm_names_init(struct gm_names *names, size_t capacity)
     names->slots = calloc(n_slots, sizeof *names->slots);
     names->capacity = capacity;
     names->n_slots = n_slots;
-    if (names->list && names->slots)
-        return true;
-    gm_names_free(names);
-    return false;
+    if (!names->list || !names->slots) {
+        gm_names_free(names);
+        return false;
+    }
+    gm_huge_pages(names->list, capacity * sizeof *names->list);
+    gm_huge_pages(names->slots, n_slots * sizeof *names->slots);
+    return true;
 }
 
 void gm_names_free(struct gm_names *names)

@@ -2,7 +2,7 @@
  * from 0 on until all its pairs fall on free slots and not on each other. */
 #include "tokenize/pair_table.h"
 
-#include "tokenize/huge_pages.h"
+#include "base/huge_pages.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +158,8 @@ static enum gm_status try_build(struct search *search, const uint64_t *items, si
         !new_buf(slots, search->n_slots * sizeof(uint64_t), 0xFF) ||
         !new_buf(pilots, search->n_buckets * sizeof(uint16_t), 0))
         goto out;
+    gm_huge_pages(sorted, (n_items + 1) * sizeof *sorted);
+    gm_huge_pages(begins, (search->n_buckets + 3) * sizeof *begins);
     search->items = sorted;
     search->begins = begins;
     search->slots = (void *)slots->data;

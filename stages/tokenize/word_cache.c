@@ -3,7 +3,7 @@
  * not fit replaces what is there, so that no input makes it grow. */
 #include "tokenize/word_cache.h"
 
-#include "tokenize/huge_pages.h"
+#include "base/huge_pages.h"
 #include <string.h>
 #include <sys/mman.h>
 

@@ -17,7 +17,7 @@
  * One line for loading, one for the speeds, and a sum of all ids in order, by which a change of the
  * code is seen to change no id. */
 #include "json/json.h"
-#include "tokenize/huge_pages.h"
+#include "base/huge_pages.h"
 #include "tokenize/image.h"
 #include "tokenize/load.h"
 #include "tokenize/normal.h"
@@ -109,6 +109,8 @@ static uint8_t *read_all(const char *path, size_t *n_bytes)
     *n_bytes = (size_t)ftell(file);
     rewind(file);
     uint8_t *data = calloc(*n_bytes + GM_JSON_PADDING_BYTES, 1);
+    if (data)
+        gm_huge_pages(data, *n_bytes);
     if (data && fread(data, 1, *n_bytes, file) != *n_bytes)
         data = NULL;
     fclose(file);

@@ -1,7 +1,7 @@
 /* Large pages for memory that is about to be filled: a table of megabytes is then a few pages to
  * the kernel and to the TLB. A hint, without effect on what has been touched before. */
-#ifndef GM_TOKENIZE_HUGE_PAGES_H
-#define GM_TOKENIZE_HUGE_PAGES_H
+#ifndef GM_BASE_HUGE_PAGES_H
+#define GM_BASE_HUGE_PAGES_H
 
 #include <stddef.h>
 #include <stdint.h>
