@@ -23,9 +23,12 @@ struct entry {
 };
 
 struct level {
+    const struct level *above; /* NULL: the root */
     int dir_fd;
     uint32_t set; /* positions in the pattern */
     unsigned depth;
+    dev_t device; /* with the inode: which folder it is. Only if links are followed */
+    ino_t inode;
     struct gm_buf names;
     struct entry *entries;
     size_t n_entries, capacity;
@@ -194,7 +197,7 @@ static enum gm_status visit_file(struct walk *walk, int dir_fd, const char *name
     return report(walk, 0, &info, err);
 }
 
-static enum gm_status walk_folder(struct walk *walk, uint32_t set, unsigned depth,
+static enum gm_status walk_folder(struct walk *walk, uint32_t set, const struct level *above,
                                   struct gm_err *err);
 
 static enum gm_status visit_entry(struct walk *walk, const struct level *level,
@@ -207,7 +210,7 @@ static enum gm_status visit_entry(struct walk *walk, const struct level *level,
     gm_buf_text(&walk->path, name);
     if (entry->is_dir) {
         gm_buf_char(&walk->path, '/');
-        status = walk_folder(walk, step(walk, level->set, name, &matches), level->depth + 1, err);
+        status = walk_folder(walk, step(walk, level->set, name, &matches), level, err);
     } else {
         status = visit_file(walk, level->dir_fd, name, entry->is_file, err);
     }
@@ -215,27 +218,40 @@ static enum gm_status visit_entry(struct walk *walk, const struct level *level,
     return status;
 }
 
-static enum gm_status walk_folder(struct walk *walk, uint32_t set, unsigned depth,
+/* A link has led back to a folder that the walk is in: without this check its files would come
+ * again at each level down to the deepest, and with two such links there is no end. */
+static bool is_loop(const struct walk *walk, struct level *level)
+{
+    struct stat info;
+    if (!(walk->flags & GM_GLOB_FOLLOW) || fstat(level->dir_fd, &info) != 0)
+        return false;
+    level->device = info.st_dev;
+    level->inode = info.st_ino;
+    for (const struct level *each = level->above; each; each = each->above)
+        if (each->device == info.st_dev && each->inode == info.st_ino)
+            return true;
+    return false;
+}
+
+static enum gm_status walk_folder(struct walk *walk, uint32_t set, const struct level *above,
                                   struct gm_err *err)
 {
-    struct level level = {.set = set, .depth = depth};
+    struct level level = {.above = above, .set = set, .depth = above ? above->depth + 1 : 0};
     struct gm_err problem = {0};
-    int fd = -1;
     const char *path = gm_buf_cstr(&walk->path);
     enum gm_status status =
-        gm_open_at(AT_FDCWD, *path ? path : ".", O_RDONLY | O_DIRECTORY, &fd, &problem);
+        gm_open_at(AT_FDCWD, *path ? path : ".", O_RDONLY | O_DIRECTORY, &level.dir_fd, &problem);
     if (status != GM_OK)
         return report(walk, problem.sys_errno, NULL, err);
-    if (depth > GM_GLOB_MAX_DEPTH) {
-        gm_close(&fd);
+    if (level.depth > GM_GLOB_MAX_DEPTH || is_loop(walk, &level)) {
+        gm_close(&level.dir_fd);
         return report(walk, ELOOP, NULL, err);
     }
-    DIR *dir = fdopendir(fd);
+    DIR *dir = fdopendir(level.dir_fd);
     if (!dir) {
-        gm_close(&fd);
+        gm_close(&level.dir_fd);
         return gm_err_set(err, GM_NOMEM, "no memory to read a folder");
     }
-    level.dir_fd = dirfd(dir);
     status = read_level(walk, dir, &level, err);
     for (size_t i = 0; status == GM_OK && i < level.n_entries; i++)
         status = visit_entry(walk, &level, &level.entries[i], err);
@@ -314,7 +330,7 @@ enum gm_status gm_glob_walk(const char *pattern, unsigned flags, gm_glob_visit *
     enum gm_status status =
         walk.text ? split(&walk, pattern, err) : gm_err_set(err, GM_NOMEM, "no memory");
     if (status == GM_OK)
-        status = walk_folder(&walk, close_set(&walk, 1), 0, err);
+        status = walk_folder(&walk, close_set(&walk, 1), NULL, err);
     gm_buf_free(&walk.path);
     free(walk.text);
     return status == GM_END ? GM_OK : status;

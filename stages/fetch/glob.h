@@ -7,7 +7,8 @@
  *             ------------ name
  *
  * Names that start with a dot match only if the pattern says so or hidden is set. Symbolic links to
- * files are followed; those to folders only if asked for. */
+ * files are followed; those to folders only if asked for, and one that leads back to a folder that
+ * the walk is in is reported with ELOOP. */
 #ifndef GM_FETCH_GLOB_H
 #define GM_FETCH_GLOB_H
 

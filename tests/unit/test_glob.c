@@ -160,18 +160,28 @@ static void links_to_files_are_followed_and_to_folders_if_asked_for(void **state
     assert_int_equal(unlink(link), 0);
 }
 
+/* Each way into a loop is told once, and no file comes twice because of it. */
 static void a_loop_of_links_ends(void **state)
 {
+    static const char *const links[][2] = {
+        {".", "deep/self"}, {"../..", "deep/1/2/3/back"}, {".", "deep/1/2/here"}};
+    char name[512];
     (void)state;
-    char link[128], full[128];
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(name, sizeof name, "%s/%s", root, links[i][1]);
+        assert_int_equal(symlink(links[i][0], name), 0);
+    }
     struct seen seen = {GM_BUF_INIT, 0};
-    snprintf(link, sizeof link, "%s/a-b/loop", root);
-    assert_int_equal(symlink(".", link), 0);
-    snprintf(full, sizeof full, "%s/a-b/**", root);
+    char full[512];
+    snprintf(full, sizeof full, "%s/deep", root);
     assert_int_equal(gm_glob_walk(full, GM_GLOB_FOLLOW, see, &seen, NULL), GM_OK);
-    assert_true(seen.n_problems >= 1);
-    assert_int_equal(unlink(link), 0);
+    assert_string_equal(gm_buf_cstr(&seen.names), "1/2/3/4/f.txt 1/2/3/back/ 1/2/here/ self/ ");
+    assert_int_equal(seen.n_problems, 3);
     gm_buf_free(&seen.names);
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(name, sizeof name, "%s/%s", root, links[i][1]);
+        assert_int_equal(unlink(name), 0);
+    }
 }
 
 static void mistakes_are_told(void **state)
