@@ -7,6 +7,7 @@ treat differently, drawn here, so that they are free of any licence but the proj
 import math
 import os
 import random
+import struct
 
 from PIL import Image, ImageDraw
 
@@ -64,6 +65,32 @@ def save_tga(name, im, **options):
     os.truncate(path, os.path.getsize(path) - 26)
 
 
+def pack_bits(row):
+    out, at = b"", 0
+    while at < len(row):
+        n = 1
+        while at + n < len(row) and n < 128 and row[at + n] == row[at]:
+            n += 1
+        out += bytes([257 - n if n > 1 else 0, row[at]])
+        at += n
+    return out
+
+
+def save_psd(name, im, color, palette=b"", packed=False):
+    """Photoshop's format, which Pillow reads only. color: Photoshop's number of the color mode."""
+    width, height = im.size
+    planes = [bytes(255 - v for v in band.tobytes()) if color == 4 else band.tobytes() for band in im.split()]
+    rows = [plane[y * width:(y + 1) * width] for plane in planes for y in range(height)]
+    with open(os.path.join(HERE, name), "wb") as f:
+        f.write(b"8BPS" + struct.pack(">H6xHIIHH", 1, len(planes), height, width, 8, color))
+        f.write(struct.pack(">I", len(palette)) + palette + bytes(8))
+        f.write(struct.pack(">H", packed))
+        if packed:
+            rows = [pack_bits(row) for row in rows]
+            f.write(b"".join(struct.pack(">H", len(row)) for row in rows))
+        f.write(b"".join(rows))
+
+
 def main():
     os.makedirs(os.path.join(HERE, "small"), exist_ok=True)
     save("hills.jpg", hills(320, 200, 1), quality=80)
@@ -108,6 +135,12 @@ def main():
     save_tga("small/packed.tga", hills(24, 16, 7).quantize(5).convert("RGB"), rle=True)
     save_tga("small/palette.tga", tiny.quantize(16), rle=True)
     save_tga("small/alpha.tga", alpha.convert("LA"), orientation=-1)
+    flat = hills(24, 16, 7).quantize(5)
+    save_psd("small/rgb.psd", tiny, 3)
+    save_psd("small/packed.psd", flat.convert("RGBA"), 3, packed=True)
+    save_psd("small/cmyk.psd", flat.convert("CMYK"), 4, packed=True)
+    colors = (flat.getpalette() + [0] * 768)[:768]
+    save_psd("small/palette.psd", flat, 2, bytes(colors[0::3] + colors[1::3] + colors[2::3]))
 
 
 main()

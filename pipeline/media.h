@@ -20,6 +20,7 @@
     X(PNM, "pnm", "image")                                                                         \
     X(TIFF, "tiff", "image")                                                                       \
     X(TGA, "tga", "image")                                                                         \
+    X(PSD, "psd", "image")                                                                         \
     X(JSONL, "jsonl", "unpack")                                                                    \
     X(GZIP, "gzip", "unpack")                                                                      \
     X(BZIP2, "bzip2", "unpack")                                                                    \

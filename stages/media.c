@@ -29,6 +29,7 @@ static const char *const extensions[GM_MEDIA_COUNT] = {
     [GM_MEDIA_GZIP] = "gz",        [GM_MEDIA_BZIP2] = "bz2", [GM_MEDIA_XZ] = "xz",
     [GM_MEDIA_ZSTD] = "zst",       [GM_MEDIA_TAR] = "tar",   [GM_MEDIA_ZIP] = "zip",
     [GM_MEDIA_SEVENZIP] = "7z",    [GM_MEDIA_PDF] = "pdf",   [GM_MEDIA_TGA] = "tga",
+    [GM_MEDIA_PSD] = "psd",
 };
 
 const char *gm_media_name(enum gm_media media)
@@ -75,6 +76,8 @@ static const struct magic magics[] = {
     MAGIC(TIFF, 0, "MM\0*"),
     MAGIC(TIFF, 0, "II+\0"),
     MAGIC(TIFF, 0, "MM\0+"),
+    MAGIC(PSD, 0, "8BPS\0\1"),
+    MAGIC(PSD, 0, "8BPS\0\2"),
     MAGIC(GZIP, 0, "\x1f\x8b\x08"),
     MAGIC(XZ, 0,
           "\xfd"

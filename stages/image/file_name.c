@@ -14,7 +14,7 @@
 
 static const char *const image_extensions[] = {
     "jpg", "jpeg", "jpe", "jfif", "png",  "gif", "bmp", "dib", "webp",
-    "pnm", "pbm",  "pgm", "ppm",  "tiff", "tif", "tga", NULL,
+    "pnm", "pbm",  "pgm", "ppm",  "tiff", "tif", "tga", "psd", NULL,
 };
 
 /* Bytes of the extension with its dot at the end of text, if it is one of the list; else 0. */

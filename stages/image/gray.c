@@ -86,7 +86,7 @@ static const struct gm_column_def gray_out[] = {
     [OUT_BYTES] = {"bytes", GM_TYPE_U64, 0, "bytes", "size of the file as it came"},
     [OUT_SHA256] = {"sha256", GM_TYPE_STRING, 0, NULL, "SHA-256 of the file as it came"},
     [OUT_FRAMES] = {"frames", GM_TYPE_U64, 0, NULL,
-                    "frames of an animation, pages of a TIFF; else 1"},
+                    "frames of an animation, pages of a TIFF, layers of a PSD; else 1"},
     [OUT_DATE] = {"exif_date", GM_TYPE_STRING, 0, NULL,
                   "EXIF DateTimeOriginal, as in 2023-04-01T12:34:56, no time zone"},
     [OUT_ICC] = {"icc_sha256", GM_TYPE_STRING, 0, NULL,

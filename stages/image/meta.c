@@ -2,8 +2,10 @@
  * already; what is wrong here ends the walk. */
 #include "image/meta.h"
 
+#include "image/be.h"
 #include "image/ifd.h"
 #include "image/le.h"
+#include "image/psd_file.h"
 
 #include <string.h>
 #include <zlib.h>
@@ -11,11 +13,6 @@
 #define MAX_PROFILE_BYTES ((size_t)16 << 20)
 #define MAX_PAGES         4096
 #define ICC_HEAD_BYTES    14 /* "ICC_PROFILE\0", number, count */
-
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* ---- JPEG ---- */
 
@@ -65,11 +62,11 @@ static void read_png(struct gm_meta *meta, const uint8_t *data, size_t n_bytes)
 {
     for (size_t at = 8; n_bytes - at >= 12;) {
         const uint8_t *chunk = data + at, *body = chunk + 8;
-        uint32_t body_bytes = be32(chunk);
+        uint32_t body_bytes = gm_be32(chunk);
         if (body_bytes > n_bytes - at - 12)
             return;
-        if (memcmp(chunk + 4, "acTL", 4) == 0 && body_bytes >= 4 && be32(body) > 0)
-            meta->n_frames = be32(body);
+        if (memcmp(chunk + 4, "acTL", 4) == 0 && body_bytes >= 4 && gm_be32(body) > 0)
+            meta->n_frames = gm_be32(body);
         if (memcmp(chunk + 4, "eXIf", 4) == 0)
             gm_meta_exif(meta, body, body_bytes);
         if (memcmp(chunk + 4, "iCCP", 4) == 0) {
@@ -160,6 +157,20 @@ static void read_tiff(struct gm_meta *meta, const uint8_t *data, size_t n_bytes)
     meta->n_frames = n_pages ? n_pages : 1;
 }
 
+/* ---- PSD ---- */
+
+static void read_psd(struct gm_meta *meta, const uint8_t *data, size_t n_bytes)
+{
+    struct gm_psd_file psd;
+    if (!gm_psd_read_header(&psd, data, n_bytes) || !gm_psd_read_sections(&psd, data, n_bytes))
+        return;
+    unsigned n_layers = gm_psd_count_layers(&psd);
+    meta->n_frames = n_layers ? n_layers : 1;
+    meta->icc = gm_psd_resource(&psd, GM_PSD_ICC_PROFILE);
+    if (meta->icc.n_bytes > 0)
+        meta->icc_kind = GM_ICC_PLAIN;
+}
+
 void gm_meta_read(struct gm_meta *meta, enum gm_media media, const uint8_t *data, size_t n_bytes)
 {
     *meta = (struct gm_meta){.n_frames = 1};
@@ -173,6 +184,8 @@ void gm_meta_read(struct gm_meta *meta, enum gm_media media, const uint8_t *data
         read_gif(meta, data, n_bytes);
     else if (media == GM_MEDIA_TIFF)
         read_tiff(meta, data, n_bytes);
+    else if (media == GM_MEDIA_PSD)
+        read_psd(meta, data, n_bytes);
 }
 
 /* ---- the profile's hash ---- */

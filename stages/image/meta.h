@@ -18,8 +18,8 @@ enum gm_icc_kind {
 };
 
 struct gm_meta {
-    uint64_t n_frames;             /* of an animation, pages of a TIFF; 1 for all else */
-    unsigned orientation;          /* EXIF, 1 to 8; 0: none */
+    uint64_t n_frames;    /* of an animation, pages of a TIFF, layers of a PSD; 1 for all else */
+    unsigned orientation; /* EXIF, 1 to 8; 0: none */
     char date[GM_META_DATE_BYTES]; /* DateTimeOriginal in ISO 8601, no zone; "": none */
     enum gm_icc_kind icc_kind;
     struct gm_view icc; /* points into the file */

@@ -29,7 +29,7 @@ static const struct decoder decoders[] = {
     {GM_MEDIA_PNG, gm_png_decode},   {GM_MEDIA_WEBP, gm_webp_decode},
     {GM_MEDIA_BMP, gm_bmp_decode},   {GM_MEDIA_GIF, gm_gif_decode},
     {GM_MEDIA_PNM, gm_pnm_decode},   {GM_MEDIA_TIFF, gm_tiff_decode},
-    {GM_MEDIA_TGA, gm_tga_decode},
+    {GM_MEDIA_TGA, gm_tga_decode},   {GM_MEDIA_PSD, gm_psd_decode},
 };
 
 void gm_picture_init(struct gm_picture *picture)

@@ -144,5 +144,6 @@ enum gm_reason gm_gif_decode(struct gm_picture *picture);
 enum gm_reason gm_pnm_decode(struct gm_picture *picture);
 enum gm_reason gm_tiff_decode(struct gm_picture *picture);
 enum gm_reason gm_tga_decode(struct gm_picture *picture);
+enum gm_reason gm_psd_decode(struct gm_picture *picture);
 
 #endif

@@ -122,7 +122,7 @@ static void profile_segments_are_put_in_order(void **state)
 static void rubbish_is_survived(void **state)
 {
     static const enum gm_media kinds[] = {GM_MEDIA_JPEG, GM_MEDIA_PNG,  GM_MEDIA_WEBP,
-                                          GM_MEDIA_GIF,  GM_MEDIA_TIFF, GM_MEDIA_BMP};
+                                          GM_MEDIA_GIF,  GM_MEDIA_TIFF, GM_MEDIA_PSD};
     uint32_t random = 1;
     (void)state;
     for (unsigned i = 0; i < 6000; i++) {
@@ -137,6 +137,8 @@ static void rubbish_is_survived(void **state)
         }
         if (n_bytes >= 8 && kinds[i % 6] == GM_MEDIA_TIFF)
             memcpy(data, "II*\0\x08\0\0\0", 8);
+        if (n_bytes >= 4 && kinds[i % 6] == GM_MEDIA_PSD)
+            memcpy(data, "8BPS", 4);
         gm_meta_read(&meta, kinds[i % 6], data, n_bytes);
         assert_true(meta.n_frames >= 1);
         gm_meta_icc_sha256(&meta, data, n_bytes, digest);

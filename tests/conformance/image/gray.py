@@ -206,6 +206,31 @@ def add_other_tgas(cases, size, tag):
                       Image.frombytes("L", size, bytes(values)))
 
 
+def add_psds(cases, size, tag):
+    for packed in (False, True):
+        for color, needed in pic.PSD_CHANNELS.items():
+            for more in (0, 1, 2):
+                if not packed or more == 0 or (color, more) == (3, 1):
+                    cases.add(f"psd{color}-{needed + more}-{packed}-{tag}.psd",
+                              pic.psd(size, color, needed + more, packed, 29))
+    for n_layers in (1, 3):
+        notes = pic.psd_resource(1005, bytes(15), b"resolution") + pic.psd_resource(
+            1057, b"\0\0\0\1\1" + bytes(12)) + pic.psd_resource(1039, b"no real profile")
+        cases.add(f"layers{n_layers}-{tag}.psd", pic.psd(size, 3, 4, True, 30, notes, n_layers))
+
+
+def add_other_psds(cases, size, tag):
+    """Packed, with channels beyond those of the picture: Pillow looks for the rows in the wrong place.
+    It must be what Pillow makes of the same channels unpacked."""
+    for color, needed in pic.PSD_CHANNELS.items():
+        for channels in (needed + 1, needed + 2):
+            if (color, channels) == (3, 4):
+                continue
+            plain = Image.open(io.BytesIO(pic.psd(size, color, channels, False, 31)))
+            cases.add(f"other{color}-{channels}-{tag}.psd",
+                      pic.psd(size, color, channels, True, 31), plain.convert("L"))
+
+
 def run(tool, folder, rows, *settings):
     out = os.path.join(folder, "out")
     os.makedirs(out, exist_ok=True)
@@ -308,7 +333,7 @@ def main():
     cases = Cases(folder)
     for size in SIZES:
         for add in (add_jpegs, add_pngs, add_bmps, add_gifs, add_webps, add_pnms,
-                    add_tiffs, add_tgas, add_other_tgas):
+                    add_tiffs, add_tgas, add_other_tgas, add_psds, add_other_psds):
             add(cases, size, "%dx%d" % size)
     bad = 0
     for (path, expected), result in zip(cases.rows, run(tool, folder, cases.rows, "mode=exact")):

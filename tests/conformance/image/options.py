@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 
 SIZES = [(1, 1), (7, 5), (33, 17), (100, 75)]
 ADDERS = (gray.add_jpegs, gray.add_pngs, gray.add_bmps, gray.add_gifs, gray.add_webps,
-          gray.add_pnms, gray.add_tiffs, gray.add_tgas)
+          gray.add_pnms, gray.add_tiffs, gray.add_tgas, gray.add_psds)
 
 
 def plain(im):
@@ -130,7 +130,7 @@ def described(im, plane, data):
     histogram = [plane.count(v) for v in range(256)]
     mean = sum(v * c for v, c in enumerate(histogram)) / len(plane)
     std = math.sqrt(sum(c * (v - mean) ** 2 for v, c in enumerate(histogram)) / len(plane))
-    return {"bytes": len(data), "frames": getattr(im, "n_frames", 1), "orientation": orientation,
+    return {"bytes": len(data), "frames": max(1, getattr(im, "n_frames", 1)), "orientation": orientation,
             "exif_date": f"{date[:10].replace(':', '-')}T{date[11:]}" if good_date else None,
             "icc_sha256": hashlib.sha256(icc).hexdigest() if icc else None,
             "histogram": histogram, "rms_contrast": std / 255,

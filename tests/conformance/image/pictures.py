@@ -290,3 +290,66 @@ def tga(size, kind, bits, packed, corner, seed, map_bits=0, first=0, crossing=No
     body = tga_packets(pixels, width, crossing, rnd) if packed else b"".join(pixels)
     tail = bytes(8) + b"TRUEVISION-XFILE.\0"
     return out + note + b"".join(entries) + body + tail, entries, pixels
+
+
+# ---- PSD ----
+
+PSD_CHANNELS = {1: 1, 2: 1, 3: 3, 4: 4, 8: 1}
+
+
+def pack_bits(row, rnd):
+    """PackBits codes of random lengths, some of them doing nothing."""
+    out, at = b"", 0
+    while at < len(row):
+        count = min(len(row) - at, rnd.choice((1, 2, 3, 9, 128)))
+        same = 1
+        while same < count and row[at + same] == row[at]:
+            same += 1
+        if same > 1:
+            out += bytes([257 - same, row[at]])
+            at += same
+        else:
+            out += bytes([count - 1]) + row[at:at + count]
+            at += count
+        if rnd.random() < 0.1:
+            out += b"\x80"
+    return out
+
+
+def psd_resource(number, data, name=b""):
+    name = bytes([len(name)]) + name
+    return (b"8BIM" + struct.pack(">H", number) + name + bytes(len(name) & 1)
+            + struct.pack(">I", len(data)) + data + bytes(len(data) & 1))
+
+
+def psd_layers(n_layers):
+    """The section of layers and masks: layers of one pixel, L, raw."""
+    if not n_layers:
+        return b""
+    record = struct.pack(">IIIIHHI", 0, 0, 1, 1, 1, 0, 3) + b"8BIMnorm\xff\0\0\0" + struct.pack(
+        ">I", 12) + bytes(8) + b"\3one"
+    info = struct.pack(">h", n_layers) + record * n_layers + b"\0\0\x80" * n_layers
+    info += bytes(len(info) & 1)
+    return struct.pack(">I", len(info)) + info + bytes(4)
+
+
+def psd(size, color, channels, packed, seed, resources=b"", n_layers=0, palette=None):
+    """8 bits a channel. The channels are smooth in parts, so that runs occur."""
+    rnd = random.Random(seed)
+    width, height = size
+    rows = []
+    for _ in range(channels * height):
+        row = bytearray(rnd.randbytes(width))
+        for x in range(1, width):
+            if rnd.random() < 0.6:
+                row[x] = row[x - 1]
+        rows.append(bytes(row))
+    if palette is None:
+        palette = rnd.randbytes(768) if color == 2 else b"curves" if color == 8 else b""
+    out = b"8BPS" + struct.pack(">H6xHIIHH", 1, channels, height, width, 8, color)
+    for section in (palette, resources, psd_layers(n_layers)):
+        out += struct.pack(">I", len(section)) + section
+    if not packed:
+        return out + b"\0\0" + b"".join(rows)
+    codes = [pack_bits(row, rnd) for row in rows]
+    return out + b"\0\1" + struct.pack(f">{len(codes)}H", *map(len, codes)) + b"".join(codes)

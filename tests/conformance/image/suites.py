@@ -20,7 +20,7 @@ SUITES = ("gdk-pixbuf-source", "giflib-source", "libjpeg-turbo-source", "libspng
           "libwebp-source", "pillow-source", "tiff-source", "golang-1.19-src",
           "golang-golang-x-image-dev", "python3-skimage")
 ENDINGS = (".png", ".gif", ".bmp", ".dib", ".webp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff",
-           ".jpg", ".jpeg", ".apng", ".tga")
+           ".jpg", ".jpeg", ".apng", ".tga", ".psd")
 DIGITS = 16
 AT_ONCE = 100
 
