@@ -24,6 +24,7 @@ struct gm_outfile {
     struct gm_frame_stream now;       /* without hash; with what is not committed */
     struct gm_frame_stream committed; /* as the journal says */
     uint64_t flushed_bytes;           /* handed to the disk early */
+    uint64_t appended_bytes;          /* since it was opened, over all shards */
     uint32_t first_kept;              /* SIZES: shards from here on may have a file */
     bool dirty;                       /* bytes since the last sync */
     bool created;                     /* a file since the last sync of the folder */

@@ -25,7 +25,7 @@ const struct gm_opt gm_job_opts[] = {
     {"sandbox", GM_OPT_ENUM, FIELD(sandbox), "on", 0, 0, sandbox_choices, NULL,
      "whether workers are locked in; log only tells what would be forbidden"},
     {"durability", GM_OPT_ENUM, FIELD(durability), "group", 0, 0, durability_choices, NULL,
-     "when outputs are forced to the disk: every 16 MB or second, never, or with every block"},
+     "when outputs are forced to the disk: every 64 MB or second, never, or with every block"},
     {"max_failed", GM_OPT_U64, FIELD(max_failed), NULL, 0, 0, NULL, "items",
      "items that may fail before the exit code is 1; any number if not given"},
     {"record_deadline", GM_OPT_MS, FIELD(record_deadline_ms), "60s", 10, 86400e3, NULL, NULL,

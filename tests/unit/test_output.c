@@ -5,12 +5,15 @@
 #include "base/fs.h"
 #include "open_output.h"
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -185,6 +188,72 @@ static void record_durability_commits_each_block(void **state)
     job_folder_drop(&folder);
 }
 
+/* Pages of a file that the system's cache holds. */
+static size_t cached_pages(const struct job_folder *folder, const char *name, size_t n_bytes)
+{
+    size_t n_pages = n_bytes / 4096, n = 0;
+    int fd = openat(folder->fd, name, O_RDONLY);
+    assert_true(fd >= 0);
+    void *data = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, 0);
+    unsigned char *pages = malloc(n_pages);
+    assert_true(data != MAP_FAILED && pages);
+    assert_int_equal(mincore(data, n_pages * 4096, pages), 0);
+    for (size_t i = 0; i < n_pages; i++)
+        n += pages[i] & 1;
+    free(pages);
+    munmap(data, n_bytes);
+    close(fd);
+    return n;
+}
+
+static void large_shards_leave_the_cache_when_they_are_durable(void **state)
+{
+    (void)state;
+    enum { BLOCK = 8 << 20, N_BLOCKS = 33 }; /* 264 MB */
+    struct job_folder folder;
+    struct gm_err err = {0};
+    struct statfs system;
+    job_folder_make(&folder);
+    assert_int_equal(fstatfs(folder.fd, &system), 0);
+    if (system.f_type == TMPFS_MAGIC || system.f_type == OVERLAYFS_SUPER_MAGIC) {
+        job_folder_drop(&folder);
+        skip(); /* there the cache is the file, or another one's */
+    }
+    struct gm_output_config config = job_config(folder.fd, folder.path, JOB_SHARDS_ONLY);
+    struct gm_output_stream streams[GM_MAX_STREAMS];
+    memcpy(streams, config.streams, config.n_streams * sizeof *streams);
+    streams[JOB_RECORDS].shard_bytes = 1u << 30;
+    streams[JOB_RECORDS].trailer_bytes = 0;
+    config.streams = streams;
+    struct gm_output *output;
+    struct gm_out out;
+    gm_out_init(&out);
+    assert_ok(gm_output_open(&output, &config, &err), &err);
+    uint8_t *bytes = calloc(1, BLOCK);
+    assert_non_null(bytes);
+    for (uint64_t i = 0; i < N_BLOCKS; i++) {
+        gm_out_reset(&out);
+        out.stream = JOB_RECORDS;
+        gm_out_count(&out, GM_REASON_NONE);
+        assert_ok(gm_out_part(&out, NULL, bytes, BLOCK, 1, &err), &err);
+        assert_ok(gm_out_finish(&out, &err), &err);
+        struct gm_order_key key = {.task = i + 1};
+        assert_ok(gm_output_append(output, out.bytes.data, out.bytes.n_bytes, &key, &err), &err);
+        if (i == 3) { /* a small output may well be read next */
+            assert_ok(gm_output_commit(output, &err), &err);
+            assert_int_equal(cached_pages(&folder, "records-00000.bin", 4 * BLOCK),
+                             4 * BLOCK / 4096);
+        }
+    }
+    assert_ok(gm_output_commit(output, &err), &err);
+    assert_true(cached_pages(&folder, "records-00000.bin", N_BLOCKS * (size_t)BLOCK) <
+                BLOCK / 4096);
+    gm_output_close(output);
+    free(bytes);
+    gm_out_free(&out);
+    job_folder_drop(&folder);
+}
+
 /* ---- what is refused ---- */
 
 static void names_that_lead_out_are_refused(void **state)
@@ -347,6 +416,7 @@ int main(void)
         cmocka_unit_test(clashing_names_get_suffixes_in_order),
         cmocka_unit_test(a_plan_becomes_its_streams),
         cmocka_unit_test(record_durability_commits_each_block),
+        cmocka_unit_test(large_shards_leave_the_cache_when_they_are_durable),
         cmocka_unit_test(names_that_lead_out_are_refused),
         cmocka_unit_test(another_block_than_expected_is_refused_and_nothing_written),
         cmocka_unit_test(links_are_not_followed),
