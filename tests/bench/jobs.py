@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = sys.executable
 MEGABYTE = 1e6
 ROOM_BYTES = 20 << 30  # of disk, as long as old outputs are kept
+MANY_FILES = 100
 
 
 class Row:
@@ -40,6 +41,15 @@ class Row:
         return self.ratio >= self.target if self.sense == "at_least" else self.ratio <= self.target
 
 
+def has_many_files(path):
+    n_files = 0
+    for _, _, names in os.walk(path):
+        n_files += len(names)
+        if n_files > MANY_FILES:
+            return True
+    return False
+
+
 class Context:
     """Where things are, and how often each contestant runs."""
 
@@ -53,13 +63,13 @@ class Context:
         self.n_aside = 0
 
     def fresh(self, name):
-        """A path below the outputs at which nothing exists yet. What was there is put aside until
-        the end: ext4 is slow to make files where thousands were removed in the last minutes, which
-        is nobody's usual case, and hits some contestants more than others. It is removed if disk
-        space is short."""
+        """A path below the outputs at which nothing exists yet. Many files that were there are put
+        aside until the end: ext4 is slow to make files where thousands were removed in the last
+        minutes, which is nobody's usual case, and hits some contestants more than others. Few files
+        are removed, with what the cache holds of them, and so are all if disk space is short."""
         path = self.outputs / name
         self.outputs.mkdir(parents=True, exist_ok=True)
-        if os.path.lexists(path) and shutil.disk_usage(self.outputs).free >= ROOM_BYTES:
+        if has_many_files(path) and shutil.disk_usage(self.outputs).free >= ROOM_BYTES:
             self.n_aside += 1
             path.rename(self.outputs / f"aside-{os.getpid()}-{self.n_aside}")
         inputs.remove(path)

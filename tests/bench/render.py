@@ -29,7 +29,8 @@ the whole run took {minutes}. A ratio stands for this machine; run `make bench` 
 Inputs are made from fixed seeds by `tests/bench/inputs.py`; texts are English-like, drawn from a
 word-frequency model with Zipf's law. Servers are nginx and a small Python server on the loopback
 address. Times are from start to exit of the process, so start-up, planning, syncing and the
-manifest are inside; CPU time is that of all processes of a run.
+manifest are inside; CPU time is that of all processes of a run. Before each run the disk is synced and 1 GB of
+free memory touched: a virtual machine pays for free memory that its host has taken back, up to 2 ns a byte.
 
 | row | command of ours | peer |
 |---|---|---|
@@ -43,7 +44,7 @@ manifest are inside; CPU time is that of all processes of a run.
 | makespan | `gristmill run` with text and image stages over two folders | CPU time of all processes / cores |
 | peak memory | the same run; field `peak_memory_bytes` of `--json` | `memory:` of the job, 5 % over it allowed |
 | JSONL | `gristmill run` over one file of 200 MB, documents of about 2 KB | MB of input per second of CPU time of all processes; in brackets MB per second of the clock |
-| tokenize | `gristmill tokenize FILE.jsonl -t TOKENIZER -o OUT --eos TOKEN`; the corpus of `make fixtures` four times over | `tests/bench/recipe_tokenize.py` over its first 16 MB: multiprocessing Pool, HF `tokenizers`, NumPy, as Megatron-LM's preprocess_data.py does it; its .bin and .idx must be ours byte for byte |
+| tokenize | `gristmill tokenize FILE.jsonl -t TOKENIZER -o OUT --eos TOKEN`; the corpus of `make fixtures` sixteen times over | `tests/bench/recipe_tokenize.py` over its first 16 MB: multiprocessing Pool, HF `tokenizers`, NumPy, as Megatron-LM's preprocess_data.py does it; its .bin and .idx must be ours byte for byte |
 | ... in memory | the same run | `build/tests/bench/encode_rate`: a process on each core encodes texts that are in memory, again and again; MB of text per second of all together, and per second of CPU time. The same passes: as many as each core has end to end, the first with an empty cache |
 | encode | `build/tests/bench/tokenize_bench TOKENIZER PART.docs`, pinned to one core, CPU time; first: a pass with a fresh cache; warm: the faster of the two passes after it; all ids of a pass are kept, in memory that is new in each, as they are by the peers; not kept: those of each document overwrite those of the one before; split: normalised and split only; cycles: of the processor, or where they cannot be counted of the time stamp counter | `tests/bench/tokenize_peers.py`, pinned to the same core, CPU time: gigatoken's `encode_batch`, tiktoken's `encode_ordinary`, tokenizers' `encode` on one thread, the same documents (tiktoken and tokenizers: their first 2 MB), added tokens are text for all; gigatoken must find as many ids as ours; first: of a fresh process, without loading; warm: the faster of the two passes after it |
 | JPEG | `build/tests/bench/image_bench lossless LIST OUT`, or `exact`, `luma`: the image stage alone, in one process on one pinned core; CPU time, reading and writing the files included. `lossless`, the default of `gristmill gray`, takes the coefficients of the Y channel over and decodes to no pixels; `exact` and `luma` decode and encode at quality 75 | `tests/bench/peers_images.py`, `peers_images.js`: the same files and core, CPU time of all threads, all of them decode and encode at quality 75 but jpegtran; Pillow's `convert("L")` and `save`, libvips by its C interface and sharp, one thread each, without the start of the process; `jpegtran -grayscale -copy none`, a process for each file |
