@@ -18,12 +18,18 @@ static const struct {
 #undef X
 };
 
-static const struct {
+static const struct errno_row {
     int sys_errno;
-    enum gm_status status;
+    enum gm_status status; /* what GM_IO becomes */
+    const char *remedy;    /* what to do, if that is the same everywhere; NULL: nothing to say */
 } errno_table[] = {
-    {ENOSPC, GM_NOSPC},      {EDQUOT, GM_NOSPC},     {ENOENT, GM_MISSING},
-    {EACCES, GM_PERMISSION}, {EPERM, GM_PERMISSION}, {ENOMEM, GM_NOMEM},
+    {ENOSPC, GM_NOSPC, "make room there"},
+    {EDQUOT, GM_NOSPC, "make room there, or have the quota raised"},
+    {EMFILE, GM_IO, "raise `ulimit -n`"},
+    {ENOENT, GM_MISSING, NULL},
+    {EACCES, GM_PERMISSION, NULL},
+    {EPERM, GM_PERMISSION, NULL},
+    {ENOMEM, GM_NOMEM, NULL},
 };
 
 static void make_utf8(char *text)
@@ -83,19 +89,20 @@ enum gm_status gm_err_set(struct gm_err *err, enum gm_status status, const char 
     return status;
 }
 
-static enum gm_status status_of_errno(enum gm_status status, int sys_errno)
+static const struct errno_row *row_of_errno(int sys_errno)
 {
-    for (size_t i = 0; status == GM_IO && i < GM_ARRAY_LEN(errno_table); i++) {
+    for (size_t i = 0; i < GM_ARRAY_LEN(errno_table); i++)
         if (errno_table[i].sys_errno == sys_errno)
-            return errno_table[i].status;
-    }
-    return status;
+            return &errno_table[i];
+    return NULL;
 }
 
 enum gm_status gm_err_sys(struct gm_err *err, enum gm_status status, int sys_errno,
                           const char *format, ...)
 {
-    status = status_of_errno(status, sys_errno);
+    const struct errno_row *row = row_of_errno(sys_errno);
+    if (status == GM_IO && row)
+        status = row->status;
     if (!err)
         return status;
     int saved_errno = errno;
@@ -106,7 +113,10 @@ enum gm_status gm_err_sys(struct gm_err *err, enum gm_status status, int sys_err
     va_end(args);
     /* Not strerror: its text would follow the locale. */
     const char *reason = strerrordesc_np(sys_errno);
-    join(err, text, reason ? reason : "unknown system error");
+    char why[128];
+    snprintf(why, sizeof why, row && row->remedy ? "%s (%s)" : "%s",
+             reason ? reason : "unknown system error", row ? row->remedy : NULL);
+    join(err, text, why);
     err->status = status;
     err->sys_errno = sys_errno;
     errno = saved_errno;

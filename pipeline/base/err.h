@@ -48,8 +48,9 @@ struct gm_err {
 enum gm_status gm_err_set(struct gm_err *err, enum gm_status status, const char *format, ...)
     GM_PRINTF(3, 4);
 
-/* As gm_err_set, and appends ": " and the text of sys_errno. ENOSPC and EDQUOT turn GM_IO into
- * GM_NOSPC, ENOENT into GM_MISSING, EACCES and EPERM into GM_PERMISSION, ENOMEM into GM_NOMEM. */
+/* As gm_err_set, and appends ": ", the text of sys_errno and, of some, what to do. ENOSPC and
+ * EDQUOT turn GM_IO into GM_NOSPC, ENOENT into GM_MISSING, EACCES and EPERM into GM_PERMISSION,
+ * ENOMEM into GM_NOMEM. */
 enum gm_status gm_err_sys(struct gm_err *err, enum gm_status status, int sys_errno,
                           const char *format, ...) GM_PRINTF(4, 5);
 

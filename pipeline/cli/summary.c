@@ -106,6 +106,9 @@ void gm_summary_text(const struct gm_outcome_report *report, struct gm_buf *text
     char time[GM_NUM_TEXT_BYTES], bytes[GM_NUM_TEXT_BYTES];
     gm_buf_printf(text, "gristmill: %s: %s after %s%s\n", report->plan->job.job, headline(report),
                   gm_format_ms(summary->elapsed_ms, time), summary->resumed ? " (resumed)" : "");
+    bool has_begun = summary->n_items > 0 || summary->peak_memory_bytes > 0;
+    if (!has_begun && report->status != GM_OK)
+        return; /* the message that follows says it all */
     print_items(summary, text);
     if (summary->nothing_new)
         return;

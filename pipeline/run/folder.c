@@ -49,6 +49,18 @@ static enum gm_status find_last(struct gm_folder *folder, struct gm_err *err)
     return status;
 }
 
+static enum gm_status open_locked(struct gm_folder *folder, struct gm_err *err)
+{
+    enum gm_status status = gm_lock_file(folder->fd, "lock", &folder->lock_fd, err);
+    if (status == GM_BUSY)
+        status = gm_err_set(err, GM_BUSY, "another gristmill is running in this folder");
+    if (status == GM_OK)
+        status = find_last(folder, err);
+    if (status != GM_OK)
+        gm_err_add(err, "%s", folder->path);
+    return status;
+}
+
 enum gm_status gm_folder_open(const char *path, struct gm_folder *folder, struct gm_err *err)
 {
     *folder = (struct gm_folder)GM_FOLDER_INIT;
@@ -57,11 +69,7 @@ enum gm_status gm_folder_open(const char *path, struct gm_folder *folder, struct
     if (status == GM_OK)
         status = gm_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, &folder->fd, err);
     if (status == GM_OK)
-        status = gm_lock_file(folder->fd, "lock", &folder->lock_fd, err);
-    if (status == GM_BUSY)
-        status = gm_err_set(err, GM_BUSY, "%s: another gristmill is running in this folder", path);
-    if (status == GM_OK)
-        status = find_last(folder, err);
+        status = open_locked(folder, err);
     if (status != GM_OK)
         gm_folder_close(folder);
     return status;
@@ -82,7 +90,11 @@ enum gm_status gm_folder_next(struct gm_folder *folder, struct gm_err *err)
     enum gm_status status = gm_make_dirs(folder->fd, gm_generation_name(next, name), err);
     if (status == GM_OK)
         status = gm_sync_dir(folder->fd, ".", err);
-    return status == GM_OK ? enter(folder, next, err) : status;
+    if (status == GM_OK)
+        status = enter(folder, next, err);
+    if (status != GM_OK)
+        gm_err_add(err, "%s", folder->path);
+    return status;
 }
 
 enum gm_status gm_folder_drop(struct gm_folder *folder, struct gm_err *err)
@@ -99,6 +111,8 @@ enum gm_status gm_folder_spool(struct gm_folder *folder, struct gm_err *err)
     enum gm_status status = gm_make_dirs(folder->fd, "spool", err);
     if (status == GM_OK && folder->spool_fd < 0)
         status = gm_open_at(folder->fd, "spool", O_RDONLY | O_DIRECTORY, &folder->spool_fd, err);
+    if (status != GM_OK)
+        gm_err_add(err, "%s", folder->path);
     return status;
 }
 
@@ -107,7 +121,9 @@ enum gm_status gm_folder_scratch(struct gm_folder *folder, const char *name, int
 {
     enum gm_status status = gm_open_at(folder->spool_fd, name, O_RDWR | O_CREAT | O_TRUNC, fd, err);
     if (status == GM_OK && unlinkat(folder->spool_fd, name, 0) != 0)
-        status = gm_err_sys(err, GM_IO, errno, "%s/spool/%s", folder->path, name);
+        status = gm_err_sys(err, GM_IO, errno, "unable to remove %s", name);
+    if (status != GM_OK)
+        gm_err_add(err, "%s/spool", folder->path);
     return status;
 }
 

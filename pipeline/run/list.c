@@ -72,6 +72,8 @@ static enum gm_status open_files(const struct gm_folder *folder, bool compare,
     if (status == GM_OK && compare)
         status =
             gm_open_at(folder->generation_fd, GM_REMOVED_NAME, create, &listing->removed_fd, err);
+    if (status != GM_OK)
+        gm_err_add(err, "%s", folder->path);
     return status;
 }
 

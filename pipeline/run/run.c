@@ -345,6 +345,8 @@ static enum gm_status finish(struct gm_run *run, struct gm_err *err)
     if (run->folder.generation == 1 && run->plan->job.durability != GM_DURABILITY_NONE)
         gm_indexer_complete(&run->indexer);
     enum gm_status status = write_manifest(run, err);
+    if (status == GM_MISSING) /* the folder is not there any more: the input is not to blame */
+        status = err->status = GM_IO;
     if (status == GM_OK || status == GM_END)
         gm_folder_remove_spool(&run->folder);
     if (status == GM_OK)

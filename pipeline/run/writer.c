@@ -330,6 +330,8 @@ int gm_writer_main(void *context)
         status = gm_output_open(&writer.output, &writer.setup->output, &err);
     if (status == GM_OK)
         status = serve(&writer, &err);
+    if (status == GM_MISSING) /* somebody has removed the folder: the input is not to blame */
+        status = err.status = GM_IO;
     if (status != GM_OK)
         gm_control_send(writer.port.control_fd, GM_CONTROL_FATAL, 0, &err, sizeof err, -1,
                         GM_CONTROL_WAIT, NULL);

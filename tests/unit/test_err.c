@@ -78,6 +78,8 @@ static void system_reason_is_appended(void **state)
     assert_int_equal(errno, EBADF);
     gm_err_sys(&err, GM_IO, 9999, "x");
     assert_string_equal(err.text, "x: unknown system error");
+    gm_err_sys(&err, GM_SYSTEM, EMFILE, "unable to open %s", "a.txt");
+    assert_string_equal(err.text, "unable to open a.txt: Too many open files (raise `ulimit -n`)");
 }
 
 static void long_text_is_cut_behind_a_code_point(void **state)

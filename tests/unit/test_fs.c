@@ -173,7 +173,8 @@ static void failed_writes_name_the_file(void **state)
     (void)state;
     assert_int_equal(gm_open_at(AT_FDCWD, "/dev/full", O_WRONLY, &fd, &err), GM_OK);
     assert_int_equal(gm_write_full(fd, "x", 1, "shard-00001", &err), GM_NOSPC);
-    assert_string_equal(err.text, "unable to write shard-00001: No space left on device");
+    assert_string_equal(err.text, "unable to write shard-00001: No space left on device "
+                                  "(make room there)");
     assert_int_equal(gm_sync_data(-1, "shard-00001", &err), GM_IO);
     assert_non_null(strstr(err.text, "shard-00001"));
     gm_close(&fd);
