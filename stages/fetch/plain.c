@@ -251,7 +251,7 @@ static void send_more(struct gm_plain *plain, struct gm_connection *connection)
 }
 
 static void send_request(struct gm_plain *plain, struct gm_transfer *transfer,
-                         struct gm_connection *connection, const struct gm_target *target)
+                         struct gm_connection *connection)
 {
     const struct gm_fetch_settings *settings = plain->settings;
     struct gm_buf *request = &connection->request;
@@ -261,7 +261,7 @@ static void send_request(struct gm_plain *plain, struct gm_transfer *transfer,
     gm_message_begin(&connection->message, &transfer->response);
     connection->n_sent = 0;
     gm_buf_clear(request);
-    gm_request_write(request, target, transfer->extra, transfer->n_extra,
+    gm_request_write(request, &transfer->target, transfer->extra, transfer->n_extra,
                      transfer->base_headers == settings->headers ? &plain->common
                                                                  : &plain->safe_common);
     if (request->failed) {
@@ -274,12 +274,11 @@ static void send_request(struct gm_plain *plain, struct gm_transfer *transfer,
 
 /* ---- the ways in ---- */
 
-bool gm_plain_speaks(const struct gm_plain *plain, const struct gm_transfer *transfer)
+bool gm_plain_speaks(const struct gm_plain *plain, struct gm_transfer *transfer)
 {
     const struct gm_fetch_opts *opts = plain->settings->opts;
-    struct gm_target target;
     return opts->client == GM_FETCH_CLIENT_OWN && !opts->proxy &&
-           gm_target_parse(transfer->job->url, &target);
+           gm_target_parse(transfer->job->url, &transfer->target);
 }
 
 void gm_plain_start(struct gm_plain *plain, struct gm_transfer *transfer)
@@ -292,23 +291,15 @@ bool gm_plain_is_waiting(const struct gm_plain *plain)
     return plain->waiting.n > 0;
 }
 
-static void find_target(const struct gm_transfer *transfer, struct gm_target *target, char *key)
-{
-    bool good = gm_target_parse(transfer->job->url, target);
-    GM_ASSERT(good); /* gm_plain_speaks has said so */
-    gm_target_key(target, key);
-}
-
 void gm_plain_begin(struct gm_plain *plain, uint64_t now_ms)
 {
     struct gm_transfer *transfer;
     while ((transfer = pop(&plain->waiting))) {
-        struct gm_target target;
         char key[GM_TARGET_KEY_BYTES];
-        find_target(transfer, &target, key);
+        gm_target_key(&transfer->target, key);
         struct gm_connection *connection = gm_connection_take(&plain->connections, key, now_ms);
         if (connection)
-            send_request(plain, transfer, connection, &target);
+            send_request(plain, transfer, connection);
         else
             push(&plain->connecting, transfer);
     }
@@ -321,9 +312,8 @@ struct gm_transfer *gm_plain_next_connect(struct gm_plain *plain)
 
 void gm_plain_connected(struct gm_plain *plain, struct gm_transfer *transfer, int fd)
 {
-    struct gm_target target;
     char key[GM_TARGET_KEY_BYTES];
-    find_target(transfer, &target, key);
+    gm_target_key(&transfer->target, key);
     struct gm_connection *connection = gm_connection_open(&plain->connections, fd, key);
     if (!connection || !watch_socket(plain, connection, EPOLL_CTL_ADD)) {
         gm_transfer_give_up(transfer, GM_REASON_LIMIT_MEMORY, false, "no memory for a connection");
@@ -334,7 +324,7 @@ void gm_plain_connected(struct gm_plain *plain, struct gm_transfer *transfer, in
         push(&plain->done, transfer);
         return;
     }
-    send_request(plain, transfer, connection, &target);
+    send_request(plain, transfer, connection);
 }
 
 struct gm_transfer *gm_plain_next_done(struct gm_plain *plain)

@@ -27,8 +27,8 @@ enum gm_status gm_plain_new(int epoll_fd, unsigned n_slots,
                             struct gm_err *err);
 void gm_plain_free(struct gm_plain *plain); /* NULL allowed; all transfers have ended */
 
-/* Is this a request for us? Otherwise it is libcurl's. */
-bool gm_plain_speaks(const struct gm_plain *plain, const struct gm_transfer *transfer);
+/* Is this a request for us? Then its target is filled in; otherwise it is libcurl's. */
+bool gm_plain_speaks(const struct gm_plain *plain, struct gm_transfer *transfer);
 /* Takes a request that is to be sent by the next begin. */
 void gm_plain_start(struct gm_plain *plain, struct gm_transfer *transfer);
 bool gm_plain_is_waiting(const struct gm_plain *plain);

@@ -89,6 +89,18 @@ bool gm_target_parse(const char *url, struct gm_target *target)
            is_plain_path(path, target->path_bytes);
 }
 
+/* ":8080" with a NUL. By hand: it is made for each request. */
+static void put_port(unsigned port, char *text)
+{
+    unsigned n_digits = 1;
+    for (unsigned rest = port; rest >= 10; rest /= 10)
+        n_digits++;
+    text[0] = ':';
+    text[n_digits + 1] = '\0';
+    for (unsigned i = n_digits; i > 0; i--, port /= 10)
+        text[i] = (char)('0' + port % 10);
+}
+
 void gm_target_key(const struct gm_target *target, char key[GM_TARGET_KEY_BYTES])
 {
     size_t n = target->host_bytes;
@@ -97,7 +109,7 @@ void gm_target_key(const struct gm_target *target, char key[GM_TARGET_KEY_BYTES]
         char c = target->host[i];
         key[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
     }
-    snprintf(key + n, GM_TARGET_KEY_BYTES - n, ":%u", target->port);
+    put_port(target->port, key + n);
 }
 
 static bool is_named(const struct curl_slist *headers, const char *name)
@@ -143,7 +155,7 @@ void gm_request_write(struct gm_buf *text, const struct gm_target *target,
     gm_buf_text(text, " HTTP/1.1\r\nHost: ");
     gm_buf_append(text, target->host, target->host_bytes);
     if (target->port != HTTP_PORT) {
-        snprintf(port, sizeof port, ":%u", target->port);
+        put_port(target->port, port);
         gm_buf_text(text, port);
     }
     gm_buf_text(text, "\r\n");

@@ -191,6 +191,7 @@ static const struct header *find_header(const char *line, size_t n_bytes)
 {
     for (size_t i = 0; i < GM_ARRAY_LEN(headers); i++)
         if (n_bytes > headers[i].name_bytes && line[headers[i].name_bytes] == ':' &&
+            (line[0] | 0x20) == headers[i].name[0] &&
             strncasecmp(line, headers[i].name, headers[i].name_bytes) == 0)
             return &headers[i];
     return NULL;

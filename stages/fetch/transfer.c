@@ -398,13 +398,27 @@ static bool reuse_part(struct gm_transfer *transfer)
     return true;
 }
 
+/* By robots.txt; then the job has failed. */
+static bool is_disallowed(struct gm_job *job)
+{
+    const struct gm_robots *rules = gm_host_robots(job->host);
+    struct gm_url parts;
+    const char *problem;
+    if (job->kind != GM_JOB_URL || !rules)
+        return false;
+    enum gm_reason reason = gm_url_split(job->url, &parts, &problem);
+    GM_ASSERT(reason == GM_REASON_NONE);
+    if (gm_robots_allows(rules, parts.path, strcspn(parts.path, "#")))
+        return false;
+    gm_job_fail(job, GM_REASON_FETCH_ROBOTS, "robots.txt of %.*s disallows it",
+                (int)(parts.host_bytes < 120 ? parts.host_bytes : 120), parts.host);
+    return true;
+}
+
 enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm_job *job,
                                          uint64_t now_ms)
 {
-    struct gm_url parts;
-    const char *problem;
-    enum gm_reason reason = gm_url_split(job->url, &parts, &problem);
-    GM_ASSERT(reason == GM_REASON_NONE && !transfer->job);
+    GM_ASSERT(!transfer->job);
     reset(transfer, job, now_ms);
     if (job->given_up) {
         gm_transfer_give_up(transfer, GM_REASON_FETCH_CONNECT, false,
@@ -413,11 +427,7 @@ enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm
         gm_transfer_finish(transfer, CURLE_OK, now_ms);
         return GM_TRANSFER_DONE;
     }
-    const struct gm_robots *rules = gm_host_robots(job->host);
-    if (job->kind == GM_JOB_URL && rules &&
-        !gm_robots_allows(rules, parts.path, strcspn(parts.path, "#"))) {
-        gm_job_fail(job, GM_REASON_FETCH_ROBOTS, "robots.txt of %.*s disallows it",
-                    (int)(parts.host_bytes < 120 ? parts.host_bytes : 120), parts.host);
+    if (is_disallowed(job)) {
         transfer->job = NULL;
         return GM_TRANSFER_DONE;
     }

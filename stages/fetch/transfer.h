@@ -12,6 +12,7 @@
 
 #include "fetch/fetch_opts.h"
 #include "fetch/job.h"
+#include "fetch/request.h"
 #include "fetch/response.h"
 #include "fetch/spool.h"
 #include "fetch/store.h"
@@ -22,6 +23,7 @@ struct gm_connection;
 struct gm_transfer {
     CURL *easy;
     bool is_plain;                    /* spoken by plain.h */
+    struct gm_target target;          /* ... to there; points into job->url */
     struct gm_connection *connection; /* ... on this one; NULL: not yet, or by libcurl */
     const struct gm_fetch_settings *settings;
     struct gm_job *job; /* NULL: free */
