@@ -5,10 +5,11 @@
  * in every field, the color map and the pixels must be in the file to the last byte, the packets
  * must give the pixels of the picture and not one more, and an index without an entry is damage.
  *
- * Everything that stb_image would change is kept from it: indexes and colors of 16 bits are shown
- * to it as gray, so that palettes and rounding are Pillow's. Interleaved rows, 16-bit indexes and
- * run lengths of single bits are unsupported. Read beyond Pillow: runs that go on in the next row
- * (as before version 2), 15 bits, color maps of 32 bits or more entries than indexes can reach. */
+ * stb_image gets nothing to interpret: indexes and colors of 16 bits are shown to it as gray, since
+ * it misreads color maps, and rows are mirrored here, since it mirrors none. Interleaved rows,
+ * 16-bit indexes and run lengths of single bits are unsupported. Read beyond Pillow: runs that go
+ * on in the next row (as before version 2), 15 bits, color maps of 32 bits or more entries than
+ * indexes can reach. */
 #include "image/le.h"
 #include "image/luma.h"
 #include "image/stb_read.h"
