@@ -297,7 +297,41 @@ static size_t cut_plain(const struct gm_bpe *bpe, struct cut_work *work, uint32_
 }
 
 #ifdef __x86_64__
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,bmi,bmi2,popcnt")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
+
+/* window_of, without reading behind end. */
+TARGET INLINE struct cut_window wide_window_of(const uint8_t *text, const uint8_t *end)
+{
+    __mmask64 mask = _bzhi_u64(~(uint64_t)0, end - text < 64 ? (unsigned)(end - text) : 64);
+    __m512i here = _mm512_maskz_loadu_epi8(mask, text);
+    __m512i front = _mm512_maskz_loadu_epi8(mask, text - 1);
+    uint64_t starts = _mm512_cmpgt_epi8_mask(here, _mm512_set1_epi8(-65));
+    uint64_t beyond = _mm512_movepi8_mask(_mm512_or_si512(here, front));
+    bool goes_on = end - text > 64 && is_continuation(text[64]);
+
+    beyond |= ~starts >> 1 | (uint64_t)goes_on << 63;
+    starts &= mask;
+    return (struct cut_window){starts, starts & ~beyond};
+}
+
+/* put_ends, sixteen at a time; writes up to 64 of them. */
+TARGET INLINE size_t put_many_ends(uint64_t cuts, uint32_t at, uint32_t *ends)
+{
+    static const uint8_t numbers[64] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    size_t n = (size_t)__builtin_popcountll(cuts);
+    __m512i base = _mm512_set1_epi32((int)at);
+    uint8_t places[64];
+
+    _mm512_storeu_si512(places, _mm512_maskz_compress_epi8(cuts, _mm512_loadu_si512(numbers)));
+    for (size_t i = 0; i < n; i += 16) {
+        __m128i some = _mm_loadu_si128((const void *)(places + i));
+        _mm512_storeu_si512(ends + i, _mm512_add_epi32(_mm512_cvtepu8_epi32(some), base));
+    }
+    return n;
+}
 
 /* Sixteen boundaries: a bit for each that tokens join. */
 TARGET INLINE __mmask16 joined_of(const uint64_t *joined, __m128i front, __m128i here,
@@ -312,44 +346,47 @@ TARGET INLINE __mmask16 joined_of(const uint64_t *joined, __m128i front, __m128i
     return _mm512_test_epi32_mask(words, bit);
 }
 
-/* Full windows; what is left is for cut_plain. */
 TARGET static size_t cut_avx512(const struct gm_bpe *bpe, struct cut_work *work, uint32_t *ends,
                                 size_t max)
 {
     const uint8_t *end = work->text + work->end;
     size_t n = 0;
 
-    for (; work->end - work->at >= 64 && n + 64 < max; work->at += 64) {
+    for (; work->at < work->end && n + 64 < max; work->at += 64) {
         const uint8_t *text = work->text + work->at;
-        struct cut_window window = window_of(text, end);
+        struct cut_window window = wide_window_of(text, end);
         uint64_t joined = 0;
         for (unsigned i = 0; i < 64; i += 16) {
             __mmask16 wanted = (__mmask16)(window.plain >> i);
-            __m128i front = _mm_loadu_si128((const void *)(text + i - 1));
-            __m128i here = _mm_loadu_si128((const void *)(text + i));
+            __m128i front = _mm_maskz_loadu_epi8(wanted, text + i - 1);
+            __m128i here = _mm_maskz_loadu_epi8(wanted, text + i);
             if (wanted)
                 joined |= (uint64_t)joined_of(bpe->cuts, front, here, wanted) << i;
         }
         uint64_t cuts = (window.plain & ~joined) |
                         wide_cuts(bpe, text, end, window.starts & ~window.plain, &work->character);
-        n += put_ends(cuts, work->at, ends + n);
+        n += put_many_ends(cuts, work->at, ends + n);
     }
     return n;
 }
 #endif
 
+static size_t cut_best(const struct gm_bpe *bpe, struct cut_work *work, uint32_t *ends, size_t max)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2"))
+        return cut_avx512(bpe, work, ends, max);
+#endif
+    return cut_plain(bpe, work, ends, max);
+}
+
 size_t gm_bpe_cuts(const struct gm_bpe *bpe, const uint8_t *text, uint32_t begin, uint32_t end,
                    uint32_t *ends, size_t max)
 {
     struct cut_work work = {text, begin + 1, end, character_at(text + begin, text + end)};
-    size_t n = 0;
+    size_t n = cut_best(bpe, &work, ends, max);
 
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("bmi2"))
-        n = cut_avx512(bpe, &work, ends, max);
-#endif
-    n += cut_plain(bpe, &work, ends + n, max - n);
     if (work.at >= end)
         ends[n++] = end;
     return n;
