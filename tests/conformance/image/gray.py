@@ -159,7 +159,7 @@ def add_tiffs(cases, size, tag):
                               high if (photometric, depth) == (1, 16) else None)
 
 
-def add_tgas(cases, size, tag):
+def add_tgas(cases, size, tag, corners=range(4)):
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA"):
         im = pic.photo(mode, size, 26)
         for corner in (1, -1):
@@ -168,7 +168,7 @@ def add_tgas(cases, size, tag):
                 cases.save(f"{mode}-rle{corner}-{tag}.tga", im, format="TGA", orientation=corner,
                            rle=True)
     for packed in (False, True):
-        for corner in range(4):
+        for corner in corners:
             for kind, bits, map_bits, first in ((1, 8, 16, 0), (1, 8, 24, 5), (2, 16, 0, 0),
                                                 (2, 24, 0, 0), (2, 32, 0, 0), (3, 8, 0, 0),
                                                 (3, 16, 0, 0), (3, 1, 0, 0)):

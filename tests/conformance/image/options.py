@@ -3,6 +3,7 @@ pictures as gray.py and some with metadata.
 
 options.py TOOL FOLDER: TOOL is tool_gray, FOLDER is for the pictures."""
 
+import functools
 import hashlib
 import io
 import math
@@ -16,7 +17,7 @@ from PIL import Image, ImageCms, ImageOps
 
 SIZES = [(1, 1), (7, 5), (33, 17), (100, 75)]
 ADDERS = (gray.add_jpegs, gray.add_pngs, gray.add_bmps, gray.add_gifs, gray.add_webps,
-          gray.add_pnms, gray.add_tiffs, gray.add_tgas, gray.add_psds)
+          gray.add_pnms, gray.add_tiffs, functools.partial(gray.add_tgas, corners=(1,)), gray.add_psds)
 
 
 def plain(im):

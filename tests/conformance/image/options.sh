@@ -1,5 +1,6 @@
 #!/bin/sh
 # The options of the gray stage and the columns of features against Pillow.
+# limit: 300
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 . tests/lib/pillow.sh
