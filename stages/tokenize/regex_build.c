@@ -143,11 +143,62 @@ static uint32_t class_before(const struct gm_regex *regex, uint32_t before)
     return before + 1 < regex->n_before ? before : NO_CLASS;
 }
 
+/* Sets of which it counts whether the character in front is in them: their numbers, in used. */
+static size_t find_sets_before(const struct tables *tables, uint32_t *used)
+{
+    const struct gm_regex_ast *ast = tables->ast;
+    size_t n = 0;
+    for (uint32_t i = 0; i < tables->program->n; i++) {
+        const struct gm_regex_state *state = &tables->program->states[i];
+        uint32_t set = GM_REGEX_NONE;
+        if (state->kind == GM_STATE_BEHIND)
+            set = state->value;
+        else if (state->kind == GM_STATE_ASSERT && state->value == GM_ASSERT_LINE_START)
+            set = ast->newline_set;
+        else if (state->kind == GM_STATE_ASSERT &&
+                 (state->value == GM_ASSERT_WORD_EDGE || state->value == GM_ASSERT_NO_WORD_EDGE))
+            set = ast->word_set;
+        for (size_t k = 0; k < n && set != GM_REGEX_NONE; k++)
+            set = used[k] == set ? GM_REGEX_NONE : set;
+        if (set != GM_REGEX_NONE)
+            used[n++] = set;
+    }
+    return n;
+}
+
+/* For each class in front the first one that is not told apart from it: what is found for that
+ * holds for it, too. Those of an expression may be hundreds, and are of two or three kinds. NULL:
+ * no memory. */
+static uint32_t *find_alike(const struct tables *tables)
+{
+    uint32_t n_before = tables->regex->n_before, *alike = malloc(n_before * sizeof *alike);
+    uint32_t *used = malloc((tables->ast->n_sets + 1) * sizeof *used);
+    size_t n_used = used ? find_sets_before(tables, used) : 0, k;
+    for (uint32_t before = 0; alike && used && before < n_before; before++) {
+        uint32_t other = class_before(tables->regex, before) == NO_CLASS ? before : 0;
+        for (; other < before; other++) {
+            for (k = 0; k < n_used; k++)
+                if (is_member(tables, before, used[k]) != is_member(tables, other, used[k]))
+                    break;
+            if (k == n_used)
+                break;
+        }
+        alike[before] = other;
+    }
+    if (!used) {
+        free(alike);
+        alike = NULL;
+    }
+    free(used);
+    return alike;
+}
+
 static bool find_marks(struct tables *tables)
 {
     struct gm_regex *regex = tables->regex;
     uint64_t *behind = calloc(tables->n_words, sizeof(*behind));
-    bool fine = behind != NULL;
+    uint32_t *alike = find_alike(tables);
+    bool fine = behind && alike;
     for (uint32_t before = 0; before < regex->n_before && fine; before++) {
         find_set(tables, behind, class_before(regex, before), NO_CLASS);
         regex->at_end[before] = find_mark(tables);
@@ -155,16 +206,21 @@ static bool find_marks(struct tables *tables)
     }
     for (uint32_t mark = 0; mark < regex->n_marks && fine; mark++)
         for (uint32_t symbol = 0; symbol < regex->n_symbols && fine; symbol++) {
-            uint16_t found;
+            uint16_t found, *next = &regex->next[(size_t)mark * regex->n_symbols];
+            uint32_t before = symbol % regex->n_before;
+            if (alike[before] != before) {
+                next[symbol] = next[symbol - before + alike[before]];
+                continue;
+            }
             memcpy(behind, tables->sets + mark * tables->n_words,
                    tables->n_words * sizeof(*behind));
-            find_set(tables, behind, class_before(regex, symbol % regex->n_before),
-                     symbol / regex->n_before);
+            find_set(tables, behind, class_before(regex, before), symbol / regex->n_before);
             found = find_mark(tables);
-            regex->next[mark * regex->n_symbols + symbol] = found;
+            regex->next[(size_t)mark * regex->n_symbols + symbol] = found;
             fine = found != GM_REGEX_FAILS;
         }
     free(behind);
+    free(alike);
     return fine;
 }
 

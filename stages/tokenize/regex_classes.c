@@ -51,28 +51,68 @@ static uint32_t find_class(struct gm_regex *regex, uint8_t *member, const uint8_
     return regex->n_classes++;
 }
 
-/* Pages that are alike are stored once. */
-static bool fold_pages(struct gm_regex *regex, const uint8_t *classes)
+/* Code points from edges[i] up to edges[i + 1] are of classes[i]. */
+struct intervals {
+    const uint32_t *edges;
+    const uint8_t *classes;
+};
+
+/* Writes a page that begins in interval i. */
+static void write_page(const struct intervals *intervals, size_t i, uint32_t first, uint8_t *page)
 {
-    uint32_t n = 0;
-    uint8_t *shrunk;
-    regex->pages = malloc(N_CODE_POINTS);
-    if (!regex->pages)
-        return false;
-    for (uint32_t page = 0; page < GM_REGEX_N_PAGES; page++) {
-        const uint8_t *from = classes + page * PAGE_SIZE;
-        uint32_t same = page > 0 ? regex->page_of[page - 1] : 0;
-        if (n == 0 || memcmp(regex->pages + same * PAGE_SIZE, from, PAGE_SIZE) != 0)
-            for (same = 0; same < n; same++)
-                if (memcmp(regex->pages + same * PAGE_SIZE, from, PAGE_SIZE) == 0)
-                    break;
-        if (same == n)
-            memcpy(regex->pages + n++ * PAGE_SIZE, from, PAGE_SIZE);
-        regex->page_of[page] = (uint16_t)same;
+    for (uint32_t at = 0; at < PAGE_SIZE; i++) {
+        uint32_t end = intervals->edges[i + 1] - first;
+        end = end < PAGE_SIZE ? end : PAGE_SIZE;
+        memset(page + at, intervals->classes[i], end - at);
+        at = end;
     }
-    memcpy(regex->ascii, classes, sizeof(regex->ascii));
-    shrunk = realloc(regex->pages, n * PAGE_SIZE);
-    regex->pages = shrunk ? shrunk : regex->pages;
+}
+
+static bool make_room(struct gm_regex *regex, uint32_t n, uint32_t *capacity)
+{
+    if (n < *capacity)
+        return true;
+    uint32_t wanted = *capacity ? 2 * *capacity : 16;
+    uint8_t *pages = realloc(regex->pages, (size_t)wanted * PAGE_SIZE);
+    if (!pages)
+        return false;
+    regex->pages = pages;
+    *capacity = wanted;
+    return true;
+}
+
+/* Pages that are alike are stored once; most are of one class from end to end. */
+static bool fold_pages(struct gm_regex *regex, const struct intervals *intervals)
+{
+    uint16_t even_page[MAX_CLASSES]; /* plus 1; 0: none yet */
+    uint32_t n = 0, capacity = 0, same;
+    size_t i = 0;
+
+    memset(even_page, 0, sizeof even_page);
+    for (uint32_t page = 0; page < GM_REGEX_N_PAGES; page++) {
+        uint32_t first = page * PAGE_SIZE;
+        while (intervals->edges[i + 1] <= first)
+            i++;
+        bool is_even = intervals->edges[i + 1] >= first + PAGE_SIZE;
+        uint16_t *even = &even_page[intervals->classes[i]];
+        if (is_even && *even) {
+            regex->page_of[page] = (uint16_t)(*even - 1);
+            continue;
+        }
+        if (!make_room(regex, n, &capacity))
+            return false;
+        uint8_t *here = regex->pages + (size_t)n * PAGE_SIZE;
+        write_page(intervals, i, first, here);
+        for (same = 0; same < n; same++)
+            if (memcmp(regex->pages + (size_t)same * PAGE_SIZE, here, PAGE_SIZE) == 0)
+                break;
+        n += same == n;
+        regex->page_of[page] = (uint16_t)same;
+        if (is_even)
+            *even = (uint16_t)(same + 1);
+    }
+    memcpy(regex->ascii, regex->pages + (size_t)regex->page_of[0] * PAGE_SIZE,
+           sizeof(regex->ascii));
     return true;
 }
 
@@ -81,7 +121,7 @@ enum gm_status gm_regex_classes(struct gm_regex *regex, const struct gm_regex_as
 {
     size_t n_edges = 0, n_sets = ast->n_sets;
     uint32_t *edges = find_edges(ast, &n_edges);
-    uint8_t *classes = malloc(N_CODE_POINTS), *row = malloc(n_sets + 1);
+    uint8_t *classes = malloc(n_edges + 1), *row = malloc(n_sets + 1);
     enum gm_status status = GM_OK;
     *member = malloc((n_sets + 1) * (MAX_CLASSES + 1));
     if (!edges || !classes || !row || !*member)
@@ -91,13 +131,12 @@ enum gm_status gm_regex_classes(struct gm_regex *regex, const struct gm_regex_as
         for (size_t set = 0; set < n_sets; set++)
             row[set] = gm_code_set_has(&ast->sets[set], edges[i]);
         class = find_class(regex, *member, row, n_sets);
+        classes[i] = (uint8_t) class;
         if (class == MAX_CLASSES)
             status = gm_err_set(err, GM_INPUT, "too complex: more than %u classes of characters",
                                 MAX_CLASSES);
-        else
-            memset(classes + edges[i], (int)class, edges[i + 1] - edges[i]);
     }
-    if (status == GM_OK && !fold_pages(regex, classes))
+    if (status == GM_OK && !fold_pages(regex, &(struct intervals){edges, classes}))
         status = gm_err_set(err, GM_NOMEM, "out of memory");
     free(edges);
     free(classes);

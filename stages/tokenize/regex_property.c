@@ -60,22 +60,12 @@ static const struct category_name {
     {BIT(CN), "cn", "unassigned"},
 };
 
-/* What is looked for: categories and flags, or a script. */
+/* A table of a byte per code point, in blocks, and which bytes are looked for. */
 struct wanted {
-    const uint16_t *blocks; /* of the table: of 128 code points each, by number of the block */
-    uint32_t categories;
-    unsigned flags;
-    uint8_t script;
+    const uint16_t *blocks; /* numbers of blocks of 128 code points each */
+    const uint8_t *bytes;
+    bool is_wanted[256];
 };
-
-static bool has(const struct wanted *wanted, uint32_t code_point)
-{
-    if (wanted->blocks == gm_unicode16_scripts_blocks)
-        return gm_unicode16_script(code_point) == wanted->script;
-    unsigned properties = gm_unicode16(code_point);
-    return (wanted->categories >> (properties & GM_UNICODE16_CATEGORY) & 1) ||
-           (properties & wanted->flags);
-}
 
 /* Most blocks are like the one before, and of one kind: what such a block has said of its first
  * code point is true for all of the next one. */
@@ -83,41 +73,52 @@ static void add_where(struct gm_code_set *set, const struct wanted *wanted)
 {
     uint32_t first = 0;
     bool inside = false, block_is_even = false;
-    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c++) {
-        if (c % BLOCK == 0) {
-            if (block_is_even && wanted->blocks[c / BLOCK] == wanted->blocks[c / BLOCK - 1]) {
-                c += BLOCK - 1;
-                continue;
-            }
-            block_is_even = true;
-        }
-        bool now = has(wanted, c);
-        if (now == inside)
+    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c += BLOCK) {
+        uint32_t block = wanted->blocks[c / BLOCK];
+        if (block_is_even && block == wanted->blocks[c / BLOCK - 1])
             continue;
-        if (now)
-            first = c;
-        else
-            gm_code_set_add(set, first, c - 1);
-        inside = now;
-        block_is_even = block_is_even && c % BLOCK == 0;
+        const uint8_t *bytes = wanted->bytes + (size_t)block * BLOCK;
+        block_is_even = true;
+        for (uint32_t i = 0; i < BLOCK; i++) {
+            bool now = wanted->is_wanted[bytes[i]];
+            if (now == inside)
+                continue;
+            if (now)
+                first = c + i;
+            else
+                gm_code_set_add(set, first, c + i - 1);
+            inside = now;
+            block_is_even = block_is_even && i == 0;
+        }
     }
     if (inside)
         gm_code_set_add(set, first, GM_LAST_CODE_POINT);
 }
 
+static void add_properties(struct gm_code_set *set, uint32_t categories, unsigned flags)
+{
+    struct wanted wanted = {.blocks = gm_unicode16_props_blocks, .bytes = gm_unicode16_props};
+    for (unsigned byte = 0; byte < 256; byte++)
+        wanted.is_wanted[byte] =
+            categories >> (byte & GM_UNICODE16_CATEGORY) & 1 || (byte & flags) != 0;
+    add_where(set, &wanted);
+}
+
 static void add_categories(struct gm_code_set *set, uint32_t categories)
 {
-    add_where(set, &(struct wanted){.blocks = gm_unicode16_props_blocks, .categories = categories});
+    add_properties(set, categories, 0);
 }
 
 static void add_flagged(struct gm_code_set *set, unsigned flags)
 {
-    add_where(set, &(struct wanted){.blocks = gm_unicode16_props_blocks, .flags = flags});
+    add_properties(set, 0, flags);
 }
 
 static void add_script_number(struct gm_code_set *set, uint8_t script)
 {
-    add_where(set, &(struct wanted){.blocks = gm_unicode16_scripts_blocks, .script = script});
+    struct wanted wanted = {.blocks = gm_unicode16_scripts_blocks, .bytes = gm_unicode16_scripts};
+    wanted.is_wanted[script] = true;
+    add_where(set, &wanted);
 }
 
 #define NAME_BYTES 48u
