@@ -78,9 +78,11 @@ static void start(struct gm_http *http, struct gm_job *job, uint64_t now_ms)
 static void connect_plain(struct gm_http *http, uint64_t now_ms)
 {
     struct gm_transfer *transfer;
-    while ((transfer = gm_plain_next_connect(http->plain)))
+    while ((transfer = gm_plain_next_connect(http->plain))) {
+        transfer->started_ms = now_ms; /* a kept connection may have failed after a while */
         if (!gm_multi_start(http->multi, transfer, GM_TRANSFER_CONNECT))
             finish(http, transfer, CURLE_OUT_OF_MEMORY, now_ms);
+    }
 }
 
 /* libcurl is done with a transfer: it ended, or is now connected. */
@@ -93,8 +95,10 @@ static void on_multi_done(struct gm_http *http, struct gm_transfer *transfer, CU
             gm_plain_connected(http->plain, transfer, fd);
             return;
         }
-        gm_transfer_give_up(transfer, GM_REASON_FETCH_CONNECT, false,
-                            "this libcurl keeps its sockets; set fetch.client to libcurl");
+        transfer->is_plain = false; /* a libcurl that keeps its sockets has to speak, too */
+        if (gm_multi_start(http->multi, transfer, GM_TRANSFER_SPEAK))
+            return;
+        code = CURLE_OUT_OF_MEMORY;
     } else {
         if (code == CURLE_OK)
             gm_multi_check_leftover(http->multi, transfer);

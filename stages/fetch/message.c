@@ -8,6 +8,7 @@
 
 #define MAX_SIZE_DIGITS      16
 #define FREE_EXTENSIONS      (64u * 1024u)
+#define KEPT_LINE_BYTES      4096u /* thousands of connections may be kept */
 #define STATUS_VERSION_BYTES 8
 #define STATUS_LINE_BYTES    12 /* "HTTP/1.1 200" */
 #define INPUT_IS_NO_HTTP     "something that is no HTTP/1 answer"
@@ -212,6 +213,8 @@ static const char *take_header(struct gm_message *message, struct input *input,
     gm_buf_clear(&message->line);
     if (problem || !empty)
         return problem;
+    if (message->line.capacity_bytes > KEPT_LINE_BYTES)
+        gm_buf_free(&message->line);
     if (message->at == GM_MESSAGE_HEADER)
         return begin_body(message);
     message->at = GM_MESSAGE_DONE;

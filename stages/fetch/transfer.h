@@ -26,9 +26,9 @@ struct gm_transfer {
     struct gm_target target;          /* ... to there; points into job->url */
     struct gm_connection *connection; /* ... on this one; NULL: not yet, or by libcurl */
     const struct gm_fetch_settings *settings;
-    struct gm_job *job; /* NULL: free */
-    uint64_t random;    /* state for jitter */
-    uint64_t started_ms;
+    struct gm_job *job;  /* NULL: free */
+    uint64_t random;     /* state for jitter */
+    uint64_t started_ms; /* or when the connection was begun for the second time */
     bool connected;
     int fd; /* socket that libcurl last waited on for this request; -1: none yet. Not owned */
     struct gm_response response;

@@ -53,7 +53,7 @@ static void the_oldest_is_closed_if_there_are_too_many(void **state)
     (void)state;
     assert_true(gm_connections_init(&all, 20));
     for (int i = 0; i < 40; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "%d:1", i / 2);
         struct gm_connection *connection = open_one(&all, key);
         fds[i] = connection->fd;
@@ -64,7 +64,7 @@ static void the_oldest_is_closed_if_there_are_too_many(void **state)
     assert_int_equal(all.n_kept, 20);
     assert_null(gm_connection_take(&all, "9:1", 0));
     for (int i = 0; i < 10; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "%d:1", 10 + i);
         struct gm_connection *connection = gm_connection_take(&all, key, 0);
         assert_non_null(connection);
