@@ -1,8 +1,8 @@
 /* The contracts of the input side, two steps in two processes:
  *
  *  1. a lister turns each `source:` entry into items, in order, once, streamed into the run
- * folder's snapshot. From then on the snapshot is the input: numbering, resuming and ETA hang on
- * it.
+ *     folder's snapshot. From then on the snapshot is the input: numbering, resuming and ETA
+ *     hang on it.
  *  2. the fetcher (one process, the only one with threads) takes items from the feed in order and
  *     gives each back, in any order, with a body or a reason.
  *
@@ -58,8 +58,8 @@ struct gm_lister {
     const char *summary;
     const struct gm_opt *opts;
     size_t opts_bytes;
-    enum gm_status (*check)(const void *opts,
-                            struct gm_err *err); /* planner: does the file exist...? */
+    /* planner: does the file exist...? */
+    enum gm_status (*check)(const void *opts, struct gm_err *err);
     /* Streams items in a deterministic order. stdin_fd: the saved standard input for "-", else -1.
      * A row that cannot be used is added with a reason, not an error. */
     enum gm_status (*list)(const void *opts, int stdin_fd, struct gm_lister_sink *sink,

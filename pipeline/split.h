@@ -2,9 +2,8 @@
  * Lines) into many records. There is one, in stages/unpack/; it runs in sandboxed worker
  * processes of its own, reads the container as a stream and never writes a file.
  *
- *      gm_emit_begin -> gm_emit_data* -> gm_emit_end         one member
- *      gm_emit_reject                                        one member, or the container, that is
- * lost
+ *      gm_emit_begin -> gm_emit_data* -> gm_emit_end  one member
+ *      gm_emit_reject                                 one member, or the container, is lost
  *
  * The engine packs members into blocks, gets new blocks from the supervisor (a call may wait for
  * one: that is the back-pressure), numbers the members and publishes the number before each, so

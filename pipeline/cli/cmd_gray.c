@@ -156,8 +156,10 @@ const struct gm_command gm_cmd_gray = {
     .details =
         "Takes folders (with all below them), image files, archives of images, and lists "
         "of URLs (.txt, .csv, .tsv, .jsonl, or - for standard input). Writes the gray "
-        "images under the names that they had, and a record for each: format, size, frames, "
-        "SHA-256 of the file, and how it was converted. Stands for a job that --dry-run "
+        "images under the names that they had, to the folder " DEFAULT_OUT
+        " if -o names no other, and "
+        "a record for each: format, size, frames, SHA-256 of the file, and how it was converted. "
+        "Stands for a job that --dry-run "
         "prints.\n\n"
         "With --features the records also describe the pixels: mean, deviation, entropy, "
         "sharpness, perceptual hashes. That takes longer, for JPEGs several times: without it "

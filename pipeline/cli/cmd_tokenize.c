@@ -230,14 +230,16 @@ const struct gm_command gm_cmd_tokenize = {
     .name = "tokenize",
     .arguments = "FILE|DIR|-...",
     .summary = "turn text into token files that training programs read",
-    .details = "Takes plain text (one document a file), JSON Lines (one a line; --field names the "
-               "text), archives of them, all also compressed, folders, and - for standard input. "
-               "The ids are those of Hugging Face tokenizers or tiktoken for the same file. At the "
-               "end it prints tokens, bytes a token, unknown tokens and the lengths of the "
-               "documents. Stands for a job that --dry-run prints. Started again it goes on where "
-               "it was stopped.\n"
-               "--decode goes the other way: from .bin, .npy, .ds or .jsonl files, or the folder "
-               "of a run, to standard output.",
+    .details =
+        "Takes plain text (one document a file), JSON Lines (one a line; --field names the "
+        "text), archives of them, all also compressed, folders, and - for standard input. "
+        "The ids are those of Hugging Face tokenizers or tiktoken for the same file. Writes to "
+        "the folder " DEFAULT_OUT " if -o names no other. At the end it prints tokens, bytes a "
+        "token, unknown tokens and the lengths of the "
+        "documents. Stands for a job that --dry-run prints. Started again it goes on where "
+        "it was stopped.\n"
+        "--decode goes the other way: from .bin, .npy, .ds or .jsonl files, or the folder "
+        "of a run, to standard output.",
     .examples = "  gristmill tokenize corpus.jsonl.zst -t tokenizer.json -o out --append-eos\n"
                 "  gristmill tokenize books/ -t cl100k_base.tiktoken --count-only\n"
                 "  gristmill tokenize out -t tokenizer.json --decode | head -n 1\n",
