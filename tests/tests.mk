@@ -3,8 +3,8 @@
 
 .PHONY: check unit quick
 ## check: install what is missing, build, run every test (under ten minutes on two cores)
-check: deps-ci fixtures-check
-	@$(MAKE) --no-print-directory -j$$(nproc) all test-programs
+check: deps-ci deps-fixtures
+	@$(MAKE) --no-print-directory -j$$(($$(nproc) + 1)) fixtures-check all test-programs
 	@sh tests/run $(BUILD)
 
 ## unit: the unit tests only, without installing anything
