@@ -25,12 +25,13 @@ struct tables {
     uint32_t capacity; /* of sets and next, in marks */
     uint32_t *slots;   /* hash table: mark + 1 */
     uint64_t *scratch;
+    uint8_t *no_member; /* a row of member without any */
     uint64_t work;
     bool too_complex;
 };
 #define N_SLOTS (MAX_MARKS * 2)
 
-static bool has(const uint64_t *set, uint32_t state)
+static unsigned has(const uint64_t *set, uint32_t state)
 {
     return set[state / 64] >> (state % 64) & 1;
 }
@@ -61,10 +62,18 @@ static bool holds(const struct tables *tables, uint32_t kind, uint32_t before, u
     return false;
 }
 
-/* The states that can succeed between two characters. behind: those behind the second one. */
+static const uint8_t *members_of(const struct tables *tables, uint32_t class)
+{
+    return class == NO_CLASS ? tables->no_member
+                             : tables->member + (size_t) class * tables->ast->n_sets;
+}
+
+/* The states that can succeed between two characters. behind: those behind the second one. Most of
+ * the time to compile an expression is spent here. */
 static void find_set(struct tables *tables, const uint64_t *behind, uint32_t before, uint32_t after)
 {
     const struct gm_regex_program *program = tables->program;
+    const uint8_t *before_row = members_of(tables, before), *after_row = members_of(tables, after);
     uint64_t *set = tables->scratch;
     memset(set, 0, tables->n_words * sizeof(*set));
     for (uint32_t i = 0; i < program->n; i++) {
@@ -76,19 +85,19 @@ static void find_set(struct tables *tables, const uint64_t *behind, uint32_t bef
             in = true;
             break;
         case GM_STATE_CHAR:
-            in = is_member(tables, after, state->value) && has(behind, state->a);
+            in = after_row[state->value] & has(behind, state->a);
             break;
         case GM_STATE_SPLIT:
-            in = has(set, state->a) || has(set, state->b);
+            in = has(set, state->a) | has(set, state->b);
             break;
         case GM_STATE_ASSERT:
             in = has(set, state->a) && holds(tables, state->value, before, after);
             break;
         case GM_STATE_LOOK:
-            in = has(set, state->a) && has(set, state->b) != state->flag;
+            in = has(set, state->a) & (has(set, state->b) ^ state->flag);
             break;
         case GM_STATE_BEHIND:
-            in = has(set, state->a) && is_member(tables, before, state->value) != state->flag;
+            in = has(set, state->a) & (before_row[state->value] ^ state->flag);
             break;
         }
         set[index / 64] |= (uint64_t)in << (index % 64);
@@ -294,11 +303,13 @@ enum gm_status gm_regex_tables(struct gm_regex *regex, const struct gm_regex_ast
     regex->at_end = malloc(regex->n_before * sizeof(*regex->at_end));
     tables.slots = calloc(N_SLOTS, sizeof(*tables.slots));
     tables.scratch = malloc(tables.n_words * sizeof(*tables.scratch));
-    fine = regex->at_end && tables.slots && tables.scratch && find_marks(&tables) &&
-           make_walk(&tables);
+    tables.no_member = calloc(ast->n_sets + 1, 1);
+    fine = regex->at_end && tables.slots && tables.scratch && tables.no_member &&
+           find_marks(&tables) && make_walk(&tables);
     free(tables.sets);
     free(tables.slots);
     free(tables.scratch);
+    free(tables.no_member);
     if (tables.too_complex)
         return gm_err_set(err, GM_INPUT, "too complex: its automaton would be very large");
     return fine ? GM_OK : gm_err_set(err, GM_NOMEM, "out of memory");

@@ -67,32 +67,53 @@ struct wanted {
     bool is_wanted[256];
 };
 
+/* Where a set is at while code points are walked through. */
+struct walk {
+    uint32_t first; /* of the range at hand */
+    bool inside;
+    uint8_t last; /* byte of the code point before */
+};
+
+/* All code points of a block; true: all are as what is before them, or as the first one. Eight that
+ * are like the one before are passed over at once. */
+static bool add_block(struct gm_code_set *set, const struct wanted *wanted, uint32_t c,
+                      struct walk *walk)
+{
+    const uint8_t *bytes = wanted->bytes + (size_t)wanted->blocks[c / BLOCK] * BLOCK;
+    bool is_even = true;
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        uint64_t eight = 0;
+        if (i % 8 == 0)
+            memcpy(&eight, bytes + i, sizeof eight);
+        if (i % 8 == 0 && c + i > 0 && eight == walk->last * UINT64_C(0x0101010101010101)) {
+            i += 7;
+            continue;
+        }
+        walk->last = bytes[i];
+        bool now = wanted->is_wanted[bytes[i]];
+        if (now == walk->inside)
+            continue;
+        if (now)
+            walk->first = c + i;
+        else
+            gm_code_set_add(set, walk->first, c + i - 1);
+        walk->inside = now;
+        is_even = is_even && i == 0;
+    }
+    return is_even;
+}
+
 /* Most blocks are like the one before, and of one kind: what such a block has said of its first
  * code point is true for all of the next one. */
 static void add_where(struct gm_code_set *set, const struct wanted *wanted)
 {
-    uint32_t first = 0;
-    bool inside = false, block_is_even = false;
-    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c += BLOCK) {
-        uint32_t block = wanted->blocks[c / BLOCK];
-        if (block_is_even && block == wanted->blocks[c / BLOCK - 1])
-            continue;
-        const uint8_t *bytes = wanted->bytes + (size_t)block * BLOCK;
-        block_is_even = true;
-        for (uint32_t i = 0; i < BLOCK; i++) {
-            bool now = wanted->is_wanted[bytes[i]];
-            if (now == inside)
-                continue;
-            if (now)
-                first = c + i;
-            else
-                gm_code_set_add(set, first, c + i - 1);
-            inside = now;
-            block_is_even = block_is_even && i == 0;
-        }
-    }
-    if (inside)
-        gm_code_set_add(set, first, GM_LAST_CODE_POINT);
+    struct walk walk = {0, false, 0};
+    bool is_even = false;
+    for (uint32_t c = 0; c <= GM_LAST_CODE_POINT; c += BLOCK)
+        if (!is_even || wanted->blocks[c / BLOCK] != wanted->blocks[c / BLOCK - 1])
+            is_even = add_block(set, wanted, c, &walk);
+    if (walk.inside)
+        gm_code_set_add(set, walk.first, GM_LAST_CODE_POINT);
 }
 
 static void add_properties(struct gm_code_set *set, uint32_t categories, unsigned flags)
