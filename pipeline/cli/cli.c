@@ -6,6 +6,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "ipc/stop.h"
 #include "version.h"
 
 #include <errno.h>
@@ -155,6 +156,8 @@ static enum gm_status run_parsed(struct gm_cli *cli, const void *opts, struct gm
         gm_help_command(&cli->out, cli->command);
         return GM_OK;
     }
+    if (cli->command->sections)
+        gm_stop_handle(cli->common.json);
     return cli->command->run(cli, opts, err);
 }
 

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/fs.h"
 #include "ipc/control.h"
+#include "ipc/stop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -116,26 +117,18 @@ static enum gm_status start(const struct gm_step *step, const sigset_t *mask,
     return status;
 }
 
-static sigset_t stop_signals(void)
-{
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGHUP);
-    return mask;
-}
-
 void gm_step_hold_signals(sigset_t *old_mask)
 {
-    sigset_t mask = stop_signals();
+    sigset_t mask;
+    gm_stop_signals(&mask);
     sigprocmask(SIG_BLOCK, &mask, old_mask);
 }
 
 /* With the signals blocked. */
 static enum gm_status finish(struct gm_step_run *run, struct gm_err *err)
 {
-    sigset_t mask = stop_signals();
+    sigset_t mask;
+    gm_stop_signals(&mask);
     int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     enum gm_status status = wait_for(&run->child, run->control_fd, signal_fd, err);
     gm_close(&run->control_fd);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "ipc/stop.h"
 #include "ipc/wake.h"
 #include "run/engine.h"
 
@@ -25,10 +26,7 @@
 static enum gm_status open_signals(struct gm_engine *engine, struct gm_err *err)
 {
     sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGHUP);
+    gm_stop_signals(&mask);
     sigprocmask(SIG_BLOCK, &mask, &engine->old_mask);
     engine->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -60,6 +60,47 @@ def stops(work, job, want, rng):
         fault.same(want, f"{work}/run", what)
 
 
+def hears_signals(process):
+    """It has got as far as to answer SIGTERM."""
+    while process.poll() is None:
+        with open(f"/proc/{process.pid}/status") as file:
+            caught = next(line for line in file if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return True
+    return False
+
+
+def stops_at_any_instant(work, job, rng, n):
+    """From the planning to the last rename: 0 or 75, and the next start goes on."""
+    want, took = fault.reference(job, f"{work}/undisturbed")
+    codes = []
+    for _ in range(n):
+        shutil.rmtree(f"{work}/run", ignore_errors=True)
+        for _ in range(20):
+            process = fault.spawn(job, f"{work}/run", *DRAIN)
+            hears_signals(process)
+            time.sleep(rng.random() * took)
+            process.send_signal(rng.choice((signal.SIGTERM, signal.SIGINT, signal.SIGHUP)))
+            codes.append(fault.finish(process)[0])
+            if codes[-1] == 0:
+                break
+        fault.run(job, f"{work}/run")
+        fault.same(want, f"{work}/run", "stopped at any instant")
+    fault.check(set(codes) <= {0, TEMPFAIL}, f"stopped at any instant: {codes}")
+    fault.check(TEMPFAIL in codes, "none of them was stopped")
+
+
+def ignored_signals(work, job, want):
+    """Under nohup the end of the terminal is not the end of the run."""
+    process = fault.spawn(job, f"{work}/nohup", preexec_fn=lambda: signal.signal(signal.SIGHUP,
+                                                                             signal.SIG_IGN))
+    fault.check(wait_until_running(process, f"{work}/nohup"), "the run does not start")
+    process.send_signal(signal.SIGHUP)
+    code, _, err = fault.finish(process)
+    fault.check(code == 0, f"SIGHUP under nohup: exit {code}\n{err[-800:]}")
+    fault.same(want, f"{work}/nohup", "SIGHUP under nohup")
+
+
 def closed_outputs(work, job, want):
     """Nobody reads what it says: it works on, and says so at most in its exit code."""
     for name in ("stdout", "stderr"):
@@ -115,8 +156,11 @@ def main():
                              f"{work}/urls.txt")
         want, _ = fault.reference(job, f"{work}/reference")
         stops(work, job, want, rng)
+        ignored_signals(work, job, want)
         closed_outputs(work, job, want)
         narrow_terminal(work, job, want)
+        short = fault.make_job(f"{work}/short.yaml", [f"{work}/in/texts", f"{work}/in/lines"])
+        stops_at_any_instant(work, short, rng, fault.count("STOPS", 6))
     fault.end()
 
 
