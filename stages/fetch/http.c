@@ -107,12 +107,10 @@ static void on_multi_done(struct gm_http *http, struct gm_transfer *transfer, CU
     finish(http, transfer, code, now_ms);
 }
 
-/* Looks at the clock again: a round may be long, and what ended in it is measured. */
-static void collect_finished(struct gm_http *http)
+static void collect_finished(struct gm_http *http, uint64_t now_ms)
 {
     struct gm_transfer *transfer;
     CURLcode code;
-    uint64_t now_ms = gm_now_ms();
     while (gm_multi_next_done(http->multi, &transfer, &code))
         on_multi_done(http, transfer, code, now_ms);
     while ((transfer = gm_plain_next_done(http->plain)))
@@ -227,7 +225,8 @@ static void run(struct gm_http *http)
             gm_multi_run_timer(http->multi, now_ms);
         for (int i = 0; i < n; i++)
             on_event(http, http->events[i].data.fd, http->events[i].events, now_ms);
-        collect_finished(http);
+        now_ms = gm_now_ms(); /* a round may be long, and what ended in it is measured */
+        collect_finished(http, now_ms);
         watch(http, now_ms);
     }
 }
