@@ -74,11 +74,21 @@ static int on_connected(void *data, char *ip, char *local_ip, int port, int loca
     return CURL_PREREQFUNC_OK;
 }
 
+/* libcurl 7.88 joins a folded line (RFC 9112, section 5.2) to the header before it, which is one of
+ * the last response, freed, if there is none in this: the server writes into our memory. It asks us
+ * first. */
+static bool is_folded(const char *line, size_t n_bytes)
+{
+    return n_bytes && (*line == ' ' || *line == '\t');
+}
+
 static size_t on_header(char *line, size_t size, size_t n_bytes, void *data)
 {
     struct gm_transfer *transfer = data;
     GM_ASSERT(size == 1);
-    const char *problem = gm_response_line(&transfer->response, line, n_bytes);
+    const char *problem = is_folded(line, n_bytes)
+                              ? "a folded header"
+                              : gm_response_line(&transfer->response, line, n_bytes);
     if (!problem)
         return n_bytes;
     gm_transfer_refuse(transfer, problem);

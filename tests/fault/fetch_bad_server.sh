@@ -33,6 +33,7 @@ chunk_size_huge      | .reason == "fetch.protocol" and .tries == 1
 chunk_trailers       | .reason == "fetch.protocol" and (.message | contains("128 KB"))
 chunk_and_length     | .reason == "" and .bytes == 1040
 bytewise             | .reason == "" and .bytes == 16 and .complete_unknown == 0
+folded_first         | .reason == "fetch.protocol" and .tries == 1
 bare_lf              | .reason == "" and .bytes == 1040
 http_10              | .reason == "" and .bytes == 1040 and .complete_unknown == 0
 head_nul             | .reason == "fetch.protocol" and .tries == 1
@@ -105,6 +106,20 @@ done >"$dir/list"
 fetch_list "$dir" allow_private=true connections=1 per_host=1 retries=0
 wrong=$(jq -r 'select(.reason != "" or .bytes != (if .number % 2 == 0 then 10 else 1040 end)) | .number' "$dir/out")
 expect_that "wrong bodies on a kept connection: $wrong" [ -z "$wrong" ]
+
+# A folded line in front of all others belongs to nothing, in particular not to the last response.
+for i in $(seq 100); do
+    printf 'http://127.0.0.1:%s/%s/%s\n' "$bad_port" ok "$i" "$bad_port" folded_first "$i"
+done >"$dir/list"
+fetch_list "$dir" allow_private=true connections=1 per_host=1 retries=0
+wrong=$(jq -r 'select(.reason != (if .number % 2 == 0 then "" else "fetch.protocol" end)) | .number' "$dir/out")
+expect_that "folded lines: $wrong" [ -z "$wrong" ]
+url folded >"$dir/list"
+fetch_list "$dir" allow_private=true
+case $client in
+own) expect 0 '.reason == "" and .bytes == 1040 and .complete_unknown == 0' ;;
+libcurl) expect 0 '.reason == "fetch.protocol" and (.message | contains("folded"))' ;;
+esac
 
 # What libcurl does not see: extensions without end; and its handles give up after the fifth kept
 # connection that a server has closed, which is no failure and no try.

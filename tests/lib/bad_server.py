@@ -195,10 +195,16 @@ def do_chunk_and_length(c):
     c.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY))
 
 def do_bytewise(c):
-    head = "HTTP/1.1 200 OK\r\nX: folded\r\n line\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in head.encode() + b"10;x\r\n0123456789abcdef\r\n0\r\nT: x\r\n\r\n":
         c.send(bytes([byte]))
+
+def do_folded(c):
+    c.send(b"HTTP/1.1 200 OK\r\nX: folded\r\n line\r\nContent-Length:\r\n\t%d\r\n\r\n%s" % (len(BODY), BODY))
+
+def do_folded_first(c):
+    c.send(b"HTTP/1.1 200 OK\r\n %s\r\n %s\r\nContent-Length: 0\r\n\r\n" % (b"x" * 50, b"y" * 3000))
 
 def do_bare_lf(c):
     c.send(b"HTTP/1.1 200 OK\nContent-Length: %d\n\n%s" % (len(BODY), BODY))
