@@ -135,6 +135,8 @@ enum gm_status gm_run_prepare_output(struct gm_run *run, struct gm_err *err)
     run->output.streams = run->streams;
     run->output.generation = run->folder.generation;
     run->output.durability = run->plan->job.durability;
+    run->output.cached_bytes = GM_OUTPUT_CACHED_BYTES;
+    run->output.piece_bytes = GM_OUTPUT_PIECE_BYTES;
     memcpy(run->output.config_digest, run->plan->config_digest, GM_SHA256_BYTES);
     memcpy(run->output.input_digest, input, GM_SHA256_BYTES);
     enum gm_status status = gm_folder_spool(&run->folder, err);

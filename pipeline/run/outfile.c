@@ -20,13 +20,6 @@
 #include <xxhash.h>
 
 enum { EARLY_FLUSH_BYTES = 8 * 1024 * 1024, READ_BYTES = 256 * 1024 };
-
-/* A stream of shards that has become so large is not kept in the system's cache: it would push out
- * what is read again, and be read itself when it has long been pushed out. To take ever new memory
- * is not cheap either: in a virtual machine whose host gets back what is free, 2 ns a byte, more
- * than all else that is done to write one. */
-enum { CACHED_BYTES = 256 * 1024 * 1024 };
-
 struct gm_outfile_state {
     XXH3_state_t *hash;
     struct gm_sha256 *sha256;
@@ -329,6 +322,7 @@ void gm_outfile_close(struct gm_outfile *file)
 {
     gm_close(&file->fd);
     gm_buf_free(&file->path);
+    gm_direct_free(&file->direct);
     state_free(file->state);
     file->state = NULL;
 }
@@ -356,24 +350,44 @@ void gm_outfile_rollback(struct gm_outfile *file)
 
 /* ---- growing ---- */
 
+/* Not with a head: the whole file is read once more when that is known. */
+static bool bypasses_cache(const struct gm_outfile *file)
+{
+    const struct gm_output_config *config = file->config;
+    bool can = file->def->mode == GM_OUTPUT_SHARDS && file->def->head_bytes == 0;
+    return can && config->durability == GM_DURABILITY_GROUP && config->piece_bytes > 0 &&
+           file->appended_bytes > config->cached_bytes;
+}
+
 static enum gm_status write_bytes(struct gm_outfile *file, const void *data, size_t n_bytes,
                                   struct gm_err *err)
 {
     file->dirty = true;
-    enum gm_status status = gm_write_full(file->fd, data, n_bytes, path_of(file), err);
+    file->direct.piece_bytes = bypasses_cache(file) ? file->config->piece_bytes : 0;
+    const struct gm_direct_file target = {file->fd, path_of(file)};
+    enum gm_status status = file->direct.piece_bytes > 0
+                                ? gm_direct_append(&file->direct, &target, file->now.shard_bytes,
+                                                   (struct gm_view){data, n_bytes}, err)
+                                : gm_write_full(file->fd, data, n_bytes, target.name, err);
     if (status != GM_OK)
         return status;
     update(file, data, n_bytes);
     file->now.shard_bytes += n_bytes;
     file->appended_bytes += n_bytes;
     uint64_t n_waiting = file->now.shard_bytes - file->flushed_bytes;
-    if (n_waiting >= EARLY_FLUSH_BYTES && file->config->durability != GM_DURABILITY_NONE) {
+    if (n_waiting >= EARLY_FLUSH_BYTES && !file->direct.buffer &&
+        file->config->durability != GM_DURABILITY_NONE) {
         /* Only a hint: it starts writing, so that the sync of the group has less to wait for. */
         sync_file_range(file->fd, (off_t)(file->def->head_bytes + file->flushed_bytes),
                         (off_t)n_waiting, SYNC_FILE_RANGE_WRITE);
         file->flushed_bytes = file->now.shard_bytes;
     }
     return GM_OK;
+}
+
+enum gm_status gm_outfile_flush(struct gm_outfile *file, struct gm_err *err)
+{
+    return gm_direct_flush(&file->direct, &(struct gm_direct_file){file->fd, path_of(file)}, err);
 }
 
 enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err)
@@ -383,12 +397,9 @@ enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err)
     file->dirty = false;
     if (file->config->durability == GM_DURABILITY_NONE || file->fd < 0)
         return GM_OK;
-    enum gm_status status = gm_sync_data(file->fd, path_of(file), err);
-    /* Not with a head: the whole file is read once more when that is known. */
-    if (status == GM_OK && file->def->mode == GM_OUTPUT_SHARDS && file->def->head_bytes == 0 &&
-        file->appended_bytes > CACHED_BYTES)
-        posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
-    return status;
+    if (gm_outfile_flush(file, err) != GM_OK)
+        return GM_IO;
+    return gm_sync_data(file->fd, path_of(file), err);
 }
 
 /* Fills in the head, and hashes the whole file as it will stay. */
@@ -428,8 +439,8 @@ enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync
         status = write_head(file, facts, err);
     if (def->mode == GM_OUTPUT_SIZES)
         file->dirty = false; /* used already, and removed when that is committed */
-    if (status == GM_OK && sync == GM_OUTFILE_SYNC)
-        status = gm_outfile_sync(file, err);
+    if (status == GM_OK)
+        status = sync == GM_OUTFILE_SYNC ? gm_outfile_sync(file, err) : gm_outfile_flush(file, err);
     if (status != GM_OK)
         return status;
     *complete = (struct gm_frame_file){.stream = file->stream,
@@ -438,6 +449,7 @@ enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync
                                        .n_records = file->now.shard_records};
     gm_sha256_final(file->state->sha256, complete->sha256);
     gm_close(&file->fd);
+    gm_direct_restart(&file->direct);
     state_reset(file->state);
     file->now.shard++;
     file->now.shard_bytes = 0;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "run/direct.h"
 #include "run/journal.h"
 #include "run/output.h"
 
@@ -25,6 +26,7 @@ struct gm_outfile {
     struct gm_frame_stream committed; /* as the journal says */
     uint64_t flushed_bytes;           /* handed to the disk early */
     uint64_t appended_bytes;          /* since it was opened, over all shards */
+    struct gm_direct direct;          /* how a large one is written */
     uint32_t first_kept;              /* SIZES: shards from here on may have a file */
     bool dirty;                       /* bytes since the last sync */
     bool created;                     /* a file since the last sync of the folder */
@@ -55,6 +57,8 @@ enum gm_outfile_sync { GM_OUTFILE_SYNC, GM_OUTFILE_SYNC_LATER };
 enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync sync,
                                    struct gm_frame_file *complete, struct gm_shard_facts *facts,
                                    struct gm_err *err);
+/* All bytes are in the file after it, synced or not. Part of the other two. */
+enum gm_status gm_outfile_flush(struct gm_outfile *file, struct gm_err *err);
 enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err);
 /* now with its hash, for the next commit frame. */
 struct gm_frame_stream gm_outfile_frame(const struct gm_outfile *file);

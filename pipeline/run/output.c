@@ -352,12 +352,22 @@ uint64_t gm_output_uncommitted_bytes(const struct gm_output *output)
 
 /* ---- committing ---- */
 
+/* What the streams still hold, to the files; for who syncs all at once. */
+static enum gm_status flush_files(struct gm_output *output, struct gm_err *err)
+{
+    enum gm_status status = GM_OK;
+    for (uint32_t i = 0; i < output->config.n_streams && status == GM_OK; i++)
+        if (has_stream(output, i))
+            status = gm_outfile_flush(&output->files[i], err);
+    return status;
+}
+
 /* Bytes, then the names of new files. */
 static enum gm_status make_durable(struct gm_output *output, struct gm_err *err)
 {
     bool created = false;
     if (syncs_all(output))
-        return GM_OK;
+        return flush_files(output, err);
     for (uint32_t i = 0; i < output->config.n_streams; i++) {
         if (!has_stream(output, i))
             continue;

@@ -69,6 +69,10 @@ struct gm_output_config {
     uint8_t input_digest[GM_SHA256_BYTES];
     uint32_t generation;
     enum gm_durability durability; /* NONE: no syncs; RECORD: each append commits */
+    /* Of a stream of shards, what comes behind so many bytes is written past the system's cache, in
+     * pieces of piece_bytes (direct.h); 0: never. */
+    uint64_t cached_bytes;
+    uint32_t piece_bytes;
 };
 
 struct gm_output_state {
@@ -108,7 +112,9 @@ enum gm_status gm_output_append(struct gm_output *output, const uint8_t *block, 
 /* Bytes appended since the last commit; commit at so many or after a second. With 16 MB the disk's
  * answer was waited for so often that two cores stood still a tenth of the time. */
 uint64_t gm_output_uncommitted_bytes(const struct gm_output *output);
-#define GM_OUTPUT_GROUP_BYTES (64u * 1024u * 1024u)
+#define GM_OUTPUT_CACHED_BYTES (256u * 1024u * 1024u)
+#define GM_OUTPUT_PIECE_BYTES  (2u * 1024u * 1024u)
+#define GM_OUTPUT_GROUP_BYTES  (64u * 1024u * 1024u)
 /* Makes all that was appended durable; nothing to do is fine. */
 enum gm_status gm_output_commit(struct gm_output *output, struct gm_err *err);
 /* Commits, writes the trailers, closes all files. Calling it on a finished one is fine. */

@@ -75,8 +75,12 @@ const struct gm_output_stream job_streams[GM_MAX_STREAMS] = {
 
 struct gm_output_config job_config(int dir_fd, const char *folder, enum job_kind kind)
 {
-    struct gm_output_config config = {
-        .dir_fd = dir_fd, .folder = folder, .streams = job_streams, .generation = 1};
+    struct gm_output_config config = {.dir_fd = dir_fd,
+                                      .folder = folder,
+                                      .streams = job_streams,
+                                      .generation = 1,
+                                      .cached_bytes = 5000,
+                                      .piece_bytes = 4096};
     config.n_streams = kind == JOB_WITH_FILES ? JOB_SIZES + 1 : JOB_RECORDS + 1;
     memset(config.config_digest, 0xC0, sizeof config.config_digest);
     memset(config.input_digest, 0x1D, sizeof config.input_digest);
