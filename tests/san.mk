@@ -17,7 +17,7 @@ TSAN_UNIT := $(shell grep -lE '"fetch/|<pthread\.h>' tests/unit/test_*.c)
 ## asan: the unit tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
 asan:
 	@$(MAKE) --no-print-directory -j$$(nproc) $(ASAN_MAKE) test-programs
-	@$(ASAN_ENV) sh tests/run build-asan unit
+	@$(ASAN_ENV) sh tests/run build-asan build-asan/tests/unit
 
 ## tsan: the ring and the downloader under ThreadSanitizer
 tsan:
