@@ -21,6 +21,7 @@ struct socket_state {
 
 struct gm_multi {
     CURLM *handle;
+    CURLSH *share; /* TLS sessions, which would go with the easy handles */
     int epoll_fd;
     struct socket_state *sockets; /* by descriptor */
     size_t n_sockets;
@@ -174,8 +175,25 @@ void gm_multi_run_timer(struct gm_multi *multi, uint64_t now_ms)
 
 /* ---- transfers ---- */
 
+/* An easy handle speaks once. libcurl 7.88 keeps a pointer to the last header of the last response,
+ * which is freed, and joins to it a folded line (RFC 9112, section 5.2) that comes before all
+ * headers: with a used handle a server can write into our memory. Nor does it forget how many kept
+ * connections were closed under the handle, and it gives up after the fifth. */
+static bool make_fresh(struct gm_multi *multi, struct gm_transfer *transfer)
+{
+    if (transfer->has_spoken) {
+        if (!gm_transfer_renew_easy(transfer))
+            return false;
+        gm_multi_adopt(multi, transfer);
+    }
+    transfer->has_spoken = true;
+    return true;
+}
+
 bool gm_multi_start(struct gm_multi *multi, struct gm_transfer *transfer, enum gm_transfer_use use)
 {
+    if (use == GM_TRANSFER_SPEAK && !make_fresh(multi, transfer))
+        return false;
     gm_transfer_set_easy(transfer, use);
     return curl_multi_add_handle(multi->handle, transfer->easy) == CURLM_OK;
 }
@@ -214,6 +232,7 @@ void gm_multi_adopt(struct gm_multi *multi, struct gm_transfer *transfer)
 {
     curl_easy_setopt(transfer->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
     curl_easy_setopt(transfer->easy, CURLOPT_CLOSESOCKETDATA, multi);
+    curl_easy_setopt(transfer->easy, CURLOPT_SHARE, multi->share);
 }
 
 enum gm_status gm_multi_new(int epoll_fd, unsigned n_slots, struct gm_multi **multi,
@@ -221,12 +240,18 @@ enum gm_status gm_multi_new(int epoll_fd, unsigned n_slots, struct gm_multi **mu
 {
     struct gm_multi *made = calloc(1, sizeof *made);
     CURLM *handle = made ? curl_multi_init() : NULL;
-    if (!handle) {
+    CURLSH *share = handle ? curl_share_init() : NULL;
+    if (!share || curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != 0) {
+        curl_share_cleanup(share); /* NULL is fine, here and below */
+        curl_multi_cleanup(handle);
         free(made);
         return gm_err_set(err, GM_NOMEM, "no memory for a network thread");
     }
-    *made = (struct gm_multi){
-        .handle = handle, .epoll_fd = epoll_fd, .timer_ms = UINT64_MAX, .wanted_fd = -1};
+    *made = (struct gm_multi){.handle = handle,
+                              .share = share,
+                              .epoll_fd = epoll_fd,
+                              .timer_ms = UINT64_MAX,
+                              .wanted_fd = -1};
     curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, made);
     curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -242,6 +267,7 @@ void gm_multi_free(struct gm_multi *multi)
     if (!multi)
         return;
     curl_multi_cleanup(multi->handle);
+    curl_share_cleanup(multi->share);
     free(multi->sockets);
     free(multi);
 }

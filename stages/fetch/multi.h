@@ -12,7 +12,7 @@ struct gm_multi;
 enum gm_status gm_multi_new(int epoll_fd, unsigned n_slots, struct gm_multi **multi,
                             struct gm_err *err);
 void gm_multi_free(struct gm_multi *multi); /* NULL allowed; after all transfers' easy handles */
-/* For each transfer once, before its first request. */
+/* For each transfer, before its first request. */
 void gm_multi_adopt(struct gm_multi *multi, struct gm_transfer *transfer);
 
 /* Begins a request, or (GM_TRANSFER_CONNECT) only makes its connection. false: no memory. */

@@ -74,21 +74,11 @@ static int on_connected(void *data, char *ip, char *local_ip, int port, int loca
     return CURL_PREREQFUNC_OK;
 }
 
-/* libcurl 7.88 joins a folded line (RFC 9112, section 5.2) to the header before it, which is one of
- * the last response, freed, if there is none in this: the server writes into our memory. It asks us
- * first. */
-static bool is_folded(const char *line, size_t n_bytes)
-{
-    return n_bytes && (*line == ' ' || *line == '\t');
-}
-
 static size_t on_header(char *line, size_t size, size_t n_bytes, void *data)
 {
     struct gm_transfer *transfer = data;
     GM_ASSERT(size == 1);
-    const char *problem = is_folded(line, n_bytes)
-                              ? "a folded header"
-                              : gm_response_line(&transfer->response, line, n_bytes);
+    const char *problem = gm_response_line(&transfer->response, line, n_bytes);
     if (!problem)
         return n_bytes;
     gm_transfer_refuse(transfer, problem);
@@ -259,6 +249,20 @@ enum gm_status gm_transfer_init(struct gm_transfer *transfer,
         return gm_err_set(err, GM_CONFIG,
                           "libcurl refuses the fetch options (proxy, ca_file or http2?)");
     return GM_OK;
+}
+
+bool gm_transfer_renew_easy(struct gm_transfer *transfer)
+{
+    CURL *old = transfer->easy;
+    transfer->easy = curl_easy_init();
+    if (transfer->easy && set_constant_options(transfer)) {
+        transfer->only_connects = false;
+        curl_easy_cleanup(old);
+        return true;
+    }
+    curl_easy_cleanup(transfer->easy); /* NULL is fine */
+    transfer->easy = old;
+    return false;
 }
 
 void gm_transfer_fini(struct gm_transfer *transfer)

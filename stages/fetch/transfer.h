@@ -1,5 +1,5 @@
-/* One slot for a request: a libcurl easy handle that is set up once and used for one job after the
- * other, with everything that is known of the request under way. Belongs to one network thread.
+/* One slot for a request: a libcurl easy handle, used for one job after the other, with everything
+ * that is known of the request under way. Belongs to one network thread.
  *
  * The request is spoken by libcurl (multi.h) or by gristmill itself (plain.h); both give what comes
  * to the functions below, so that bounds, records and messages are the same. plain.h uses the easy
@@ -45,6 +45,7 @@ struct gm_transfer {
     bool refused;        /* an address was refused */
     struct gm_err fatal; /* spool failure: the run ends */
     char error[CURL_ERROR_SIZE];
+    bool has_spoken;                 /* the handle has: it has to be renewed */
     struct curl_slist *set_headers;  /* as set in the handle now */
     bool only_connects;              /* ... as well */
     struct curl_slist *base_headers; /* the user's for this request, one of the settings' two */
@@ -64,6 +65,10 @@ enum gm_transfer_start {
 };
 enum gm_transfer_start gm_transfer_start(struct gm_transfer *transfer, struct gm_job *job,
                                          uint64_t now_ms);
+
+/* A new easy handle in the place of the old one, which is in no multi handle. false: no memory, the
+ * old one stays. */
+bool gm_transfer_renew_easy(struct gm_transfer *transfer);
 
 enum gm_transfer_use {
     GM_TRANSFER_SPEAK,  /* the whole request */
