@@ -77,6 +77,9 @@ $(BUILD)/obj/stages/image/stb_read.o: override CFLAGS += -Wno-unused-function
 # libfyaml's header defines macros with alloca, which our code may not use: it is read before the ban.
 $(BUILD)/obj/pipeline/run/config_read.o: CPPFLAGS += -include libfyaml.h
 
+# Not removed behind the first make: the second would make them, and all tests, again.
+.SECONDARY: $(TESTLIB)
+
 $(BUILD)/tests/%: tests/%.c $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CPPFLAGS) $(PKG_CFLAGS) $(WARNINGS_C) $(COMMON) $(CFLAGS) -MF $(@D)/$(@F).d $(LDFLAGS_ALL) -o $@ $< $(TESTLIB) $(LIB) -lcmocka $(LDLIBS)
