@@ -2,8 +2,8 @@
 #
 #   bad_server_start FOLDER [ARGUMENTS]   sets bad_port and bad_pid; files stay below FOLDER
 #   bad_server_stop                       ends it; harmless if it does not run
-#   both_clients "$0" "$@"                 runs the script once for each value of fetch.client, which
-#                                         fetch_list then uses, in $client
+#   both_clients "$0" "$@"                 runs the script for each value of fetch.client at the same time,
+#                                         which fetch_list then uses, in $client
 #   fetch_list FOLDER OPTIONS...          fetches FOLDER/list, outcomes to FOLDER/out sorted by number
 #   expect N FILTER                       outcome N (from 0) of FOLDER/out must satisfy the jq filter
 
@@ -14,8 +14,16 @@ both_clients() { # script, its arguments: none at first, then the client
     if [ $# -eq 2 ]; then
         client=$2
     else
-        sh "$1" own && sh "$1" libcurl
-        exit
+        said=$(mktemp) || exit 1
+        sh "$1" libcurl >"$said" 2>&1 &
+        sh "$1" own
+        own_code=$?
+        wait $!
+        libcurl_code=$?
+        sed 's/^/libcurl: /' "$said"
+        rm -f "$said"
+        [ "$own_code" -ne 0 ] && exit "$own_code"
+        exit "$libcurl_code"
     fi
 }
 
