@@ -38,6 +38,12 @@ void gm_store_begin(struct gm_store *store, struct gm_job *job, uint64_t max_byt
     store->meta.complete = false;
 }
 
+/* A robots.txt has no file of its own: its number is that of an item. */
+static uint64_t inline_bytes(const struct gm_store *store)
+{
+    return store->job->kind == GM_JOB_ROBOTS ? store->max_bytes : store->settings->inline_bytes;
+}
+
 static enum gm_status start_hash(struct gm_store *store, struct gm_err *err)
 {
     if (!store->hashing)
@@ -104,7 +110,7 @@ static enum gm_status to_spool(struct gm_store *store, struct gm_err *err)
 static enum gm_status grow(struct gm_store *store, size_t n_bytes, uint64_t expected_bytes,
                            struct gm_err *err)
 {
-    uint64_t limit = store->settings->inline_bytes;
+    uint64_t limit = inline_bytes(store);
     uint64_t want = store->capacity ? 2 * (uint64_t)store->capacity : FIRST_BYTES;
     if (store->capacity == 0 && expected_bytes <= limit)
         want = expected_bytes;
@@ -145,7 +151,7 @@ enum gm_status gm_store_append(struct gm_store *store, const void *data, size_t 
         memcpy(store->head + store->head_bytes, data, n);
         store->head_bytes += n;
     }
-    if (store->fd < 0 && store->n_bytes + n_bytes > store->settings->inline_bytes)
+    if (store->fd < 0 && store->n_bytes + n_bytes > inline_bytes(store))
         status = to_spool(store, err);
     if (status == GM_OK && store->fd < 0) {
         status = append_memory(store, data, n_bytes, expected_bytes, err);

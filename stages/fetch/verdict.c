@@ -187,7 +187,7 @@ static void succeed(struct gm_transfer *transfer)
     struct gm_job *job = transfer->job;
     struct gm_store *store = &transfer->store;
     if (job->kind == GM_JOB_ROBOTS) {
-        job->robots = gm_robots_parse(store->data, store->fd < 0 ? store->n_bytes : 0);
+        job->robots = gm_robots_parse(store->data, store->n_bytes);
         gm_store_drop(store, GM_STORE_REMOVE);
         job->verdict = GM_JOB_FINISHED;
         return;

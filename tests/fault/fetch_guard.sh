@@ -52,9 +52,10 @@ expect_that "user agent is $(sent /ok/other user-agent)" \
     sh -c 'case "$1" in "gristmill/"*" (ops@example.org)") ;; *) exit 1 ;; esac' - "$(sent /ok/other user-agent)"
 expect_that "no encoding is asked for" [ "$(sent /ok/other accept-encoding)" = none ]
 
-# robots.txt is asked for once, first, and obeyed; off by default.
+# robots.txt is asked for once, first, and obeyed, also if it would not be kept in memory as a body;
+# off by default.
 printf "$base/%s\n" ok/open ok/secret/1 ok/open2 redirect_ok/1 >"$dir/list"
-fetch_list "$dir" allow_private=true robots=true
+flags="-i 10" fetch_list "$dir" allow_private=true robots=true
 expect 0 '.reason == ""'
 expect 1 '.reason == "fetch.robots" and .tries == 1'
 expect 2 '.reason == ""'
