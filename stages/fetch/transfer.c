@@ -179,12 +179,14 @@ bool gm_transfer_take_body(struct gm_transfer *transfer, const void *bytes, size
     transfer->body_bytes += n_bytes;
     if (!transfer->body_started && !gm_transfer_start_body(transfer))
         return false;
-    if (transfer->discard) /* the status says enough, the connection is dropped */
+    if (transfer->discard) /* known well enough, the connection is dropped */
         return transfer->body_bytes <= MAX_DISCARD_BYTES;
     enum gm_status status =
         gm_store_append(&transfer->store, bytes, n_bytes, transfer->response.content_length, &err);
-    if (transfer->job->kind == GM_JOB_ROBOTS && status == GM_LIMIT)
-        return true; /* as much as RFC 9309 asks us to read */
+    if (transfer->job->kind == GM_JOB_ROBOTS && status == GM_LIMIT) {
+        transfer->discard = true; /* the rest: RFC 9309 does not ask us to read more */
+        return false;
+    }
     return !append_failed(transfer, status, &err);
 }
 

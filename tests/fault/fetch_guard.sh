@@ -64,6 +64,11 @@ asked=$(jq -r .path "$dir/log" | grep -c robots.txt)
 expect_that "robots.txt was asked for $asked times" [ "$asked" = 1 ]
 expect_that "a forbidden page was asked for" [ -z "$(jq -r .path "$dir/log" | grep secret/1)" ]
 
+# A robots.txt without end counts as far as it has to be read.
+echo "http://127.0.0.2:$bad_port/ok/secret/2" >"$dir/list"
+fetch_list "$dir" allow_private=true robots=true deadline=20s
+expect 0 '.reason == "fetch.robots"'
+
 # TLS: a certificate that nobody vouches for is refused, unless its CA or the host is named.
 if command -v openssl >/dev/null; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$dir/key" -out "$dir/cert" -days 2 \

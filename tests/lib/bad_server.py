@@ -428,7 +428,13 @@ def do_log(c):
 
 
 def do_robots(c):
-    c.reply(b"User-agent: gristmill\nDisallow: /ok/secret\nAllow: /\n")
+    rules = b"User-agent: gristmill\nDisallow: /ok/secret\nAllow: /\n"
+    if c.sock.getsockname()[0] == "127.0.0.1":
+        return c.reply(rules)
+    c.head("200 OK")
+    c.send(rules)
+    while True:  # the other host's has no end
+        c.send(b"# and so on\n" * 1000)
 
 
 def serve(sock, port, tls):
