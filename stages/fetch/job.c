@@ -48,8 +48,9 @@ struct gm_job *gm_job_new(const struct gm_item *item)
     return job;
 }
 
-struct gm_job *gm_job_new_robots(const char *url)
+struct gm_job *gm_job_new_robots(const struct gm_job *asker)
 {
+    const char *url = asker->url;
     struct gm_url parts;
     const char *problem;
     char target[GM_URL_MAX_BYTES + 16];
@@ -59,8 +60,10 @@ struct gm_job *gm_job_new_robots(const char *url)
     snprintf(target, sizeof target, "%.*s/robots.txt", (int)origin_bytes, url);
     struct gm_item item = {.locator = target, .expected_bytes = UINT64_MAX};
     struct gm_job *job = gm_job_new(&item);
-    if (job)
-        job->kind = GM_JOB_ROBOTS;
+    if (!job)
+        return NULL;
+    job->kind = GM_JOB_ROBOTS;
+    job->by_redirect = asker->url != asker->locator;
     return job;
 }
 

@@ -42,6 +42,7 @@ struct gm_job {
     bool unreachable; /* the last try found no host to talk to */
     bool given_up;    /* the schedule has given its host up: fail it without a try */
     bool has_part;    /* there may be a partial body in the spool */
+    bool by_redirect; /* ROBOTS: of a host that a redirect named, which gets no credentials */
     bool digest_due;  /* the result lacks the sha256 of its body; see digest.h */
     uint8_t expected_sha256[GM_SHA256_BYTES];
     struct gm_robots *robots;  /* ROBOTS: what came of it; NULL: nothing is forbidden */
@@ -52,8 +53,8 @@ struct gm_job {
 
 /* A copy of the item; NULL: no memory. */
 struct gm_job *gm_job_new(const struct gm_item *item);
-/* A request for robots.txt of the URL's host; NULL: no memory. */
-struct gm_job *gm_job_new_robots(const char *url);
+/* A request for robots.txt of the host that a job is for; NULL: no memory. */
+struct gm_job *gm_job_new_robots(const struct gm_job *asker);
 void gm_job_free(struct gm_job *job); /* NULL allowed; the result with what it owns, too */
 
 /* The result struct, made at the first call, with number and counters filled. Out of memory is an

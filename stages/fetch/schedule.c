@@ -294,7 +294,7 @@ static bool take_token(struct gm_schedule *schedule, struct gm_host *host, uint6
 static struct gm_job *next_job(struct gm_schedule *schedule, struct gm_host *host)
 {
     if (host->robots_state == ROBOTS_NEEDED) {
-        struct gm_job *robots = gm_job_new_robots(host->queue.first->url);
+        struct gm_job *robots = gm_job_new_robots(host->queue.first);
         host->robots_state = robots ? ROBOTS_UNDER_WAY : ROBOTS_KNOWN;
         if (robots) {
             robots->host = host;

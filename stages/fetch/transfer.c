@@ -280,6 +280,8 @@ static bool is_original_host(const struct gm_job *job)
 {
     struct gm_url a, b;
     const char *problem;
+    if (job->by_redirect)
+        return false;
     if (job->url == job->locator)
         return true;
     return gm_url_split(job->url, &a, &problem) == GM_REASON_NONE &&

@@ -69,6 +69,15 @@ echo "http://127.0.0.2:$bad_port/ok/secret/2" >"$dir/list"
 fetch_list "$dir" allow_private=true robots=true deadline=20s
 expect 0 '.reason == "fetch.robots"'
 
+# That of a host which only a redirect names gets no credentials.
+echo "$base/redirect_other_host/robots" >"$dir/list"
+fetch_list "$dir" allow_private=true robots=true "headers=Authorization: Bearer canary"
+expect 0 '.reason == ""'
+read_log
+jq -r 'select(.path == "/robots.txt") | .headers | .host + " " + (.authorization // "none")' "$dir/log" |
+    sed -n "s/^127.0.0.\([12]\):$bad_port/\1/p" | tail -n 2 | sort | tr '\n' ';' >"$dir/asked"
+expect_that "robots.txt was asked for with $(cat "$dir/asked")" [ "$(cat "$dir/asked")" = "1 Bearer canary;2 none;" ]
+
 # TLS: a certificate that nobody vouches for is refused, unless its CA or the host is named.
 if command -v openssl >/dev/null; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$dir/key" -out "$dir/cert" -days 2 \
