@@ -11,6 +11,7 @@ import measure
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = pathlib.Path(os.environ.get("GM_FIXTURES", pathlib.Path.home() / ".cache/gristmill/fixtures"))
 PEERS = "gigatoken, awkward, tiktoken, tokenizers"
+LARGE_PAGES = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"  # for the peers' ids: those of ours have them
 CL100K = "tiktoken/cl100k_base.tiktoken"
 
 # title, tokenizer, part of the corpus, megabytes of it, targets: warm and first pass against gigatoken
@@ -50,7 +51,7 @@ def ours(context, tokenizer, docs, megabytes):
 
 def peers(python, tokenizer, docs, megabytes):
     """name: (MB/s of the first pass, of the faster other one, number of ids)"""
-    argv = pinned(python, HERE / "tokenize_peers.py", tokenizer, docs, megabytes, 3)
+    argv = ["env", LARGE_PAGES, *pinned(python, HERE / "tokenize_peers.py", tokenizer, docs, megabytes, 3)]
     out = measure.run(argv, timeout_s=300).output["out"].decode()
     return {found[1]: (float(found[3]), float(found[4]), float(found[2])) for found in PEER.finditer(out)}
 

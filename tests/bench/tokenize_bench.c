@@ -6,13 +6,13 @@
  * round starts with an empty cache: the first pass over the documents is a cold process that has
  * opened an image, the next two are warm, the faster of which counts. Measured: normalisation,
  * split and merges of each document, and to keep all ids of the pass in memory that is new in each
- * pass, because gigatoken's is: a warm pass of it has a page fault for every 4 KB of its ids
- * (tokenize_peers.py prints them). Where ids are some megabytes only, its allocator may have kept
- * them from the pass before; ours is new there, too. Ours asks once for what may be needed, an id
- * for each byte, in large pages, which the system clears all the same, but with a fault for 2 MB.
- * Giving it back is measured for neither. Two more passes ("unkept") write the ids of each document
- * over those of the one before, as a worker does whose ids have been sent. By CPU time of this
- * thread, the fastest round. Added tokens are text here.
+ * pass, because gigatoken's is (tokenize_peers.py prints its page faults). Where ids are some
+ * megabytes only, its allocator may have kept them from the pass before; ours is new there, too.
+ * Ours asks once for what may be needed, an id for each byte, in large pages, which the system
+ * clears all the same, but with a fault for 2 MB; the benchmark has the allocator of the peers ask
+ * for them as well (jobs_encode.py). Giving it back is measured for neither. Two more passes
+ * ("unkept") write the ids of each document over those of the one before, as a worker does whose
+ * ids have been sent. By CPU time of this thread, the fastest round. Added tokens are text here.
  *
  * One line for loading, one for the speeds, and a sum of all ids in order, by which a change of the
  * code is seen to change no id. */
