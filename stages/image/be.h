@@ -14,4 +14,16 @@ static inline uint32_t gm_be32(const uint8_t *p)
     return gm_be16(p) << 16 | gm_be16(p + 2);
 }
 
+static inline void gm_put_be16(uint8_t *p, uint32_t value)
+{
+    p[0] = (uint8_t)(value >> 8);
+    p[1] = (uint8_t)value;
+}
+
+static inline void gm_put_be32(uint8_t *p, uint32_t value)
+{
+    gm_put_be16(p, value >> 16);
+    gm_put_be16(p + 2, value);
+}
+
 #endif

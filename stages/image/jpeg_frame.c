@@ -2,6 +2,7 @@
 #include "image/jpeg_frame.h"
 
 #include "base/assert.h"
+#include "image/be.h"
 #include "image/jpeg_bits.h"
 
 #include <string.h>
@@ -13,11 +14,6 @@
 struct content {
     const uint8_t *data, *end;
 };
-
-static unsigned be16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
 
 void gm_jpeg_frame_open(struct gm_jpeg_frame *frame, const uint8_t *data, size_t n_bytes)
 {
@@ -63,7 +59,7 @@ static bool read_restart(struct gm_jpeg_frame *frame, struct content content)
 {
     if (content.end - content.data != 2)
         return false;
-    frame->restart_interval = be16(content.data);
+    frame->restart_interval = gm_be16(content.data);
     return true;
 }
 
@@ -103,8 +99,8 @@ static bool read_frame(struct gm_jpeg_frame *frame, uint8_t marker, struct conte
     if (frame->sof || content.end - content.data < 6 || content.data[0] != 8)
         return false;
     frame->sof = marker;
-    frame->height = (uint16_t)be16(content.data + 1);
-    frame->width = (uint16_t)be16(content.data + 3);
+    frame->height = (uint16_t)gm_be16(content.data + 1);
+    frame->width = (uint16_t)gm_be16(content.data + 3);
     frame->n_components = content.data[5];
     if (frame->width == 0 || frame->height == 0 ||
         (frame->n_components != 1 && frame->n_components != 3) ||
@@ -285,7 +281,7 @@ static bool take_content(struct gm_jpeg_frame *frame, struct content *content)
     size_t left = (size_t)(frame->end - frame->next);
     if (left < 2)
         return false;
-    size_t n_bytes = be16(frame->next);
+    size_t n_bytes = gm_be16(frame->next);
     if (n_bytes < 2 || n_bytes > left)
         return false;
     *content = (struct content){frame->next + 2, frame->next + n_bytes};

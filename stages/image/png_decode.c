@@ -8,6 +8,7 @@
  *
  * Differs from Pillow in one place: 16-bit gray gives the high byte, where Pillow clips everything
  * above 255 to white. */
+#include "image/be.h"
 #include "image/picture.h"
 #include "image/png_gray.h"
 
@@ -56,8 +57,7 @@ static enum gm_reason walk(struct gm_picture *picture)
         const uint8_t *chunk = picture->data + at;
         if (memcmp(chunk + 4, "IEND", 4) == 0)
             break;
-        at += sizeof(end_chunk) +
-              ((size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3]);
+        at += sizeof(end_chunk) + gm_be32(chunk);
     }
     if (memcmp(picture->data + at, end_chunk, sizeof(end_chunk)) != 0)
         return gm_picture_fail(picture, GM_REASON_IMAGE_BROKEN, "the IEND chunk is damaged");

@@ -8,6 +8,7 @@
  * the picture is written without. */
 #include "image/encode.h"
 
+#include "image/be.h"
 #include "image/deflate_rle.h"
 #include "image/png_filter.h"
 
@@ -148,19 +149,13 @@ static size_t pack(const struct gm_png_encoder *encoder, uint8_t *to, size_t roo
     return with;
 }
 
-static void put_be32(uint8_t *to, uint32_t value)
-{
-    for (size_t i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
 /* Closes a chunk whose data are already behind its 8 bytes of head at offset `at`. */
 static void close_chunk(struct gm_buf *out, size_t at, const char *tag)
 {
     size_t data_bytes = out->n_bytes - at - 8;
-    put_be32(out->data + at, (uint32_t)data_bytes);
+    gm_put_be32(out->data + at, (uint32_t)data_bytes);
     memcpy(out->data + at + 4, tag, 4);
-    put_be32(out->data + out->n_bytes, libdeflate_crc32(0, out->data + at + 4, data_bytes + 4));
+    gm_put_be32(out->data + out->n_bytes, libdeflate_crc32(0, out->data + at + 4, data_bytes + 4));
     out->n_bytes += 4;
 }
 
@@ -179,8 +174,8 @@ enum gm_status gm_png_encode(struct gm_png_encoder *encoder, const struct gm_gra
         return gm_err_set(err, GM_NOMEM, "no memory to write the PNG");
     memcpy(out->data + out->n_bytes, signature, sizeof(signature));
     size_t at = out->n_bytes += sizeof(signature);
-    put_be32(out->data + at + 8, gray->width);
-    put_be32(out->data + at + 12, gray->height);
+    gm_put_be32(out->data + at + 8, gray->width);
+    gm_put_be32(out->data + at + 12, gray->height);
     memcpy(out->data + at + 16, gray8, sizeof(gray8));
     out->n_bytes += 8 + 13;
     close_chunk(out, at, "IHDR");

@@ -10,6 +10,7 @@
  * A file that is cut off in its image data can be read here as well, if the caller wants what there
  * is of it: by zlib, which gives what it has so far, and for interlaced files, too. Rows that are
  * not whole are as if their bytes were 0; so does Pillow. */
+#include "image/be.h"
 #include "image/picture.h"
 #include "image/png_gray.h"
 #include "image/png_unfilter.h"
@@ -40,11 +41,6 @@ struct layout {
     bool is_cut; /* the file ends in or behind a chunk of image data */
 };
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static bool is_tag(const uint8_t *chunk, const char *tag)
 {
     return memcmp(chunk + 4, tag, 4) == 0;
@@ -56,8 +52,8 @@ static bool note_header(struct layout *layout, const uint8_t *data, uint32_t n_b
     if (n_bytes != HEADER_BYTES || data[10] || data[11] || data[12] > max_interlace ||
         !gm_png_gray_init(&layout->gray, layout->picture, data[9], data[8]))
         return false;
-    layout->shape = (struct gm_picture_shape){be32(data), be32(data + 4), layout->gray.channels,
-                                              layout->gray.bit_depth};
+    layout->shape = (struct gm_picture_shape){gm_be32(data), gm_be32(data + 4),
+                                              layout->gray.channels, layout->gray.bit_depth};
     layout->is_interlaced = data[12] == 1;
     return true;
 }
@@ -101,7 +97,7 @@ static bool note_chunk(struct layout *layout, const uint8_t *chunk, uint32_t n_b
 static bool note_cut(struct layout *layout, const uint8_t *chunk, size_t left)
 {
     if (left >= 8 && is_tag(chunk, "IDAT")) {
-        uint32_t n_bytes = be32(chunk);
+        uint32_t n_bytes = gm_be32(chunk);
         if (!note_image_data(layout, chunk + 8, n_bytes < left - 8 ? n_bytes : (uint32_t)left - 8))
             return false;
     }
@@ -118,13 +114,13 @@ static bool walk(const struct gm_picture *picture, struct layout *layout)
     while (!layout->ended && !layout->is_cut) {
         size_t left = picture->n_bytes - at;
         const uint8_t *chunk = picture->data + at;
-        if (left < FRAME_BYTES || be32(chunk) > left - FRAME_BYTES) {
+        if (left < FRAME_BYTES || gm_be32(chunk) > left - FRAME_BYTES) {
             if (!picture->takes_partial || !note_cut(layout, chunk, left))
                 return false;
             continue;
         }
-        uint32_t n_bytes = be32(chunk);
-        if (libdeflate_crc32(0, chunk + 4, (size_t)n_bytes + 4) != be32(chunk + 8 + n_bytes))
+        uint32_t n_bytes = gm_be32(chunk);
+        if (libdeflate_crc32(0, chunk + 4, (size_t)n_bytes + 4) != gm_be32(chunk + 8 + n_bytes))
             return false;
         bool is_header = is_tag(chunk, "IHDR");
         if (is_header != (at == SIGNATURE_BYTES))
@@ -145,7 +141,8 @@ static const uint8_t *join(const struct layout *layout, uint8_t *to)
     const uint8_t *from = layout->packed;
     size_t left = layout->packed_bytes;
     for (uint32_t i = 0; i < layout->n_packed; i++) {
-        size_t n_bytes = be32(from - 8) < left ? be32(from - 8) : left; /* the last may be cut */
+        size_t n_bytes =
+            gm_be32(from - 8) < left ? gm_be32(from - 8) : left; /* the last may be cut */
         left -= n_bytes;
         memcpy(to, from, n_bytes);
         to += n_bytes;

@@ -171,24 +171,18 @@ static enum gm_reason check_raw(struct psd *psd)
 
 /* ---- samples to gray ---- */
 
-static void put_be(uint8_t *to, unsigned n_bytes, uint32_t value)
-{
-    for (unsigned i = 0; i < n_bytes; i++)
-        to[i] = (uint8_t)(value >> 8 * (n_bytes - 1 - i));
-}
-
 /* Some of the channels, as a picture of mode RGB; 4 bytes a pixel: red is the first of them. */
 static enum gm_reason read_channels(struct psd *psd, unsigned first, unsigned n, uint8_t **samples)
 {
     const struct gm_psd_file *file = &psd->file;
     uint8_t head[SHOWN_BYTES] = "8BPS";
-    put_be(head + 4, 2, 1);
-    put_be(head + 12, 2, n);
-    put_be(head + 14, 4, file->height);
-    put_be(head + 18, 4, file->width);
-    put_be(head + 22, 2, 8);
-    put_be(head + 24, 2, GM_PSD_RGB);
-    put_be(head + 38, 2, psd->compression);
+    gm_put_be16(head + 4, 1);
+    gm_put_be16(head + 12, n);
+    gm_put_be32(head + 14, file->height);
+    gm_put_be32(head + 18, file->width);
+    gm_put_be16(head + 22, 8);
+    gm_put_be16(head + 24, GM_PSD_RGB);
+    gm_put_be16(head + 38, psd->compression);
     struct gm_stb_file shown = {
         .width = file->width, .height = file->height, .channels = SHOWN_CHANNELS};
     shown.pieces[0] = (struct gm_view){head, SHOWN_BYTES};

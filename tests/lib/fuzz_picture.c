@@ -1,6 +1,7 @@
 /* See fuzz_picture.h. */
 #include "fuzz_picture.h"
 
+#include "image/be.h"
 #include "image/picture.h"
 
 #include <libdeflate.h>
@@ -14,13 +15,11 @@ static void repair_checksums(uint8_t *png, size_t n_bytes)
 {
     size_t at = 8;
     while (at + 12 <= n_bytes) {
-        uint32_t data_bytes = (uint32_t)png[at] << 24 | (uint32_t)png[at + 1] << 16 |
-                              (uint32_t)png[at + 2] << 8 | png[at + 3];
+        uint32_t data_bytes = gm_be32(png + at);
         if (data_bytes > n_bytes - at - 12)
             return;
-        uint32_t sum = libdeflate_crc32(0, png + at + 4, (size_t)data_bytes + 4);
-        for (size_t i = 0; i < 4; i++)
-            png[at + 8 + data_bytes + i] = (uint8_t)(sum >> (24 - 8 * i));
+        gm_put_be32(png + at + 8 + data_bytes,
+                    libdeflate_crc32(0, png + at + 4, (size_t)data_bytes + 4));
         at += 12 + (size_t)data_bytes;
     }
 }
