@@ -5,6 +5,7 @@
  * the clock, and the same of their first FIRST passes, which begin with an empty cache. */
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cpu_time.h"
 #include "json/json.h"
 #include "tokenize/tokenizer.h"
 
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_BYTES = 256 << 20, MOST_PROCESSES = 256 };
@@ -50,13 +50,6 @@ static void load(const char *path, struct texts *texts)
     }
     gm_json_parser_free(parser);
     gm_buf_free(&file);
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void pass(const struct texts *texts, struct gm_encoder *encoder)

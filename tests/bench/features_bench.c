@@ -5,13 +5,13 @@
  * pictures, pixels, CPU seconds of each. */
 #include "base/fs.h"
 #include "chain.h"
+#include "cpu_time.h"
 #include "image/hash.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 extern const struct gm_stage gm_image_gray, gm_image_features;
 enum link { GRAY, FEATURES };
@@ -30,13 +30,6 @@ static void die(const char *what, const char *name)
 {
     fprintf(stderr, "features_bench: %s: %s\n", name, what);
     exit(1);
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void describe(struct bench *bench, const char *name)

@@ -7,6 +7,7 @@
  * are in peers_images.py and peers_images.js.
  */
 #include "base/fs.h"
+#include "cpu_time.h"
 #include "image/encode.h"
 #include "image/jpeg_copy.h"
 #include "image/picture.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define QUALITY 75
@@ -39,13 +39,6 @@ static void die(const char *what, const char *name)
 {
     fprintf(stderr, "image_bench: %s: %s\n", name, what);
     exit(1);
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void through_pixels(struct bench *bench, const struct gm_jpeg_file *file, const char *name)

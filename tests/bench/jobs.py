@@ -55,7 +55,8 @@ class Context:
 
     def __init__(self, build, folder, n_rounds):
         self.gristmill = str(build / "gristmill")
-        self.handover = build / "tests" / "bench" / "handover"
+        self.tools = build / "tests" / "bench"
+        self.handover = self.tools / "handover"
         self.folder = folder
         self.outputs = folder / "outputs"
         self.n_rounds = n_rounds

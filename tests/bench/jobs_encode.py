@@ -39,7 +39,7 @@ def pinned(*argv):
 
 
 def ours(context, tokenizer, docs, megabytes):
-    tool = context.handover.with_name("tokenize_bench")
+    tool = context.tools / "tokenize_bench"
     out = measure.run(pinned(tool, tokenizer, docs, megabytes, 1)).output["out"].decode()
     found = OURS.search(out)
     if not found:

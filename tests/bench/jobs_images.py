@@ -65,12 +65,18 @@ def image_peers():
     return peers
 
 
+def list_file(context, name, paths):
+    context.outputs.mkdir(parents=True, exist_ok=True)
+    listing = context.outputs / f"{name}.txt"
+    listing.write_text("".join(path + "\n" for path in paths))
+    return listing
+
+
 def contest(context, contestants, paths, name):
     """name -> what each contestant printed over a list of files, with the median of its CPU seconds."""
     out = context.fresh(f"images-{name}")
     out.mkdir()
-    listing = context.outputs / f"{name}.txt"
-    listing.write_text("".join(path + "\n" for path in paths))
+    listing = list_file(context, name, paths)
     runs = {who: (lambda argv=argv: pinned([*argv, listing, out]))
             for who, argv in contestants.items()}
     results = measure.interleave(runs, context.n_rounds)
@@ -96,12 +102,11 @@ JPEG_ROWS = [
 
 def jpeg_rows(context, row):
     lists = image_inputs.jpegs(FIXTURES, context.folder / "images")
-    bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "image_bench"
     rows = []
     for name, title, modes in JPEG_ROWS:
         peers = {who: argv for who, argv in image_peers().items()
                  if any(who in targets for targets in modes.values())}
-        ours = {mode: [bench, mode] for mode in modes}
+        ours = {mode: [context.tools / "image_bench", mode] for mode in modes}
         found = contest(context, {**ours, **peers}, lists[name], name)
         for mode, targets in modes.items():
             for who, target in targets.items():
@@ -124,11 +129,10 @@ OTHER_ROWS = [
 
 def other_rows(context, row):
     lists = image_inputs.others(FIXTURES, context.folder / "images")
-    bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "image_bench"
     rows = []
     for name, title, mode, target in OTHER_ROWS:
-        found = contest(context, {"ours": [bench, mode], "Pillow": image_peers()["Pillow"]},
-                        lists[name], name)
+        found = contest(context, {"ours": [context.tools / "image_bench", mode],
+                                  "Pillow": image_peers()["Pillow"]}, lists[name], name)
         mine, theirs = found["ours"], found["Pillow"]
         size = f", {mine['bytes_out'] / theirs['bytes_out']:.2f} of the peer's size" if mode == "png" else ""
         rows.append(row(title, f"{rate(mine)}{size}", f"{rate(theirs)} (Pillow)",
@@ -147,13 +151,10 @@ FEATURE_ROWS = [
 
 def feature_rows(context, row):
     lists = image_inputs.jpegs(FIXTURES, context.folder / "images")
-    bench = pathlib.Path(context.gristmill).parent / "tests" / "bench" / "features_bench"
-    context.outputs.mkdir(parents=True, exist_ok=True)
     found, rows = {}, []
     for name in ("jpeg_web", "jpeg_thumb"):
-        listing = context.outputs / f"features-{name}.txt"
-        listing.write_text("".join(path + "\n" for path in lists[name]))
-        found[name] = [pinned([bench, listing]) for _ in range(context.n_rounds)]
+        listing = list_file(context, name, lists[name])
+        found[name] = [pinned([context.tools / "features_bench", listing]) for _ in range(context.n_rounds)]
     for name, title, field, bound in FEATURE_ROWS:
         ms = measure.median([one[field] * 1e9 / one["pixels"] for one in found[name]])
         rows.append(row(title, f"{ms:.2f} ms a megapixel", f"{bound:g} ms a megapixel (bound)", ms / bound, 1,

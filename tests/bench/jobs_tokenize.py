@@ -67,7 +67,7 @@ def in_memory(context, source, tokenizer):
     """MB of text per second: of CPU time, of all cores at once, and of those in their first passes, as
     many as the end-to-end run has for each of them."""
     n_first = max(1, OUR_COPIES // context.n_cpus)
-    cost = measure.run([str(context.handover.with_name("encode_rate")), str(source), str(tokenizer),
+    cost = measure.run([str(context.tools / "encode_rate"), str(source), str(tokenizer),
                         str(context.n_cpus), "3", str(n_first)])
     return [float(word) for word in cost.output["out"].split()[1:4]]
 

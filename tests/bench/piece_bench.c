@@ -4,14 +4,14 @@
  *
  * A table in Markdown: for each kind of text and each tokenizer MB/s of gm_encode for a megabyte,
  * with a cache that is empty, and the time for two megabytes as a multiple of that for one. Both by
- * CPU time of this thread, the fastest of some rounds, one of each size in turns. Where ids are
+ * CPU time, the fastest of some rounds, one of each size in turns. Where ids are
  * written to has been touched before. What is random is the same in every run. */
+#include "cpu_time.h"
 #include "tokenize/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PIECE_BYTES    ((size_t)1000000)
 #define ROUNDS         5
@@ -98,13 +98,6 @@ static const struct kind {
              {"emoji with ZWJ", emoji}};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 
-static double cpu_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static void fail(const char *reason)
 {
     fprintf(stderr, "piece_bench: %s\n", reason);
@@ -125,10 +118,10 @@ static double seconds_of(const struct gm_tokenizer *tokenizer, const uint8_t *te
     if (gm_encoder_new(&encoder, tokenizer, &opts, &err) != GM_OK)
         fail(err.text);
     gm_encoder_lend(encoder, room, 8 * PIECE_BYTES);
-    double start = cpu_s();
+    double start = cpu_seconds();
     if (gm_encode(encoder, text, n_bytes, &ids, &n_ids, &err) != GM_OK)
         fail(err.text);
-    double end = cpu_s();
+    double end = cpu_seconds();
     gm_encoder_free(encoder);
     return end - start;
 }

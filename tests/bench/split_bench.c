@@ -5,14 +5,14 @@
  * FILE.docs: documents as length (uint32_t) and bytes. For each tier, one line: GB/s, ns a piece
  * and, by the processor's time stamp, cycles a byte, each from the fastest of the rounds; all tiers
  * must give the same pieces. The pieces are handed out in portions of 4,096 into one array, as the
- * encoder takes them. CPU time of this thread. */
+ * encoder takes them. CPU time. */
+#include "cpu_time.h"
 #include "tokenize/split.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <x86intrin.h>
 
 struct result {
@@ -21,19 +21,12 @@ struct result {
     uint64_t sum; /* of all ends, weighed by their place */
 };
 
-static double cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
 static struct result run(enum gm_scheme scheme, enum gm_split_tier tier, const uint8_t *data,
                          size_t n_bytes, bool is_summed)
 {
     static uint32_t ends[4096];
     struct result result = {0};
-    double start = cpu_ns();
+    double start = cpu_seconds();
     uint64_t start_ticks = __rdtsc();
     for (size_t at = 0; at + 4 <= n_bytes;) {
         uint32_t length;
@@ -46,7 +39,7 @@ static struct result run(enum gm_scheme scheme, enum gm_split_tier tier, const u
         at += 4 + (size_t)length;
     }
     result.ticks = (double)(__rdtsc() - start_ticks);
-    result.ns = cpu_ns() - start;
+    result.ns = (cpu_seconds() - start) * 1e9;
     return result;
 }
 

@@ -12,12 +12,13 @@
  * clears all the same, but with a fault for 2 MB; the benchmark has the allocator of the peers ask
  * for them as well (jobs_encode.py). Giving it back is measured for neither. Two more passes
  * ("unkept") write the ids of each document over those of the one before, as a worker does whose
- * ids have been sent. By CPU time of this thread, the fastest round. Added tokens are text here.
+ * ids have been sent. By CPU time, the fastest round. Added tokens are text here.
  *
  * One line for loading, one for the speeds, and a sum of all ids in order, by which a change of the
  * code is seen to change no id. */
 #include "json/json.h"
 #include "base/huge_pages.h"
+#include "cpu_time.h"
 #include "tokenize/image.h"
 #include "tokenize/load.h"
 #include "tokenize/normal.h"
@@ -51,9 +52,7 @@ struct pass {
 
 static double cpu_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+    return cpu_seconds() * 1e3;
 }
 
 static uint64_t page_faults(void)
