@@ -1,7 +1,8 @@
 /* libcurl says which sockets it wants to hear of. Between two requests on a kept connection it
  * stops and starts listening each time, which would cost two epoll_ctl a request; so a socket stays
  * registered with what it had, and only an event that nobody wants takes it out. `sockets[fd]`
- * holds both masks. */
+ * holds both masks. Before a request is connected there is nothing to keep: then a socket that is
+ * let go is a lookup's, which libcurl closes without a word. */
 #include "fetch/multi.h"
 
 #include "base/clock.h"
@@ -62,7 +63,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *s
     (void)socket_data;
     if (!have_socket(multi, fd))
         return -1;
-    if (what != CURL_POLL_REMOVE && curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer) == 0) {
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    if (what != CURL_POLL_REMOVE && transfer) {
         transfer->fd = fd;
         multi->sockets[fd].owner = transfer;
     }
@@ -72,7 +74,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *s
     if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
         mask |= EPOLLOUT;
     multi->sockets[fd].wanted = mask;
-    if (mask & ~multi->sockets[fd].registered)
+    uint8_t registered = multi->sockets[fd].registered;
+    bool ends = mask == 0 && !(transfer && transfer->connected);
+    if ((mask & ~registered) || (ends && registered))
         set_registered(multi, fd, mask);
     return 0;
 }
