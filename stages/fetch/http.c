@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#define SPARE_SOCKETS 64u /* beyond one in use and one kept for each slot */
+#define SPARE_SOCKETS 64u /* beyond one in use and one kept by either client for each slot */
 #define WATCH_MS      50u /* deadlines are looked at this often while requests run */
 #define IDLE_WATCH_MS 1000u
 
@@ -286,7 +286,7 @@ static enum gm_status set_up_slots(struct gm_http *http, struct gm_err *err)
     unsigned n = http->place.n_slots;
     http->slots = calloc(n, sizeof *http->slots);
     http->free_slots = calloc(n, sizeof *http->free_slots);
-    http->n_events = 2 * n + SPARE_SOCKETS;
+    http->n_events = 3 * n + SPARE_SOCKETS;
     http->events = calloc(http->n_events, sizeof *http->events);
     if (!http->slots || !http->free_slots || !http->events)
         return gm_err_set(err, GM_NOMEM, "no memory for %u connections", n);

@@ -1,6 +1,5 @@
-/* One network thread: an epoll loop around a libcurl multi handle with its share of the
- * connections. It takes jobs from the exchange when it has free slots and gives them back with
- * their verdict. */
+/* One network thread: an epoll loop around two HTTP clients with its share of the connections. It
+ * takes jobs from the exchange when it has free slots and gives them back with their verdict. */
 #ifndef GM_FETCH_HTTP_H
 #define GM_FETCH_HTTP_H
 
