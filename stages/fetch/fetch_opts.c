@@ -2,6 +2,7 @@
 #include "fetch/fetch_opts.h"
 
 #include "base/assert.h"
+#include "fetch/request.h"
 #include "version.h"
 #include <curl/curl.h>
 #include <sched.h>
@@ -89,14 +90,6 @@ static enum gm_status parse_threads(const struct gm_fetch_opts *opts, unsigned *
     return GM_OK;
 }
 
-static bool has_control(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
 /* A name of token characters, a colon, a value without control characters. */
 static enum gm_status check_header(const char *header, struct gm_err *err)
 {
@@ -106,7 +99,7 @@ static enum gm_status check_header(const char *header, struct gm_err *err)
                                            "Connection", "Accept-Encoding",   "Range",
                                            "If-Range",   "If-Modified-Since", "If-None-Match"};
     size_t name_bytes = strspn(header, token);
-    if (name_bytes == 0 || header[name_bytes] != ':' || has_control(header))
+    if (name_bytes == 0 || header[name_bytes] != ':' || gm_has_control(header))
         return gm_err_set(err, GM_CONFIG, "headers: '%.80s' is not of the form \"Name: value\"",
                           header);
     for (size_t i = 0; i < GM_ARRAY_LEN(reserved); i++)
@@ -129,11 +122,11 @@ enum gm_status gm_fetch_opts_check(const void *values, struct gm_err *err)
         status = check_header(opts->headers.items[i], err);
     if (status != GM_OK)
         return status;
-    if (opts->contact && (has_control(opts->contact) || strlen(opts->contact) > 200 ||
+    if (opts->contact && (gm_has_control(opts->contact) || strlen(opts->contact) > 200 ||
                           strpbrk(opts->contact, "()\\")))
         return gm_err_set(err, GM_CONFIG,
                           "contact: at most 200 characters, no parentheses or control characters");
-    if (opts->proxy && (has_control(opts->proxy) || !*opts->proxy))
+    if (opts->proxy && (gm_has_control(opts->proxy) || !*opts->proxy))
         return gm_err_set(err, GM_CONFIG, "proxy: not a URL");
     return GM_OK;
 }

@@ -112,6 +112,14 @@ void gm_target_key(const struct gm_target *target, char key[GM_TARGET_KEY_BYTES]
     put_port(target->port, key + n);
 }
 
+bool gm_has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
 static bool is_named(const struct curl_slist *headers, const char *name)
 {
     size_t n = strlen(name);

@@ -31,6 +31,9 @@ bool gm_target_parse(const char *url, struct gm_target *target);
 /* "host:port" in lower case with a NUL: connections to the same key are the same. */
 void gm_target_key(const struct gm_target *target, char key[GM_TARGET_KEY_BYTES]);
 
+/* Control characters end a field, or a request: nothing that has any is sent. */
+bool gm_has_control(const char *text);
+
 /* Appends the fields that are the same for all requests: user agent, Accept, and the user's, which
  * win over those two; one without a value only takes away. */
 void gm_request_common(struct gm_buf *text, const char *user_agent,

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/num.h"
+#include "fetch/request.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -104,14 +105,25 @@ static const char *keep(char **field, struct value value)
     return NULL;
 }
 
+/* ... and goes back to a server, in a later request. */
+static const char *keep_validator(char **field, struct value value)
+{
+    keep(field, value);
+    if (*field && gm_has_control(*field)) {
+        free(*field);
+        *field = NULL;
+    }
+    return NULL;
+}
+
 static const char *on_etag(struct gm_response *response, struct value value)
 {
-    return keep(&response->etag, value);
+    return keep_validator(&response->etag, value);
 }
 
 static const char *on_modified(struct gm_response *response, struct value value)
 {
-    return keep(&response->last_modified, value);
+    return keep_validator(&response->last_modified, value);
 }
 
 static const char *on_type(struct gm_response *response, struct value value)

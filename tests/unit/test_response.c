@@ -48,6 +48,20 @@ static void headers_are_found_in_any_case(void **state)
     assert_int_equal(response.content_length, UINT64_MAX);
 }
 
+/* What comes back as If-None-Match in a later request must not bring a line of its own. */
+static void validators_with_control_characters_are_forgotten(void **state)
+{
+    (void)state;
+    struct gm_response response = {0};
+    gm_response_reset(&response);
+    assert_null(feed(&response, "HTTP/1.1 200 OK\nETag: \"a\rHost: b\"\nLast-Modified: a\x7f\n"
+                                "Content-Type: text/plain;\tcharset=x\n"));
+    assert_null(response.etag);
+    assert_null(response.last_modified);
+    assert_string_equal(response.content_type, "text/plain;\tcharset=x");
+    gm_response_reset(&response);
+}
+
 static void interim_responses_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -152,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_found_in_any_case),
+        cmocka_unit_test(validators_with_control_characters_are_forgotten),
         cmocka_unit_test(interim_responses_leave_nothing_behind),
         cmocka_unit_test(endless_interim_responses_are_refused),
         cmocka_unit_test(conflicting_lengths_are_refused_and_equal_ones_not),
