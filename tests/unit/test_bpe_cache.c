@@ -3,6 +3,7 @@
  * cold and warm, in pieces of any size. */
 #include "naive_bpe.h"
 #include "token_spec.h"
+#include "tokenize/bpe_tables.h"
 #include "tokenize/bpe_units.h"
 
 #include <stdarg.h>
@@ -353,40 +354,82 @@ static void only_short_words_are_counted(void **state)
     token_spec_free(&spec);
 }
 
-/* Rows of tokens that only their right end decides: each pair of neighbours merges, the ones
- * further right first. A window that ends inside of a row takes the wrong pairs, and the next one
- * may agree, so that what was written is found wrong where the row ends. A byte without a token
- * keeps the image from having cuts. */
+/* A vocabulary in which each pair of neighbours of a row merges, the ones further right first. A
+ * byte without a token keeps the image from having cuts. */
+static void row_spec(struct gm_spec *spec, uint8_t n_row)
+{
+    token_spec_init(spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
+    for (unsigned byte = 0; byte < 255; byte++)
+        token_spec_add(spec, &(uint8_t){(uint8_t)byte}, 1);
+    for (uint8_t i = n_row - 1; i > 0; i--)
+        token_spec_merge_ids(spec, i - 1u, i, token_spec_add(spec, (uint8_t[]){i - 1u, i}, 2));
+}
+
+static size_t rows(uint8_t *text, size_t n_front, uint8_t n_row)
+{
+    const size_t n_bytes = 1500;
+    memset(text, 0xFE, n_bytes);
+    for (size_t at = n_front; at + n_row + 200 < n_bytes; at += n_row + 100u)
+        for (uint8_t i = 0; i < n_row; i++)
+            text[at + i] = i;
+    return n_bytes;
+}
+
+/* Only its right end decides about a row. A window that ends inside of it takes the wrong pairs,
+ * and the next one may agree, so that what was written is found wrong where the row ends. Whether
+ * it comes to that is decided by where the row begins: the longer ones have some such places each.
+ */
 static void rows_that_windows_agree_on_wrongly(void **state)
 {
     static uint8_t text[MAX_BYTES];
     static uint32_t expected[MAX_BYTES], got[MAX_BYTES];
+    static const uint8_t lengths[] = {140, 155, 247, 249, 251, 253};
     (void)state;
-    for (unsigned n_row = 140; n_row < 160; n_row++) {
+    for (unsigned i = 0; i < GM_ARRAY_LEN(lengths); i++) {
         struct gm_spec spec;
         struct token_image made;
-        token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
-        for (unsigned byte = 0; byte < 255; byte++)
-            token_spec_add(&spec, &(uint8_t){(uint8_t)byte}, 1);
-        for (uint32_t i = n_row - 1; i > 0; i--)
-            token_spec_merge_ids(
-                &spec, i - 1, i,
-                token_spec_add(&spec, (uint8_t[]){(uint8_t)(i - 1), (uint8_t)i}, 2));
+        row_spec(&spec, lengths[i]);
         token_image_make(&made, &spec);
-        memset(text, 0xFE, sizeof text);
-        for (unsigned at = 100; at + n_row < sizeof text - 200; at += n_row + 100)
-            for (unsigned i = 0; i < n_row; i++)
-                text[at + i] = (uint8_t)i;
-        size_t n_expected = naive_piece(&spec, text, sizeof text, expected);
         struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 0);
-        assert_int_equal(
-            gm_bpe_encode(cache, text, sizeof text, 0, &(uint32_t){sizeof text}, 1, got),
-            n_expected);
-        assert_memory_equal(got, expected, n_expected * sizeof *got);
+        for (unsigned front = 60; front < 124; front++) {
+            uint32_t n_bytes = (uint32_t)rows(text, front, lengths[i]);
+            size_t n_expected = naive_piece(&spec, text, n_bytes, expected);
+            assert_int_equal(gm_bpe_encode(cache, text, n_bytes, 0, &n_bytes, 1, got), n_expected);
+            assert_memory_equal(got, expected, n_expected * sizeof *got);
+        }
         gm_bpe_cache_free(cache);
         token_image_free(&made);
         token_spec_free(&spec);
     }
+}
+
+/* A letter with a byte behind it that belongs to no character is one neighbour, and looks like a
+ * letter where 64 bytes end between the two. */
+static void cuts_beside_a_stray_byte(void **state)
+{
+    static const uint8_t word[] = {'a', 0x80, 'b'};
+    uint8_t text[200];
+    uint32_t expected[sizeof text], got[sizeof text], n_bytes = sizeof text;
+    struct gm_spec spec;
+    struct token_image made;
+    (void)state;
+    token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
+    token_spec_add_bytes(&spec);
+    token_spec_merge(&spec, "a", "\x80");
+    token_spec_merge(&spec, "a\x80", "b");
+    token_image_make(&made, &spec);
+    assert_non_null(gm_image_bpe(made.image)->cuts);
+    struct gm_bpe_cache *cache = gm_bpe_cache_new(gm_image_bpe(made.image), 0);
+    for (size_t at = 0; at + sizeof word <= sizeof text; at++) {
+        memset(text, ' ', sizeof text);
+        memcpy(text + at, word, sizeof word);
+        size_t n_expected = naive_piece(&spec, text, n_bytes, expected);
+        assert_int_equal(gm_bpe_encode(cache, text, n_bytes, 0, &n_bytes, 1, got), n_expected);
+        assert_memory_equal(got, expected, n_expected * sizeof *got);
+    }
+    gm_bpe_cache_free(cache);
+    token_image_free(&made);
+    token_spec_free(&spec);
 }
 
 int main(void)
@@ -400,6 +443,7 @@ int main(void)
         cmocka_unit_test(nothing_is_written_behind_the_ids),
         cmocka_unit_test(only_short_words_are_counted),
         cmocka_unit_test(rows_that_windows_agree_on_wrongly),
+        cmocka_unit_test(cuts_beside_a_stray_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
