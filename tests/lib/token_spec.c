@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 void token_spec_init(struct gm_spec *spec, enum gm_model_kind model, uint32_t flags)
 {
@@ -136,16 +135,6 @@ bool token_spec_read_tiktoken(struct gm_spec *spec, const char *path)
     }
     fclose(file);
     return true;
-}
-
-bool token_fixture(const char *name, char *path, size_t n_bytes)
-{
-    const char *folder = getenv("GM_FIXTURES"), *home = getenv("HOME");
-    if (folder)
-        snprintf(path, n_bytes, "%s/%s", folder, name);
-    else
-        snprintf(path, n_bytes, "%s/.cache/gristmill/fixtures/%s", home ? home : "", name);
-    return access(path, R_OK) == 0;
 }
 
 void token_image_make(struct token_image *made, const struct gm_spec *spec)

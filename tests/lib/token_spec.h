@@ -21,8 +21,6 @@ void token_spec_merge(struct gm_spec *spec, const char *left, const char *right)
 
 /* false: the file is not there. */
 bool token_spec_read_tiktoken(struct gm_spec *spec, const char *path);
-/* Path of a fixture below $GM_FIXTURES ($HOME/.cache/gristmill/fixtures); true if it is there. */
-bool token_fixture(const char *name, char *path, size_t n_bytes);
 
 /* An image of the spec, open. The memory goes with token_image_free. */
 struct token_image {

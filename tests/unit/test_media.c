@@ -3,6 +3,7 @@
 #include "reason.h"
 
 #include "base/assert.h"
+#include "fixture.h"
 
 #include <ftw.h>
 #include <setjmp.h>
@@ -195,17 +196,12 @@ static int look(const char *path, const struct stat *status, int kind, struct FT
 static void no_other_file_is_taken_for_a_tga(void **state)
 {
     char fixtures[4096];
-    const char *folder = getenv("GM_FIXTURES"), *home = getenv("HOME");
     (void)state;
-    snprintf(fixtures, sizeof(fixtures), "%s%s",
-             folder ? folder
-             : home ? home
-                    : "/nowhere",
-             folder ? "" : "/.cache/gristmill/fixtures");
     nftw("data", look, 16, FTW_PHYS);
     nftw("tests/fuzz/corpus", look, 16, FTW_PHYS);
     assert_true(n_seen > 100);
-    nftw(fixtures, look, 16, FTW_PHYS);
+    if (fixture_path("", fixtures, sizeof(fixtures)))
+        nftw(fixtures, look, 16, FTW_PHYS);
     print_message("%u files, %u strange\n", n_seen, n_strange);
     assert_int_equal(n_strange, 0);
 }

@@ -1,12 +1,12 @@
 /* The split rule of every real tokenizer file is told from it. Files that are not there are named
  * and skipped. */
 #include "base/fs.h"
+#include "fixture.h"
 #include "tokenize/load.h"
 #include "tokenize/split.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const struct {
     const char *file;
@@ -30,7 +30,7 @@ static const struct {
 };
 
 /* 0: as expected; 1: not; 77: not there. */
-static int check(const char *folder, size_t i)
+static int check(size_t i)
 {
     char path[4096];
     struct gm_err err = {0};
@@ -38,7 +38,7 @@ static int check(const char *folder, size_t i)
     struct gm_spec spec;
     gm_buf_init(&bytes);
     gm_spec_init(&spec);
-    snprintf(path, sizeof(path), "%s/%s", folder, expected[i].file);
+    fixture_path(expected[i].file, path, sizeof(path));
     enum gm_status status = gm_read_file(AT_FDCWD, path, GM_LOAD_MAX_BYTES, &bytes, &err);
     int result = 77;
     if (status == GM_OK) {
@@ -57,13 +57,9 @@ static int check(const char *folder, size_t i)
 
 int main(void)
 {
-    char folder[2048];
-    const char *fixtures = getenv("GM_FIXTURES"), *home = getenv("HOME");
     int result = 0;
-    snprintf(folder, sizeof(folder), "%s%s", fixtures != NULL ? fixtures : home,
-             fixtures != NULL ? "" : "/.cache/gristmill/fixtures");
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        int each = check(folder, i);
+        int each = check(i);
         result = each == 1 || result == 1 ? 1 : each > result ? each : result;
     }
     return result;
