@@ -112,7 +112,7 @@ static const char *line_problem(const struct gm_message *message, struct input l
     if (n && is_blank(*line.data)) /* the first one: any other belongs to the line before it */
         return "a head that begins with a space";
     const uint8_t *colon = memchr(line.data, ':', n);
-    if (colon > line.data && is_blank(colon[-1]))
+    if (colon && colon > line.data && is_blank(colon[-1]))
         return "a space in front of a header's colon";
     if (n >= 5 && memcmp(line.data, "HTTP/", 5) == 0)
         return "a second status line";
@@ -373,7 +373,7 @@ const char *gm_message_take(struct gm_message *message, const uint8_t *data, siz
     return problem;
 }
 
-enum gm_message_end gm_message_end(struct gm_message *message)
+enum gm_message_end gm_message_end(const struct gm_message *message)
 {
     if (!message->any)
         return GM_MESSAGE_END_NOTHING;

@@ -23,8 +23,8 @@
  *   section 7.1  A chunk's size has at most 16 hexadecimal digits and is below 2^63. Extensions are
  *                passed over; they must not outweigh the body by more than 64 KB. Trailers are
  *                passed over and count as head.
- *   section 9.3  Kept is a connection by HTTP/1.1 without "close", or by HTTP/1.0 with
- * "keep-alive", if the end of the body was known.
+ *   section 9.3  A connection is kept by HTTP/1.1 without "close", or by HTTP/1.0 that says
+ *                "keep-alive", if the end of the body was known.
  *
  * RFC 9110 section 15.2: interim responses are skipped, at most GM_RESPONSE_MAX_INTERIM; 101 ends
  * the exchange, since no upgrade was asked for. */
@@ -83,7 +83,7 @@ enum gm_message_end {
     GM_MESSAGE_END_WHOLE
 };
 /* The connection has ended: what was that to the message? */
-enum gm_message_end gm_message_end(struct gm_message *message);
+enum gm_message_end gm_message_end(const struct gm_message *message);
 
 /* The head is complete and a body follows or has begun (also one of 0 bytes until close). */
 bool gm_message_in_body(const struct gm_message *message);

@@ -29,6 +29,8 @@ static bool take_piece(struct gm_message *message, const uint8_t *bytes, size_t 
         outcome->bad = gm_message_take(message, piece + used, n_bytes - used, &step) != NULL;
         GM_ASSERT(step.n_bytes <= n_bytes - used && (outcome->bad || step.n_bytes > 0));
         GM_ASSERT(step.body_bytes <= step.n_bytes);
+        GM_ASSERT(outcome->bad || message->response->head_bytes + message->line.n_bytes <=
+                                      GM_RESPONSE_MAX_HEAD_BYTES);
         gm_buf_append(&outcome->body, step.body, step.body_bytes);
         used += step.n_bytes;
     }
@@ -54,10 +56,23 @@ static struct outcome try_pieces(const uint8_t *data, size_t n_bytes, unsigned c
     outcome.keeps = outcome.done && gm_message_keeps(&message);
     outcome.end = gm_message_end(&message);
     outcome.status = response.status;
-    GM_ASSERT(response.head_bytes <= GM_RESPONSE_MAX_HEAD_BYTES + 2 * n_bytes);
     gm_response_reset(&response);
     gm_message_fini(&message);
     return outcome;
+}
+
+/* "GET /… HTTP/1.1", "Host: …" and an empty line: what the URL has does not make another one. */
+static void check_request(const struct gm_buf *text)
+{
+    unsigned n_lines = 0;
+    for (size_t i = 0; i < text->n_bytes; i++) {
+        uint8_t c = text->data[i];
+        bool ends = c == '\r' && i + 1 < text->n_bytes && text->data[i + 1] == '\n';
+        n_lines += ends;
+        i += ends;
+        GM_ASSERT(ends || (c >= ' ' && c <= '~'));
+    }
+    GM_ASSERT(n_lines == 3 && memcmp(text->data + text->n_bytes - 4, "\r\n\r\n", 4) == 0);
 }
 
 static void try_request(const uint8_t *data, size_t n_bytes)
@@ -72,9 +87,7 @@ static void try_request(const uint8_t *data, size_t n_bytes)
         struct gm_buf text = GM_BUF_INIT, common = GM_BUF_INIT;
         gm_target_key(&target, key);
         gm_request_write(&text, &target, NULL, 0, &common);
-        for (size_t i = 0; i < text.n_bytes; i++)
-            GM_ASSERT((text.data[i] >= ' ' && text.data[i] <= '~') || text.data[i] == '\r' ||
-                      text.data[i] == '\n');
+        check_request(&text);
         gm_buf_free(&text);
     }
     free(url);
