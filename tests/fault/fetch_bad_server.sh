@@ -94,22 +94,21 @@ expect $((n + 5)) '.reason == "fetch.checksum" and (.message | contains("sha256"
 
 # Who dawdles is given up, whatever he dawdles with.
 url() { printf "http://127.0.0.1:$bad_port/%s\n" "$@"; }
+in_turn() { # how often, two behaviours
+    for i in $(seq "$1"); do url "$2/$i" "$3/after$i"; done
+}
 url stall_body stall_head trickle_body trickle_head >"$dir/list"
 fetch_list "$dir" allow_private=true retries=1 backoff=20ms low_speed=1KB low_speed_time=700ms
 for i in 0 1 2 3; do expect $i '.reason == "fetch.stalled" and .tries == 2 and .where == "none"'; done
 
 # What one answer has too much must not become the answer to the next request.
-for i in $(seq 20); do
-    printf 'http://127.0.0.1:%s/%s/%s\n' "$bad_port" length_short "$i" "$bad_port" ok "after$i"
-done >"$dir/list"
+in_turn 20 length_short ok >"$dir/list"
 fetch_list "$dir" allow_private=true connections=1 per_host=1 retries=0
 wrong=$(jq -r 'select(.reason != "" or .bytes != (if .number % 2 == 0 then 10 else 1040 end)) | .number' "$dir/out")
 expect_that "wrong bodies on a kept connection: $wrong" [ -z "$wrong" ]
 
 # A folded line in front of all others belongs to nothing, in particular not to the last response.
-for i in $(seq 100); do
-    printf 'http://127.0.0.1:%s/%s/%s\n' "$bad_port" ok "$i" "$bad_port" folded_first "$i"
-done >"$dir/list"
+in_turn 100 ok folded_first >"$dir/list"
 fetch_list "$dir" allow_private=true connections=1 per_host=1 retries=0
 wrong=$(jq -r 'select(.number % 2 == 0 and .reason != "") | .number' "$dir/out")
 expect_that "answers after folded lines: $wrong" [ -z "$wrong" ]
@@ -119,9 +118,7 @@ expect_that "200 outcomes" [ "$(wc -l <"$dir/out")" = 200 ]
 # What libcurl does not see, or gets wrong (a folded length, a kept connection that was reset).
 if [ "$client" = own ]; then
     url chunk_extensions folded >"$dir/list"
-    for i in $(seq 10); do
-        printf 'http://127.0.0.1:%s/%s/%s\n' "$bad_port" kept_gone "$i" "$bad_port" kept_reset "$i"
-    done >>"$dir/list"
+    in_turn 10 kept_gone kept_reset >>"$dir/list"
     fetch_list "$dir" allow_private=true connections=1 per_host=1 retries=0
     expect 0 '.reason == "fetch.protocol" and (.message | contains("extensions"))'
     expect 1 '.reason == "" and .bytes == 1040 and .complete_unknown == 0'

@@ -253,40 +253,33 @@ static void what_is_no_http_1_is_refused(void **state)
         expect_problem(bad[i], "status line");
 }
 
+/* start, then n times the same; the problem names word. Returns how many bytes were not read. */
+static size_t expect_no_end(const char *start, unsigned n, const char *again, size_t piece_bytes,
+                            const char *word)
+{
+    struct gm_buf text = GM_BUF_INIT;
+    gm_buf_text(&text, start);
+    for (unsigned i = 0; i < n; i++)
+        gm_buf_text(&text, again);
+    struct outcome outcome = read_pieces(text.data, text.n_bytes, piece_bytes);
+    assert_non_null(outcome.problem);
+    assert_non_null(strstr(outcome.problem, word));
+    gm_buf_free(&outcome.body);
+    gm_buf_free(&text);
+    return outcome.n_left;
+}
+
+#define CHUNKED OK "Transfer-Encoding: chunked\r\n\r\n"
+
 static void what_never_ends_is_refused(void **state)
 {
     (void)state;
-    struct gm_buf text = GM_BUF_INIT;
-    gm_buf_text(&text, OK "X: ");
-    for (int i = 0; i < 20000; i++)
-        gm_buf_text(&text, "0123456789");
-    struct outcome outcome = read_pieces(text.data, text.n_bytes, 0);
-    assert_non_null(strstr(outcome.problem, "128 KB"));
-    outcome = read_pieces(text.data, text.n_bytes, 1000);
-    assert_non_null(strstr(outcome.problem, "128 KB"));
-    assert_in_range(outcome.n_left, 200020 - 131072 - 1000, 200020 - 131072 + 1000);
-
-    gm_buf_clear(&text);
-    gm_buf_text(&text, OK "Transfer-Encoding: chunked\r\n\r\n");
-    for (int i = 0; i < 4000; i++)
-        gm_buf_text(&text, "1;extension=0123456789\r\nx\r\n");
-    outcome = read_pieces(text.data, text.n_bytes, 0);
-    assert_non_null(strstr(outcome.problem, "extensions"));
-    gm_buf_free(&outcome.body);
-
-    gm_buf_clear(&text);
-    gm_buf_text(&text, OK "Transfer-Encoding: chunked\r\n\r\n0\r\n");
-    for (int i = 0; i < 20000; i++)
-        gm_buf_text(&text, "Trailer: x\r\n");
-    outcome = read_pieces(text.data, text.n_bytes, 100);
-    assert_non_null(strstr(outcome.problem, "128 KB"));
-
-    gm_buf_clear(&text);
-    for (int i = 0; i < 20; i++)
-        gm_buf_text(&text, "HTTP/1.1 102 Processing\r\n\r\n");
-    outcome = read_pieces(text.data, text.n_bytes, 0);
-    assert_non_null(strstr(outcome.problem, "1xx"));
-    gm_buf_free(&text);
+    expect_no_end(OK "X: ", 20000, "0123456789", 0, "128 KB");
+    size_t n_left = expect_no_end(OK "X: ", 20000, "0123456789", 1000, "128 KB");
+    assert_in_range(n_left, 200020 - 131072 - 1000, 200020 - 131072 + 1000);
+    expect_no_end(CHUNKED, 4000, "1;extension=0123456789\r\nx\r\n", 0, "extensions");
+    expect_no_end(CHUNKED "0\r\n", 20000, "Trailer: x\r\n", 100, "128 KB");
+    expect_no_end("", 20, "HTTP/1.1 102 Processing\r\n\r\n", 0, "1xx");
 }
 
 static void a_message_struct_serves_many(void **state)
