@@ -1,4 +1,5 @@
-"""Gray planes over the test suites of other programs, against what Pillow 9.4 made of the same files.
+"""Gray planes over the test suites of other programs and over photographs, against what Pillow 9.4 made
+of the same files.
 
 suites.py TOOL IMAGES             compares the tool with suites.txt
 suites.py --write TOOL IMAGES    writes suites.txt anew, with the Pillow that is here
@@ -19,17 +20,21 @@ GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "suites.txt")
 SUITES = ("gdk-pixbuf-source", "giflib-source", "libjpeg-turbo-source", "libspng-source",
           "libwebp-source", "pillow-source", "tiff-source", "golang-1.19-src",
           "golang-golang-x-image-dev", "python3-skimage")
+PHOTOS = ("gnome-backgrounds", "libjxl-testdata", "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04",
+          "mate-backgrounds", "opencv-doc", "ukui-wallpapers")
 ENDINGS = (".png", ".gif", ".bmp", ".dib", ".webp", ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff",
            ".jpg", ".jpeg", ".apng", ".tga", ".psd")
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".webp")  # of opencv-doc's PNGs most are diagrams
 DIGITS = 16
 AT_ONCE = 100
 
 
 def files_of(images):
-    for suite in SUITES:
+    for suite in SUITES + PHOTOS:
+        endings = ENDINGS if suite in SUITES else PHOTO_ENDINGS
         found = []
         for folder, _, names in os.walk(os.path.join(images, suite)):
-            found += [os.path.join(folder, n) for n in names if n.lower().endswith(ENDINGS)]
+            found += [os.path.join(folder, n) for n in names if n.lower().endswith(endings)]
         yield from sorted(os.path.relpath(f, images) for f in found)
 
 
