@@ -7,6 +7,7 @@
  * CPU time, the fastest of some rounds, one of each size in turns. Where ids are
  * written to has been touched before. What is random is the same in every run. */
 #include "cpu_time.h"
+#include "base/utf8.h"
 #include "tokenize/tokenizer.h"
 
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #define MAX_TOKENIZERS 16
 
 /* Writes the next character. */
-typedef size_t writer(uint8_t *text, size_t n_before);
+typedef size_t writer(uint8_t *text);
 
 static uint32_t draw(uint32_t n)
 {
@@ -27,29 +28,9 @@ static uint32_t draw(uint32_t n)
     return (uint32_t)((state >> 33) % n);
 }
 
-static size_t write_utf8(uint8_t *text, uint32_t character)
-{
-    if (character < 0x80) {
-        text[0] = (uint8_t)character;
-        return 1;
-    }
-    if (character < 0x10000) {
-        text[0] = (uint8_t)(0xE0 | character >> 12);
-        text[1] = (uint8_t)(0x80 | (character >> 6 & 0x3F));
-        text[2] = (uint8_t)(0x80 | (character & 0x3F));
-        return 3;
-    }
-    text[0] = (uint8_t)(0xF0 | character >> 18);
-    text[1] = (uint8_t)(0x80 | (character >> 12 & 0x3F));
-    text[2] = (uint8_t)(0x80 | (character >> 6 & 0x3F));
-    text[3] = (uint8_t)(0x80 | (character & 0x3F));
-    return 4;
-}
-
 #define DEFINE_RUN(name, character)                                                                \
-    static size_t name(uint8_t *text, size_t n_before)                                             \
+    static size_t name(uint8_t *text)                                                              \
     {                                                                                              \
-        (void)n_before;                                                                            \
         *text = (character);                                                                       \
         return 1;                                                                                  \
     }
@@ -61,27 +42,24 @@ DEFINE_RUN(random_letter, (uint8_t)('a' + draw(26)))
 DEFINE_RUN(base64,
            (uint8_t) "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[draw(64)])
 
-static size_t han(uint8_t *text, size_t n_before)
+static size_t han(uint8_t *text)
 {
-    (void)n_before;
-    return write_utf8(text, 0x4E00 + draw(0x5200));
+    return gm_utf8_encode(0x4E00 + draw(0x5200), text);
 }
 
 /* Some of the most frequent ones. */
-static size_t common_han(uint8_t *text, size_t n_before)
+static size_t common_han(uint8_t *text)
 {
     static const uint16_t some[] = {0x7684, 0x4E00, 0x662F, 0x4E0D, 0x4E86, 0x5728, 0x4EBA, 0x6709,
                                     0x6211, 0x4ED6, 0x8FD9, 0x4E2D, 0x5927, 0x6765, 0x4E0A, 0x56FD};
-    (void)n_before;
-    return write_utf8(text, some[draw(sizeof some / sizeof *some)]);
+    return gm_utf8_encode(some[draw(sizeof some / sizeof *some)], text);
 }
 
-static size_t emoji(uint8_t *text, size_t n_before)
+static size_t emoji(uint8_t *text)
 {
-    (void)n_before;
-    size_t n = write_utf8(text, 0x1F468 + draw(2));
-    n += write_utf8(text + n, 0x200D);
-    return n + write_utf8(text + n, 0x1F600 + draw(0x4F));
+    size_t n = gm_utf8_encode(0x1F468 + draw(2), text);
+    n += gm_utf8_encode(0x200D, text + n);
+    return n + gm_utf8_encode(0x1F600 + draw(0x4F), text + n);
 }
 
 static const struct kind {
@@ -130,7 +108,7 @@ static size_t make_text(const struct kind *kind, uint8_t *text, size_t n_bytes)
 {
     size_t n = 0;
     while (n < n_bytes)
-        n += kind->write(text + n, n);
+        n += kind->write(text + n);
     return n;
 }
 
