@@ -70,8 +70,8 @@ static size_t grown(size_t n_bytes, size_t max_bytes)
     return capacity > max_bytes && n_bytes <= max_bytes ? max_bytes : capacity;
 }
 
-// What simdjson fills for a text, from the front; of a large text it is most of the time to parse it
-// that goes into page faults. The sizes are the least that simdjson has asked for.
+// What simdjson fills for a text, from the front: of a large one, most of the time to parse it goes
+// into page faults. The sizes are the least that simdjson has asked for.
 static void use_huge_pages(struct gm_json_parser *parser, size_t capacity)
 {
     gm_huge_pages(parser->document.tape.get(), capacity * sizeof(uint64_t));
@@ -126,9 +126,8 @@ static enum gm_status explain(struct gm_json_parser *parser, simdjson::error_cod
     const char *expected = nullptr;
     size_t offset = gm_json_locate(parser->text, parser->n_bytes, &expected);
     size_t n_valid = gm_utf8_valid_prefix(parser->text, parser->n_bytes);
-    if (n_valid < parser->n_bytes && n_valid <= offset) {
+    if (n_valid < parser->n_bytes && n_valid <= offset)
         return gm_err_set(err, GM_INPUT, "byte %zu: invalid UTF-8", n_valid);
-    }
     if (offset == SIZE_MAX)
         return gm_err_set(err, GM_INPUT, "%s", simdjson::error_message(code));
     if (offset == parser->n_bytes)
@@ -145,9 +144,8 @@ static enum gm_status parse_text(struct gm_json_parser *parser, struct gm_err *e
             .get(root);
     if (code != simdjson::SUCCESS)
         return explain(parser, code, err);
-    if (root.get_object().get(parser->object) != simdjson::SUCCESS) {
+    if (root.get_object().get(parser->object) != simdjson::SUCCESS)
         return gm_err_set(err, GM_INPUT, "byte 0: expected an object, '{'");
-    }
     parser->has_object = true;
     gm_json_rewind(parser);
     return GM_OK;

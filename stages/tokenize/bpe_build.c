@@ -3,10 +3,10 @@
  * that are refused because ids could outnumber bytes. */
 #include "tokenize/bpe_build.h"
 
+#include "base/huge_pages.h"
 #include "base/utf8.h"
 #include "tokenize/bpe_cut.h"
 #include "tokenize/bpe_merge.h"
-#include "base/huge_pages.h"
 #include <string.h>
 
 struct builder {

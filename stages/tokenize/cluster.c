@@ -1,8 +1,8 @@
 /* Grapheme clusters, one at a time, from the left. */
 #include "tokenize/cluster.h"
 
-#include <stdbool.h>
 #include "tokenize/character.h"
+#include <stdbool.h>
 
 /* What the rules ask about the cluster so far. */
 struct cluster {

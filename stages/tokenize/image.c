@@ -2,8 +2,8 @@
  * summed. */
 #include "tokenize/image.h"
 
-#include "tokenize/bpe_build.h"
 #include "base/huge_pages.h"
+#include "tokenize/bpe_build.h"
 #include "tokenize/image_format.h"
 #include <string.h>
 

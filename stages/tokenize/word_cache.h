@@ -64,8 +64,7 @@ struct gm_word_cache {
     size_t n_bytes;
 };
 
-/* false: no memory. Less than 16 KB count as 16 KB; whether words are kept is the caller's matter.
- */
+/* false: no memory. Less than 16 KB are 16 KB; whether words are kept is the caller's matter. */
 bool gm_word_cache_init(struct gm_word_cache *cache, size_t max_bytes);
 void gm_word_cache_fini(struct gm_word_cache *cache);
 

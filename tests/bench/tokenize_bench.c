@@ -16,8 +16,8 @@
  *
  * One line for loading, one for the speeds, and a sum of all ids in order, by which a change of the
  * code is seen to change no id. */
-#include "json/json.h"
 #include "base/huge_pages.h"
+#include "json/json.h"
 #include "cpu_time.h"
 #include "tokenize/image.h"
 #include "tokenize/load.h"
