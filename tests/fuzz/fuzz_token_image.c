@@ -1,8 +1,8 @@
 /* Hostile images: they are refused, or using them stays inside of them and gives ids of the
  * vocabulary. They are used as a worker uses them, by the tokenizer, and piece by piece. The input
- * is patches of good images, four bytes each and one of kind: offset from the start of the section
- * (3 bytes, little-endian), section, value. The checksum is made right again. A byte more, at the
- * end, chooses one kind of image; else it is all of them. */
+ * is patches of good images, five bytes each: offset from the start of the section (three bytes,
+ * little-endian), section, value. The checksum is made right again. A byte more, at the end,
+ * chooses one kind of image; else it is all of them. */
 #include "token_spec.h"
 #include "tokenize/image_format.h"
 #include "tokenize/tokenizer.h"
@@ -75,7 +75,7 @@ static void make_spec(struct gm_spec *spec, enum kind kind)
 
 static void patch(uint8_t *bytes, size_t n_image, const uint8_t *data, size_t n_bytes)
 {
-    struct gm_image_header *header = (void *)bytes;
+    const struct gm_image_header *header = (const void *)bytes;
     struct gm_section sections[GM_SECTION_COUNT];
 
     memcpy(sections, header->sections, sizeof sections);
@@ -87,8 +87,7 @@ static void patch(uint8_t *bytes, size_t n_image, const uint8_t *data, size_t n_
         if (offset < n_image)
             bytes[offset] = data[4];
     }
-    struct gm_hash128 check = gm_xxh128(bytes + GM_IMAGE_CHECK_FROM, n_image - GM_IMAGE_CHECK_FROM);
-    memcpy(header->check, &check, sizeof check);
+    token_image_seal(bytes, n_image);
 }
 
 static unsigned touch(struct gm_spec_text where, const struct gm_spec *spec)

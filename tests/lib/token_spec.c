@@ -1,5 +1,6 @@
 #include "token_spec.h"
 
+#include "tokenize/image_format.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,4 +156,11 @@ void token_image_free(struct token_image *made)
 {
     gm_image_free(made->image);
     gm_buf_free(&made->bytes);
+}
+
+void token_image_seal(uint8_t *image, size_t n_bytes)
+{
+    struct gm_image_header *header = (void *)image;
+    struct gm_hash128 check = gm_xxh128(image + GM_IMAGE_CHECK_FROM, n_bytes - GM_IMAGE_CHECK_FROM);
+    memcpy(header->check, &check, sizeof check);
 }

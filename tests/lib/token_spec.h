@@ -29,5 +29,7 @@ struct token_image {
 };
 void token_image_make(struct token_image *made, const struct gm_spec *spec);
 void token_image_free(struct token_image *made);
+/* Makes the sum right again after the image was changed. */
+void token_image_seal(uint8_t *image, size_t n_bytes);
 
 #endif
