@@ -1,5 +1,5 @@
 /* 64 bytes of ASCII turned into one bit per byte and property: bit i belongs to byte i. With SSE2,
- * which every x86-64 has, or by table elsewhere. */
+ * which every x86-64 has, with a table in two registers where there is AVX-512, or by table. */
 #ifndef GM_TEXT_ASCII_BLOCK_H
 #define GM_TEXT_ASCII_BLOCK_H
 
@@ -8,6 +8,11 @@
 #include <stdint.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
+#endif
+#ifdef __x86_64__
+#include <immintrin.h>
+#define GM_ASCII_TARGET_512                                                                        \
+    __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt")))
 #endif
 
 #define GM_ASCII_BLOCK_BYTES 64
@@ -122,6 +127,66 @@ static inline __attribute__((always_inline)) void
 gm_ascii_classify(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower)
 {
     gm_ascii_classify_by_table(text, block, lower);
+}
+
+#endif
+
+/* Line feed and carriage return need no bit. */
+enum gm_ascii_class {
+    GM_ASCII_LETTER = 1,
+    GM_ASCII_DIGIT = 2,
+    GM_ASCII_SPACE = 4,
+    GM_ASCII_PUNCTUATION = 8,
+    GM_ASCII_UNDERSCORE = 16,
+    GM_ASCII_MID_LETTER = 32,
+    GM_ASCII_MID_NUMBER = 64,
+    GM_ASCII_TERMINATOR = 128
+};
+
+/* Fills classes: of each ASCII character the sum of its enum gm_ascii_class. */
+static inline void gm_ascii_classes(uint8_t classes[128])
+{
+    for (unsigned half = 0; half < 128; half += GM_ASCII_BLOCK_BYTES) {
+        uint8_t text[GM_ASCII_BLOCK_BYTES], lower[GM_ASCII_BLOCK_BYTES];
+        struct gm_ascii_block block;
+        for (unsigned i = 0; i < GM_ASCII_BLOCK_BYTES; i++)
+            text[i] = (uint8_t)(half + i);
+        gm_ascii_classify_by_table(text, &block, lower);
+        const uint64_t bits[] = {block.letter,      block.digit,      block.space,
+                                 block.punctuation, block.underscore, block.mid_letter,
+                                 block.mid_number,  block.terminator};
+        for (unsigned i = 0; i < GM_ASCII_BLOCK_BYTES; i++) {
+            classes[half + i] = 0;
+            for (unsigned k = 0; k < 8; k++)
+                classes[half + i] |= (uint8_t)((bits[k] >> i & 1) << k);
+        }
+    }
+}
+
+#ifdef __x86_64__
+
+/* The same as gm_ascii_classify, with classes from gm_ascii_classes. */
+GM_ASCII_TARGET_512 static inline __attribute__((always_inline)) void
+gm_ascii_classify_512(const uint8_t *text, const uint8_t *classes, struct gm_ascii_block *block,
+                      uint8_t *lower)
+{
+    const __m512i bytes = _mm512_loadu_si512(text);
+    const __m512i found =
+        _mm512_maskz_permutex2var_epi8(~_mm512_movepi8_mask(bytes), _mm512_loadu_si512(classes),
+                                       bytes, _mm512_loadu_si512(classes + GM_ASCII_BLOCK_BYTES));
+    block->letter = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_LETTER));
+    block->digit = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_DIGIT));
+    block->space = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_SPACE));
+    block->punctuation = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_PUNCTUATION));
+    block->underscore = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_UNDERSCORE));
+    block->mid_letter = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_MID_LETTER));
+    block->mid_number = _mm512_test_epi8_mask(found, _mm512_set1_epi8(GM_ASCII_MID_NUMBER));
+    block->terminator = _mm512_movepi8_mask(found);
+    block->lf = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\n'));
+    block->cr = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\r'));
+    const __m512i case_bit =
+        _mm512_and_si512(_mm512_movm_epi8(block->letter), _mm512_set1_epi8(0x20));
+    _mm512_storeu_si512(lower, _mm512_or_si512(bytes, case_bit));
 }
 
 #endif

@@ -3,6 +3,7 @@
  * looked up once, and the word that it belongs to is hashed as it grows. */
 #include "text/counts.h"
 
+#include "text/ascii_block.h"
 #include "text/grapheme.h"
 #include "text/sentence.h"
 #include "text/word.h"
@@ -33,6 +34,8 @@ void gm_counter_init(struct gm_counter *counter)
 {
     memset(counter, 0, sizeof *counter);
     gm_wordset_init(&counter->set);
+    gm_ascii_classes(counter->classes);
+    counter->tier = gm_count_best_tier();
 }
 
 void gm_counter_fini(struct gm_counter *counter)

@@ -29,11 +29,20 @@ struct gm_text_counts {
 
 #define GM_COUNTS_WINDOW_BYTES 4096
 
+enum gm_count_tier {
+    GM_COUNT_PLAIN,
+    GM_COUNT_AVX2,  /* with BMI2 */
+    GM_COUNT_AVX512 /* with VBMI2 */
+};
+enum gm_count_tier gm_count_best_tier(void); /* of this machine; any lower one works too */
+
 struct gm_counter {
     struct gm_text_counts counts; /* of the current or last text */
     struct gm_wordset set;
-    bool in_sentence; /* a letter or number since the last sentence boundary */
-    bool after_space; /* the code point before is white space, or there is none */
+    bool in_sentence;        /* a letter or number since the last sentence boundary */
+    bool after_space;        /* the code point before is white space, or there is none */
+    enum gm_count_tier tier; /* the best; tests set others */
+    uint8_t classes[128];    /* of gm_ascii_classes */
     /* Scratch of counts_ascii.c: a window in lower case, and where its words begin and end. */
     uint8_t lower[GM_COUNTS_WINDOW_BYTES + 64];
     uint16_t starts[GM_COUNTS_WINDOW_BYTES / 2 + 64];

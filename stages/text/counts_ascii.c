@@ -40,6 +40,18 @@ INLINE uint64_t from_right(uint64_t bits, bool behind)
     return bits >> 1 | (uint64_t)behind << 63;
 }
 
+/* What the instruction sets do differently. */
+typedef void classify_function(const struct gm_counter *counter, const uint8_t *text,
+                               struct gm_ascii_block *block, uint8_t *lower);
+typedef size_t write_function(uint16_t *places, size_t n_places, uint64_t bits, size_t base);
+
+INLINE void classify(const struct gm_counter *counter, const uint8_t *text,
+                     struct gm_ascii_block *block, uint8_t *lower)
+{
+    (void)counter;
+    gm_ascii_classify(text, block, lower);
+}
+
 /* Appends the indices of the set bits. Four at a time, up to three of them rubbish that the next
  * call overwrites: a loop that ends with the last bit would be mispredicted in nearly every block.
  */
@@ -58,7 +70,7 @@ INLINE size_t write_places(uint16_t *places, size_t n_places, uint64_t bits, siz
 
 /* Runs of word bytes. next: the byte behind the block, 0 at the end of the window. */
 INLINE void find_words(struct window *window, const struct gm_ascii_block *block, size_t base,
-                       uint8_t next)
+                       uint8_t next, write_function *write)
 {
     const bool letter_behind = (uint8_t)((next | 0x20) - 'a') < 26;
     const bool digit_behind = (uint8_t)(next - '0') < 10;
@@ -69,8 +81,8 @@ INLINE void find_words(struct window *window, const struct gm_ascii_block *block
                            from_right(block->digit, digit_behind));
     const uint64_t before = from_left(word, window->after_word);
     struct gm_counter *counter = window->counter;
-    window->n_starts = write_places(counter->starts, window->n_starts, word & ~before, base);
-    window->n_ends = write_places(counter->ends, window->n_ends, before & ~word, base);
+    window->n_starts = write(counter->starts, window->n_starts, word & ~before, base);
+    window->n_ends = write(counter->ends, window->n_ends, before & ~word, base);
     window->has_underscore |= block->underscore != 0;
     counter->counts.word_code_points += (unsigned)__builtin_popcountll(word);
     window->after_word = word >> 63;
@@ -164,7 +176,8 @@ INLINE void add_words(struct window *window)
     counter->counts.words += window->n_starts;
 }
 
-INLINE void count_window(struct window *window)
+INLINE void count_window(struct window *window, classify_function *classify_block,
+                         write_function *write)
 {
     struct gm_counter *counter = window->counter;
     struct gm_text_counts *counts = &counter->counts;
@@ -184,9 +197,9 @@ INLINE void count_window(struct window *window)
             next = bytes[GM_ASCII_BLOCK_BYTES];
         }
         struct gm_ascii_block block;
-        gm_ascii_classify(bytes, &block, counter->lower + base);
+        classify_block(counter, bytes, &block, counter->lower + base);
         const bool after_letter = window->after_letter;
-        find_words(window, &block, base, next);
+        find_words(window, &block, base, next, write);
         find_sentences(window, &block, base, after_letter);
         count_block(window, &block, valid);
     }
@@ -205,28 +218,41 @@ INLINE void count_window(struct window *window)
 
 static void count_window_plain(struct window *window)
 {
-    count_window(window);
+    count_window(window, classify, write_places);
 }
 
 #ifdef __x86_64__
 /* The same with the bit instructions that baseline x86-64 lacks. */
-__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))) static void
-count_window_bits(struct window *window)
+__attribute__((target("avx2,bmi,bmi2,popcnt"))) static void count_window_bits(struct window *window)
 {
-    count_window(window);
+    count_window(window, classify, write_places);
 }
-#endif
 
-static void count_window_best(struct window *window)
+GM_ASCII_TARGET_512 INLINE void classify_512(const struct gm_counter *counter, const uint8_t *text,
+                                             struct gm_ascii_block *block, uint8_t *lower)
 {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
-        count_window_bits(window);
-        return;
-    }
-#endif
-    count_window_plain(window);
+    gm_ascii_classify_512(text, counter->classes, block, lower);
 }
+
+/* A block has at most 32 words, so one vector holds the places of all that begin in it. */
+GM_ASCII_TARGET_512 INLINE size_t write_places_512(uint16_t *places, size_t n_places, uint64_t bits,
+                                                   size_t base)
+{
+    static const uint8_t indices[GM_ASCII_BLOCK_BYTES] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
+    const __m512i found = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(indices));
+    const __m512i wide = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(found));
+    _mm512_storeu_si512(places + n_places, _mm512_add_epi16(wide, _mm512_set1_epi16((short)base)));
+    return n_places + (size_t)__builtin_popcountll(bits);
+}
+
+GM_ASCII_TARGET_512 static void count_window_512(struct window *window)
+{
+    count_window(window, classify_512, write_places_512);
+}
+#endif
 
 /* Bytes from the start that are ASCII. */
 static size_t ascii_prefix(const uint8_t *text, size_t n_bytes)
@@ -244,6 +270,40 @@ static size_t ascii_prefix(const uint8_t *text, size_t n_bytes)
     return n;
 }
 
+#ifdef __x86_64__
+
+static void (*const count_functions[])(struct window *) = {
+    [GM_COUNT_PLAIN] = count_window_plain,
+    [GM_COUNT_AVX2] = count_window_bits,
+    [GM_COUNT_AVX512] = count_window_512,
+};
+
+enum gm_count_tier gm_count_best_tier(void)
+{
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") ||
+        !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("popcnt"))
+        return GM_COUNT_PLAIN;
+    if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vbmi") ||
+        !__builtin_cpu_supports("avx512vbmi2"))
+        return GM_COUNT_AVX2;
+    return GM_COUNT_AVX512;
+}
+
+#else
+
+static void (*const count_functions[])(struct window *) = {
+    [GM_COUNT_PLAIN] = count_window_plain,
+    [GM_COUNT_AVX2] = count_window_plain,
+    [GM_COUNT_AVX512] = count_window_plain,
+};
+
+enum gm_count_tier gm_count_best_tier(void)
+{
+    return GM_COUNT_PLAIN;
+}
+
+#endif
+
 size_t gm_count_ascii(struct gm_counter *counter, const uint8_t *text, size_t n_bytes, size_t pos)
 {
     size_t reach = n_bytes - pos;
@@ -259,6 +319,6 @@ size_t gm_count_ascii(struct gm_counter *counter, const uint8_t *text, size_t n_
         return pos;
     struct window window = {
         .counter = counter, .text = text, .n_bytes = n_bytes, .start = pos, .end = end};
-    count_window_best(&window);
+    count_functions[counter->tier](&window);
     return end;
 }

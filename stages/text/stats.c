@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_BYTES        16
+#define HASH_BYTES 16
+_Static_assert(GM_SCRIPT_COUNT <= 256, "a script is a byte");
 #define SCRIPTS_BYTES_MAX ((size_t)GM_SCRIPT_COUNT * 48)
 
 enum {
@@ -116,18 +117,26 @@ static void set_counts(const struct stats *stats, struct gm_batch *batch, uint32
     gm_batch_set_f64(batch, column[OUT_PUNCTUATION_RATIO], row, (double)counts->punctuation / all);
 }
 
-/* The script with the most code points below `bound` in the order (count down, then index up), or
- * GM_SCRIPT_COUNT. A text has one to five scripts, so that looking again is the fastest sort. */
-static unsigned next_script(const uint64_t *scripts, unsigned last)
+/* The scripts that the text has, the most frequent first, then in the order of the table; returns
+ * how many. Most texts have two, so counts are looked at eight at a time. */
+static unsigned find_scripts(const uint64_t *scripts, uint8_t *found)
 {
-    unsigned best = GM_SCRIPT_COUNT;
-    for (unsigned i = 0; i < GM_SCRIPT_COUNT; i++) {
-        const bool is_behind = last == GM_SCRIPT_COUNT || scripts[i] < scripts[last] ||
-                               (scripts[i] == scripts[last] && i > last);
-        if (scripts[i] && is_behind && (best == GM_SCRIPT_COUNT || scripts[i] > scripts[best]))
-            best = i;
+    unsigned n_found = 0;
+    for (unsigned first = 0; first < GM_SCRIPT_COUNT; first += 8) {
+        const unsigned end = first + 8 < GM_SCRIPT_COUNT ? first + 8 : GM_SCRIPT_COUNT;
+        uint64_t any = 0;
+        for (unsigned i = first; i < end; i++)
+            any |= scripts[i];
+        for (unsigned i = first; any && i < end; i++) {
+            if (scripts[i] == 0)
+                continue;
+            unsigned at = n_found++;
+            for (; at > 0 && scripts[found[at - 1]] < scripts[i]; at--)
+                found[at] = found[at - 1];
+            found[at] = (uint8_t)i;
+        }
     }
-    return best;
+    return n_found;
 }
 
 static size_t write_u64(uint8_t *to, uint64_t value)
@@ -144,10 +153,12 @@ static size_t write_u64(uint8_t *to, uint64_t value)
 /* {"Latin":1204,"Common":300}; to holds SCRIPTS_BYTES_MAX. */
 static size_t write_scripts(uint8_t *to, const uint64_t *scripts)
 {
+    uint8_t found[GM_SCRIPT_COUNT];
+    const unsigned n_found = find_scripts(scripts, found);
     size_t n = 0;
     to[n++] = '{';
-    for (unsigned script = next_script(scripts, GM_SCRIPT_COUNT); script != GM_SCRIPT_COUNT;
-         script = next_script(scripts, script)) {
+    for (unsigned i = 0; i < n_found; i++) {
+        const unsigned script = found[i];
         const size_t name_bytes = strlen(gm_script_names[script]);
         if (n > 1)
             to[n++] = ',';

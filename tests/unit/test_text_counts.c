@@ -30,10 +30,18 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* With each instruction set that this machine has, which must not matter. */
 static struct gm_text_counts count(const char *text, size_t n_bytes, enum gm_count_mode mode)
 {
-    assert_int_equal(gm_count_text(counter, (const uint8_t *)text, n_bytes, mode, NULL), GM_OK);
-    return counter->counts;
+    struct gm_text_counts counts;
+    for (int tier = GM_COUNT_PLAIN; tier <= (int)gm_count_best_tier(); tier++) {
+        counter->tier = (enum gm_count_tier)tier;
+        assert_int_equal(gm_count_text(counter, (const uint8_t *)text, n_bytes, mode, NULL), GM_OK);
+        if (tier > 0 && memcmp(&counts, &counter->counts, sizeof counts) != 0)
+            fail_msg("instruction set %d counts otherwise than %d", tier, tier - 1);
+        counts = counter->counts;
+    }
+    return counts;
 }
 
 struct expected {
@@ -335,6 +343,14 @@ static void a_word_hashes_the_same_whole_and_by_code_points(void **state)
     }
 }
 
+#ifdef __x86_64__
+GM_ASCII_TARGET_512 static void classify_512(const uint8_t *text, struct gm_ascii_block *block,
+                                             uint8_t *lower)
+{
+    gm_ascii_classify_512(text, counter->classes, block, lower);
+}
+#endif
+
 static void a_block_has_the_properties_of_the_tables(void **state)
 {
     (void)state;
@@ -348,6 +364,13 @@ static void a_block_has_the_properties_of_the_tables(void **state)
         gm_ascii_classify_by_table(bytes, &slow, lower[1]);
         assert_memory_equal(&fast, &slow, sizeof fast);
         assert_memory_equal(lower[0], lower[1], sizeof bytes);
+#ifdef __x86_64__
+        if (gm_count_best_tier() == GM_COUNT_AVX512) {
+            classify_512(bytes, &fast, lower[0]);
+            assert_memory_equal(&fast, &slow, sizeof fast);
+            assert_memory_equal(lower[0], lower[1], sizeof bytes);
+        }
+#endif
     }
 }
 
