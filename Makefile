@@ -37,14 +37,17 @@ PKG_LIBS   = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANITIZE_FLAGS)
 LDLIBS   = $(PKG_LIBS) -lbz2 -lpthread -lm -lstdc++
 
-SRC_C  := $(filter-out pipeline/cli/main.c,$(wildcard pipeline/*.c pipeline/*/*.c stages/*.c stages/*/*.c))
-SRC_CC := $(wildcard stages/*/*.cc)
+# Folders of stages/ that are compiled. A program needs all; some tests need one of them.
+STAGES ?= *
+SRC_C  := $(filter-out pipeline/cli/main.c,$(wildcard pipeline/*.c pipeline/*/*.c stages/*.c $(STAGES:%=stages/%/*.c)))
+SRC_CC := $(wildcard $(STAGES:%=stages/%/*.cc))
 OBJ    := $(SRC_C:%.c=$(BUILD)/obj/%.o) $(SRC_CC:%.cc=$(BUILD)/obj/%.o)
 LIB    := $(BUILD)/libgristmill.a
 UNIT   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/conformance/*/test_*.c))
 HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/lib/tool_*.c tests/bench/*.c))
 FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-TESTLIB := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/lib/tool_% tests/lib/fake_%,$(wildcard tests/lib/*.c)))
+TESTOBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/lib/tool_% tests/lib/fake_%,$(wildcard tests/lib/*.c)))
+TESTLIB := $(BUILD)/libtests.a
 
 .PHONY: all
 ## all: build build/gristmill (installs nothing)
@@ -54,6 +57,8 @@ $(BUILD)/gristmill: $(BUILD)/obj/pipeline/cli/main.o $(LIB)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS)
 
 $(LIB): $(OBJ)
+$(TESTLIB): $(TESTOBJ)
+$(LIB) $(TESTLIB):
 	@rm -f $@
 	ar rcsD $@ $^
 
@@ -78,7 +83,7 @@ $(BUILD)/obj/stages/image/stb_read.o: override CFLAGS += -Wno-unused-function
 $(BUILD)/obj/pipeline/run/config_read.o: CPPFLAGS += -include libfyaml.h
 
 # Not removed behind the first make: the second would make them, and all tests, again.
-.SECONDARY: $(TESTLIB)
+.SECONDARY: $(TESTOBJ)
 
 $(BUILD)/tests/%: tests/%.c $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)
@@ -111,7 +116,7 @@ deps-ci: deps-test
 
 include $(wildcard tests/*.mk tests/*/*.mk)
 
--include $(OBJ:.o=.d) $(TESTLIB:.o=.d) $(wildcard $(BUILD)/obj/tests/lib/fake_*.d) $(UNIT:=.d) $(HELPERS:=.d) $(BUILD)/obj/pipeline/cli/main.d
+-include $(OBJ:.o=.d) $(TESTOBJ:.o=.d) $(wildcard $(BUILD)/obj/tests/lib/fake_*.d) $(UNIT:=.d) $(HELPERS:=.d) $(BUILD)/obj/pipeline/cli/main.d
 
 .PHONY: install uninstall man
 BIN_DIR  := $(DESTDIR)$(PREFIX)/bin

@@ -1,16 +1,17 @@
 # The tests under sanitizers, each in a build folder of its own. A finding ends the test.
 #
 # AddressSanitizer and UndefinedBehaviorSanitizer run every unit test. ThreadSanitizer sees threads
-# of one process only, so it runs what has threads: the ring (both ends as threads) and fetch. There
-# memcpy has to stay a call: gcc expands it behind ThreadSanitizer's back, and the slots of the ring
-# are copied with it. Its runtime expects certain addresses: no randomisation.
+# of one process only, so it runs what has threads, the ring (both ends as threads) and fetch, and no
+# other stage is compiled. There memcpy has to stay a call: gcc expands it behind ThreadSanitizer's
+# back, and the slots of the ring are copied with it. Its runtime expects certain addresses: no
+# randomisation.
 
 .PHONY: asan tsan tsan-programs
 ASAN_MAKE := BUILD=build-asan SANITIZE=address,undefined OPTIMIZE=-O1 \
              CFLAGS=-fno-sanitize-recover=all CXXFLAGS=-fno-sanitize-recover=all
 ASAN_ENV  := ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
              UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-TSAN_MAKE := BUILD=build-tsan SANITIZE=thread OPTIMIZE=-O1 CFLAGS=-fno-builtin
+TSAN_MAKE := BUILD=build-tsan STAGES=fetch SANITIZE=thread OPTIMIZE=-O1 CFLAGS=-fno-builtin
 TSAN_ENV  := TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 TSAN_UNIT := $(shell grep -lE '"fetch/|<pthread\.h>' tests/unit/test_*.c)
 
