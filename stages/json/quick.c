@@ -2,15 +2,25 @@
 #include "json/quick.h"
 
 #include "base/utf8.h"
+#include "json/json.h"
 #include "json/quick_string.h"
 #include <string.h>
 
-enum { MAX_DIGITS = 18 }; /* of a number; longer ones have rules of their own */
+enum {
+    MAX_DIGITS = 18,         /* of a number; longer ones have rules of their own */
+    MAX_EXPONENT_DIGITS = 2, /* and so have those that no double can hold */
+    MAX_DEPTH = 8            /* levels of arrays and objects, with the outer object */
+};
 
 struct line {
     const uint8_t *at, *end;
     gm_quick_string_function *decode;
     bool is_ascii; /* all strings so far */
+};
+
+struct span {
+    const uint8_t *data;
+    size_t n_bytes;
 };
 
 /* Decodes the string behind an opening quote; text to `at` and `to` behind it. */
@@ -71,8 +81,45 @@ static bool take_number(struct line *line)
     return n > 0 && n <= MAX_DIGITS;
 }
 
-/* A value that is not wanted. decoded: room that its string may use. */
-static bool take_value(struct line *line, uint8_t *decoded)
+static bool take_exponent(struct line *line)
+{
+    if (line->at == line->end || (*line->at | 32) != 'e')
+        return true;
+    line->at++;
+    if (line->at < line->end && (*line->at == '+' || *line->at == '-'))
+        line->at++;
+    size_t n = take_digits(line);
+    return n > 0 && n <= MAX_EXPONENT_DIGITS;
+}
+
+static bool take_value(struct line *line, uint8_t *room, unsigned depth);
+
+static bool take_array(struct line *line, uint8_t *room, unsigned depth)
+{
+    if (take(line, ']'))
+        return true;
+    do {
+        if (!take_value(line, room, depth))
+            return false;
+    } while (take(line, ','));
+    return take(line, ']');
+}
+
+static bool take_object(struct line *line, uint8_t *room, unsigned depth)
+{
+    struct gm_quick_string key;
+    if (take(line, '}'))
+        return true;
+    do {
+        if (!take(line, '"') || !take_string(line, room, &key) || !take(line, ':') ||
+            !take_value(line, room, depth))
+            return false;
+    } while (take(line, ','));
+    return take(line, '}');
+}
+
+/* A value that is not wanted, `depth` levels down. room: for its strings. */
+static bool take_value(struct line *line, uint8_t *room, unsigned depth)
 {
     struct gm_quick_string string;
     skip_space(line);
@@ -81,7 +128,13 @@ static bool take_value(struct line *line, uint8_t *decoded)
     switch (*line->at) {
     case '"':
         line->at++;
-        return take_string(line, decoded, &string);
+        return take_string(line, room, &string);
+    case '[':
+        line->at++;
+        return depth < MAX_DEPTH && take_array(line, room, depth + 1);
+    case '{':
+        line->at++;
+        return depth < MAX_DEPTH && take_object(line, room, depth + 1);
     case 't':
         return take_word(line, "true");
     case 'f':
@@ -89,56 +142,106 @@ static bool take_value(struct line *line, uint8_t *decoded)
     case 'n':
         return take_word(line, "null");
     default:
-        return take_number(line);
+        return take_number(line) && take_exponent(line);
     }
 }
 
 /* The key up to its colon. */
-static bool take_key(struct line *line, uint8_t *decoded, const uint8_t **key, size_t *key_bytes)
+static bool take_key(struct line *line, uint8_t *room, struct span *key)
 {
     struct gm_quick_string string;
     if (!take(line, '"'))
         return false;
-    *key = line->at;
-    if (!take_string(line, decoded, &string) || string.has_escapes)
+    key->data = line->at;
+    if (!take_string(line, room, &string) || string.has_escapes)
         return false;
-    *key_bytes = (size_t)(line->at - *key) - 1;
+    key->n_bytes = (size_t)(line->at - key->data) - 1;
     return take(line, ':');
 }
 
-static bool take_wanted(struct line *line, struct gm_json_quick *quick, uint8_t *decoded)
+static bool take_wanted(struct line *line, struct gm_json_quick *quick, uint8_t *room)
 {
     struct gm_quick_string string;
     if (!take(line, '"'))
         return false;
     const uint8_t *from = line->at;
-    if (!take_string(line, decoded, &string))
+    if (!take_string(line, room, &string))
         return false;
-    quick->value = string.has_escapes ? decoded : from;
+    quick->value = string.has_escapes ? room : from;
     quick->value_bytes =
-        string.has_escapes ? (size_t)(string.to - decoded) : (size_t)(line->at - from) - 1;
+        string.has_escapes ? (size_t)(string.to - room) : (size_t)(line->at - from) - 1;
     return true;
+}
+
+static bool take_id(struct line *line, struct gm_json_quick *quick, uint8_t *room)
+{
+    struct gm_quick_string string;
+    skip_space(line);
+    const uint8_t *from = line->at;
+    if (take(line, '"')) {
+        if (!take_string(line, room, &string) || string.has_escapes)
+            return false;
+        quick->id = from + 1;
+        quick->id_bytes = (size_t)(line->at - from) - 2;
+        return true;
+    }
+    if (!take_value(line, room, 1))
+        return false;
+    if (*from == '-' || (*from >= '0' && *from <= '9')) {
+        quick->id = from;
+        quick->id_bytes = (size_t)(line->at - from);
+    }
+    return true;
+}
+
+static bool take_other(struct line *line, struct gm_json_quick *quick, struct span key,
+                       uint8_t *room)
+{
+    struct gm_buf *others = quick->others;
+    skip_space(line);
+    const uint8_t *from = line->at;
+    if (!take_value(line, room, 1))
+        return false;
+    if (!others)
+        return true;
+    gm_buf_char(others, quick->n_others++ ? ',' : '{');
+    gm_json_string(others, key.data, key.n_bytes);
+    gm_buf_char(others, ':');
+    if (*from == '[' || *from == '{')
+        gm_json_append_minified(others, from, (size_t)(line->at - from));
+    else
+        gm_buf_append(others, from, (size_t)(line->at - from));
+    return true;
+}
+
+static bool is_key(struct span key, const char *name, size_t name_bytes)
+{
+    return key.n_bytes == name_bytes && memcmp(key.data, name, name_bytes) == 0;
 }
 
 /* The fields of an object, behind its opening brace. */
 static bool take_fields(struct line *line, struct gm_json_quick *quick, uint8_t *decoded)
 {
-    size_t field_bytes = strlen(quick->field), key_bytes;
+    const char *id_field = quick->id_field ? quick->id_field : "";
+    const size_t field_bytes = strlen(quick->field), id_bytes = strlen(id_field);
     uint8_t *room = decoded; /* behind the wanted string */
-    const uint8_t *key;
-    bool found = false;
+    struct span key;
+    bool found = false, found_id = false;
     do {
-        if (!take_key(line, room, &key, &key_bytes))
+        if (!take_key(line, room, &key))
             return false;
-        if (key_bytes != field_bytes || memcmp(key, quick->field, key_bytes) != 0) {
-            if (!take_value(line, room))
-                return false;
-        } else {
+        if (is_key(key, quick->field, field_bytes)) {
             if (found || !take_wanted(line, quick, room))
                 return false;
             found = true;
             if (quick->value == decoded)
                 room += quick->value_bytes;
+        } else if (quick->id_field && is_key(key, id_field, id_bytes)) {
+            if (found_id || !take_id(line, quick, room))
+                return false;
+            found_id = true;
+        } else if (!take_other(line, quick, key, room)) {
+            return false;
         }
     } while (take(line, ','));
     return found;
@@ -148,10 +251,14 @@ bool gm_json_quick_string(struct gm_json_quick *quick, const uint8_t *text, size
                           uint8_t *decoded)
 {
     struct line line = {text, text + n_bytes, gm_quick_string_of[quick->tier], true};
+    quick->id = NULL;
+    quick->id_bytes = quick->n_others = 0;
     if (!take(&line, '{') || !take_fields(&line, quick, decoded) || !take(&line, '}'))
         return false;
     skip_space(&line);
     if (line.at != line.end)
         return false;
+    if (quick->n_others > 0)
+        gm_buf_char(quick->others, '}');
     return line.is_ascii || gm_utf8_valid_prefix(text, n_bytes) == n_bytes;
 }

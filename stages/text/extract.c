@@ -181,28 +181,50 @@ static bool set_extra(struct extract *extract, struct gm_batch *batch, uint32_t 
            gm_batch_set_copy(batch, extract->extra, row, scratch->data, scratch->n_bytes);
 }
 
-/* Most lines of a corpus, if nothing but the text is wanted. */
-static bool extract_quickly(struct extract *extract, struct gm_batch *batch, uint32_t row,
-                            struct gm_view body)
+static bool set_quickly(struct extract *extract, struct gm_batch *batch, uint32_t row,
+                        const struct gm_json_quick *quick)
 {
-    struct gm_json_quick quick = {.tier = extract->tier, .field = extract->opts->field};
-    if (extract->tier == GM_JSON_PLAIN || extract->opts->keep != KEEP_NONE ||
-        extract->opts->id_field || body.n_bytes == 0)
+    struct gm_buf *scratch = &extract->scratch;
+    gm_batch_set_view(batch, extract->raw_text, row, quick->value, quick->value_bytes);
+    if (quick->id)
+        gm_batch_set_view(batch, extract->record_id, row, quick->id, quick->id_bytes);
+    return quick->n_others == 0 ||
+           (!scratch->failed &&
+            gm_batch_set_copy(batch, extract->extra, row, scratch->data, scratch->n_bytes));
+}
+
+/* Most lines of a corpus. *is_ok: there was memory. */
+static bool extract_quickly(struct extract *extract, struct gm_batch *batch, uint32_t row,
+                            struct gm_view body, bool *is_ok)
+{
+    struct gm_json_quick quick = {.tier = extract->tier,
+                                  .field = extract->opts->field,
+                                  .id_field = extract->opts->id_field,
+                                  .others =
+                                      extract->opts->keep == KEEP_NONE ? NULL : &extract->scratch};
+    if (extract->tier == GM_JSON_PLAIN || body.n_bytes == 0)
         return false;
     uint8_t *decoded = gm_batch_alloc(batch, body.n_bytes + GM_JSON_QUICK_SLACK);
-    if (!decoded || !gm_json_quick_string(&quick, body.data, body.n_bytes, decoded))
+    if (!decoded)
         return false;
-    gm_batch_set_view(batch, extract->raw_text, row, quick.value, quick.value_bytes);
-    return true;
+    gm_buf_clear(&extract->scratch);
+    const bool is_taken = gm_json_quick_string(&quick, body.data, body.n_bytes, decoded);
+    const bool is_decoded = is_taken && quick.value == decoded;
+    gm_batch_trim(batch, decoded, is_decoded ? quick.value_bytes : 0);
+    if (is_taken)
+        *is_ok = set_quickly(extract, batch, row, &quick);
+    return is_taken;
 }
 
 static enum gm_status extract_json(struct extract *extract, struct gm_batch *batch, uint32_t row,
                                    struct gm_err *err)
 {
     const struct gm_view body = gm_batch_view(batch, extract->body, row);
-    if (extract_quickly(extract, batch, row, body))
-        return GM_OK;
     struct gm_err why;
+    bool is_ok = true;
+    if (extract_quickly(extract, batch, row, body, &is_ok))
+        return is_ok ? GM_OK
+                     : gm_err_set(err, GM_NOMEM, "no memory for a text of %zu bytes", body.n_bytes);
     const enum gm_status status = gm_json_parse(extract->parser, body.data, body.n_bytes, 0, &why);
     if (status == GM_NOMEM)
         return gm_err_set(err, GM_NOMEM, "%s", why.text);

@@ -31,15 +31,28 @@ static void compare_quick(struct gm_json_parser *parser, enum gm_status status, 
 {
     uint8_t *decoded = malloc(n_bytes + GM_JSON_QUICK_SLACK);
     GM_ASSERT(decoded);
+    static const char *const taken[] = {"text", "id", NULL};
+    struct gm_buf others = GM_BUF_INIT, wanted = GM_BUF_INIT;
     for (enum gm_json_tier tier = GM_JSON_PLAIN; tier <= gm_json_best_tier(); tier++) {
-        struct gm_json_quick quick = {.tier = tier, .field = "text"};
+        struct gm_json_quick quick = {
+            .tier = tier, .field = "text", .id_field = "id", .others = &others};
         struct gm_json_value value;
+        gm_buf_clear(&others);
+        gm_buf_clear(&wanted);
         if (!gm_json_quick_string(&quick, data, n_bytes, decoded))
             continue;
         GM_ASSERT(status == GM_OK && gm_json_get(parser, "text", &value) == GM_JSON_STRING);
         GM_ASSERT(value.n_bytes == quick.value_bytes &&
                   memcmp(value.text, quick.value, value.n_bytes) == 0);
+        GM_ASSERT(gm_json_append_others(parser, taken, &wanted) == quick.n_others);
+        GM_ASSERT(quick.n_others == 0 || (others.n_bytes == wanted.n_bytes &&
+                                          memcmp(others.data, wanted.data, wanted.n_bytes) == 0));
+        enum gm_json_kind kind = gm_json_get(parser, "id", &value);
+        GM_ASSERT(!quick.id || (kind >= GM_JSON_U64 && kind <= GM_JSON_STRING));
+        GM_ASSERT(quick.id || kind < GM_JSON_U64 || kind > GM_JSON_STRING);
     }
+    gm_buf_free(&others);
+    gm_buf_free(&wanted);
     free(decoded);
 }
 

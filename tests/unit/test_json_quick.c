@@ -38,11 +38,50 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The raw value of the only field "id" if it is a number or a string without escapes. */
+static void check_id(const struct gm_json_quick *quick)
+{
+    struct gm_json_field field;
+    unsigned n_found = 0;
+    gm_json_rewind(parser);
+    while (gm_json_next(parser, &field)) {
+        if (field.key_bytes != 2 || memcmp(field.key, "id", 2) != 0)
+            continue;
+        n_found++;
+        bool is_string = field.value.kind == GM_JSON_STRING;
+        bool is_number = field.value.kind == GM_JSON_U64 || field.value.kind == GM_JSON_I64 ||
+                         field.value.kind == GM_JSON_F64;
+        assert_int_equal(quick->id != NULL, is_string || is_number);
+        if (!quick->id)
+            continue;
+        const char *wanted = is_string ? field.value.text : (const char *)field.raw;
+        assert_int_equal(quick->id_bytes, is_string ? field.value.n_bytes : field.raw_bytes);
+        assert_memory_equal(quick->id, wanted, quick->id_bytes);
+    }
+    assert_true(n_found <= 1 && (n_found == 1 || !quick->id));
+}
+
+/* The other fields as the parser appends them. */
+static void check_others(const struct gm_json_quick *quick)
+{
+    static const char *const taken[] = {"text", "id", NULL};
+    struct gm_buf others = GM_BUF_INIT;
+    assert_int_equal(gm_json_append_others(parser, taken, &others), quick->n_others);
+    if (quick->n_others > 0) {
+        assert_int_equal(others.n_bytes, quick->others->n_bytes);
+        assert_memory_equal(others.data, quick->others->data, others.n_bytes);
+    }
+    gm_buf_free(&others);
+}
+
 /* Whether the quick road took it; then the parser must say the same. */
 static bool agrees(const char *text, size_t n_bytes)
 {
     static uint8_t decoded[MOST + GM_JSON_QUICK_SLACK];
-    struct gm_json_quick quick = {.tier = tier, .field = "text"};
+    static struct gm_buf others = GM_BUF_INIT;
+    gm_buf_clear(&others);
+    struct gm_json_quick quick = {
+        .tier = tier, .field = "text", .id_field = "id", .others = &others};
     struct gm_err err;
     struct gm_json_value wanted;
     assert_true(n_bytes <= MOST);
@@ -56,6 +95,8 @@ static bool agrees(const char *text, size_t n_bytes)
         wanted.n_bytes != quick.value_bytes ||
         memcmp(wanted.text, quick.value, quick.value_bytes) != 0)
         fail_msg("%.*s: another string", (int)n_bytes, text);
+    check_id(&quick);
+    check_others(&quick);
     return true;
 }
 
@@ -70,6 +111,10 @@ static void lines_of_corpora_are_taken(void **state)
         "\"a\\u0041\"}",
         "{\"text\":\"\\u00e4\\u20ac\\ud83d\\ude00\\u0000\"}",
         "{\"text\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"}",
+        "{\"id\":\"a-1\",\"text\":\"x\",\"\x7f\":\"\xc3\xa4\\u00e4\\\\\"}",
+        "{\"text\":\"x\",\"id\":null,\"a\":1,\"a\":2,\"\":0.5e-7,\"b\":-1E+10}",
+        "{\"id\":[1],\"text\":\"x\",\"meta\":{ \"url\" : \"a b\", \"n\" : [ 1 , {} , [ ] ] } }",
+        "{\"id\": -5 ,\"a\":[[[[[[[1]]]]]]],\"text\":\"x\"}",
         "{\"text\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (!agrees(lines[i], strlen(lines[i])))
@@ -106,7 +151,14 @@ static void what_it_cannot_judge_is_left(void **state)
                                         "{\"a\":-,\"text\":\"x\"}",
                                         "{\"a\":1.,\"text\":\"x\"}",
                                         "{\"a\":nul,\"text\":\"x\"}",
-                                        "{\"a\":{},\"text\":\"x\"}",
+                                        "{\"a\":[[[[[[[[1]]]]]]]],\"text\":\"x\"}",
+                                        "{\"a\":{1},\"text\":\"x\"}",
+                                        "{\"a\":[1,],\"text\":\"x\"}",
+                                        "{\"a\":{\"b\":1],\"text\":\"x\"}",
+                                        "{\"a\":1e400,\"text\":\"x\"}",
+                                        "{\"a\":1e,\"text\":\"x\"}",
+                                        "{\"id\":1,\"id\":2,\"text\":\"x\"}",
+                                        "{\"id\":\"\\n\",\"text\":\"x\"}",
                                         "{\"a\":99999999999999999999,\"text\":\"x\"}",
                                         "{\"a\" \"b\",\"text\":\"x\"}",
                                         "{\"text\":\"x\" \"y\"}"};
@@ -151,7 +203,7 @@ static void random_changes_never_make_it_wrong(void **state)
     static const char base[] =
         "{\"id\": 12, \"text\": \"The \\\"quick\\\" brown\\nfox \\u00e4\\ud83d\\ude00 jumps over "
         "the lazy dog \xc3\xa4\xe2\x82\xac and then some more text follows here\", \"x\": "
-        "\"y\\\\\", \"f\": -1.5}";
+        "\"y\\\\\", \"f\": -1.5, \"m\": {\"k\": [1, \"z\"], \"e\": 2e5}}";
     char line[sizeof base + 64];
     unsigned seed = 3, n_taken = 0;
     for (int round = 0; round < 200000; round++) {
