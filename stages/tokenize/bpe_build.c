@@ -6,7 +6,7 @@
 #include "base/huge_pages.h"
 #include "base/utf8.h"
 #include "tokenize/bpe_cut.h"
-#include "tokenize/bpe_merge.h"
+#include "tokenize/bpe_seed.h"
 #include <string.h>
 
 struct builder {
@@ -15,6 +15,7 @@ struct builder {
     struct gm_bpe_head *head;
     uint64_t *symbols;
     uint32_t *vocabulary;
+    struct gm_buf items; /* the pairs that merge, in order of ranks */
 };
 
 void gm_bpe_build_init(struct gm_bpe_build *build)
@@ -207,20 +208,22 @@ static enum gm_status build_fallback(struct builder *builder, struct gm_err *err
     return GM_OK;
 }
 
-static enum gm_status build_pairs(struct gm_bpe_build *build, struct builder *builder,
-                                  const uint64_t *items, size_t n_items, struct gm_err *err)
+static struct gm_bpe_pairs pairs_of(const struct builder *builder)
 {
-    struct gm_pair_table *pairs = &builder->bpe.pairs;
-    enum gm_status status = gm_pair_table_build(items, n_items, &build->pairs, &build->pilots,
-                                                &builder->head->multiplier);
-    if (status == GM_INPUT)
-        return gm_err_set(err, GM_INPUT, "model.merges: pairs that were chosen to collide");
-    pairs->slots = (void *)build->pairs.data;
-    pairs->n_slots = build->pairs.n_bytes / sizeof(uint64_t);
-    pairs->pilots = (void *)build->pilots.data;
-    pairs->n_pilots = build->pilots.n_bytes / sizeof(uint16_t);
-    pairs->multiplier = builder->head->multiplier;
-    return status;
+    return (struct gm_bpe_pairs){.items = (void *)builder->items.data,
+                                 .n = builder->items.n_bytes / sizeof(uint64_t)};
+}
+
+static enum gm_status build_pairs(struct gm_bpe_build *build, struct builder *builder,
+                                  struct gm_err *err)
+{
+    struct gm_bpe_pairs items = pairs_of(builder);
+    enum gm_status status = gm_pair_table_build(items.items, items.n, &build->pairs, &build->pilots,
+                                                &builder->bpe.pairs);
+    builder->head->multiplier = builder->bpe.pairs.multiplier;
+    return status == GM_INPUT
+               ? gm_err_set(err, GM_INPUT, "model.merges: pairs that were chosen to collide")
+               : status;
 }
 
 /* BPE: as listed; a later line wins over an earlier one with the same pair, as in the reference. */
@@ -228,12 +231,11 @@ static enum gm_status build_merges(struct gm_bpe_build *build, struct builder *b
                                    struct gm_err *err)
 {
     const struct gm_spec *spec = builder->spec;
-    struct gm_buf items;
 
     if (spec->n_merges > GM_PAIR_MAX_RANK)
         return gm_err_set(err, GM_INPUT, "model.merges: %u merges, more than %u", spec->n_merges,
                           GM_PAIR_MAX_RANK);
-    uint64_t *item = new_array(&items, spec->n_merges, sizeof(uint64_t), 0);
+    uint64_t *item = new_array(&builder->items, spec->n_merges, sizeof(uint64_t), 0);
     uint32_t *merged = new_array(&build->merged, (size_t)spec->n_merges + 1, sizeof(uint32_t), 0);
     enum gm_status status = item && merged ? GM_OK : GM_NOMEM;
     for (uint32_t i = 0; i < spec->n_merges && status == GM_OK; i++) {
@@ -245,15 +247,11 @@ static enum gm_status build_merges(struct gm_bpe_build *build, struct builder *b
         merged[i] = merge->merged;
     }
     builder->bpe.merged = merged;
-    if (status == GM_OK)
-        status = build_pairs(build, builder, item, spec->n_merges, err);
-    gm_buf_free(&items);
-    return status;
+    return status == GM_OK ? build_pairs(build, builder, err) : status;
 }
 
 /* RANKS: every way to cut a token into two tokens. */
-static void add_cuts(const struct builder *builder, const struct gm_spec_token *token,
-                     struct gm_buf *items)
+static void add_cuts(struct builder *builder, const struct gm_spec_token *token)
 {
     const uint8_t *bytes = gm_spec_bytes(builder->spec, token->text);
 
@@ -265,7 +263,7 @@ static void add_cuts(const struct builder *builder, const struct gm_spec_token *
         if (right == GM_NO_TOKEN)
             continue;
         uint64_t item = gm_pair_key(left, right) << GM_PAIR_RANK_BITS | token->id;
-        gm_buf_append(items, &item, sizeof item);
+        gm_buf_append(&builder->items, &item, sizeof item);
     }
 }
 
@@ -273,19 +271,14 @@ static enum gm_status build_ranks(struct gm_bpe_build *build, struct builder *bu
                                   struct gm_err *err)
 {
     const struct gm_spec *spec = builder->spec;
-    struct gm_buf items = GM_BUF_INIT;
 
     for (unsigned byte = 0; byte < 256; byte++)
         if (builder->head->symbols[0][byte] == GM_NO_TOKEN)
             return gm_err_set(err, GM_INPUT, "no token for the single byte 0x%02X", byte);
     for (uint32_t i = 0; i < spec->n_tokens; i++)
         if (is_usable(&spec->tokens[i]))
-            add_cuts(builder, &spec->tokens[i], &items);
-    enum gm_status status = items.failed ? GM_NOMEM
-                                         : build_pairs(build, builder, (void *)items.data,
-                                                       items.n_bytes / sizeof(uint64_t), err);
-    gm_buf_free(&items);
-    return status;
+            add_cuts(builder, &spec->tokens[i]);
+    return builder->items.failed ? GM_NOMEM : build_pairs(build, builder, err);
 }
 
 static bool has_all_bytes(const struct gm_bpe_head *head)
@@ -315,90 +308,6 @@ static enum gm_status build_grid(struct gm_bpe_build *build, struct builder *bui
     return GM_OK;
 }
 
-/* Tokens that come out of merges alone, so that they may stand in a word cache for pieces and parts
- * of pieces: several are merged at a time, those of a few bytes as words, the others as windows. */
-struct seeder {
-    const struct gm_bpe *bpe;
-    uint64_t *seeds;
-    struct gm_bpe_word words[GM_BPE_MERGE_WORDS];
-    struct gm_bpe_window windows[GM_BPE_MERGE_WORDS];
-    uint32_t symbols[GM_BPE_MERGE_WORDS][GM_BPE_SCAN_MAX];
-    size_t word_indices[GM_BPE_MERGE_WORDS], window_indices[GM_BPE_MERGE_WORDS];
-    size_t n_words, n_windows;
-};
-
-static void set_seed(struct seeder *seeder, size_t index, size_t n_ids, uint32_t id)
-{
-    if (n_ids == 1 && id == seeder->bpe->tokens[index].id)
-        seeder->seeds[index / 64] |= (uint64_t)1 << index % 64;
-}
-
-static void flush_words(struct seeder *seeder)
-{
-    struct gm_bpe_word *words[GM_BPE_MERGE_WORDS];
-
-    for (size_t i = 0; i < seeder->n_words; i++)
-        words[i] = &seeder->words[i];
-    gm_bpe_merge_words(seeder->bpe, words, seeder->n_words);
-    for (size_t i = 0; i < seeder->n_words; i++)
-        if (words[i]->n_unknown == 0)
-            set_seed(seeder, seeder->word_indices[i], words[i]->n_ids, words[i]->ids[0]);
-    seeder->n_words = 0;
-}
-
-static void flush_windows(struct seeder *seeder)
-{
-    gm_bpe_merge_windows(seeder->bpe, seeder->windows, seeder->n_windows);
-    for (size_t i = 0; i < seeder->n_windows; i++)
-        set_seed(seeder, seeder->window_indices[i], seeder->windows[i].left == 1 ? 1 : 0,
-                 seeder->symbols[i][0]);
-    seeder->n_windows = 0;
-}
-
-static void add_seed(struct seeder *seeder, size_t index)
-{
-    const struct gm_spec_token *token = &seeder->bpe->tokens[index];
-    const uint8_t *bytes = seeder->bpe->pool + token->text.offset;
-    size_t n_bytes = token->text.n_bytes, n = seeder->n_windows;
-    uint64_t n_unknown = 0;
-
-    if (n_bytes <= GM_BPE_WORD_BYTES) {
-        seeder->word_indices[seeder->n_words] = index;
-        seeder->words[seeder->n_words++] = (struct gm_bpe_word){.bytes = bytes, .n_bytes = n_bytes};
-        if (seeder->n_words == GM_BPE_MERGE_WORDS)
-            flush_words(seeder);
-        return;
-    }
-    if (n_bytes > GM_BPE_SCAN_MAX)
-        return;
-    seeder->windows[n].ids = seeder->symbols[n];
-    seeder->windows[n].n =
-        gm_bpe_symbols(seeder->bpe, bytes, n_bytes, seeder->symbols[n], &n_unknown);
-    if (n_unknown > 0 || seeder->windows[n].n == 0)
-        return;
-    seeder->window_indices[seeder->n_windows++] = index;
-    if (seeder->n_windows == GM_BPE_MERGE_WORDS)
-        flush_windows(seeder);
-}
-
-static enum gm_status build_seeds(struct gm_bpe_build *build, struct builder *builder)
-{
-    const struct gm_bpe *bpe = &builder->bpe;
-    struct seeder seeder;
-
-    seeder.bpe = bpe;
-    seeder.n_words = seeder.n_windows = 0;
-    seeder.seeds = new_array(&build->seeds, bpe->n_tokens / 64 + 1, sizeof(uint64_t), 0);
-    if (!seeder.seeds)
-        return GM_NOMEM;
-    for (size_t i = 0; i < bpe->n_tokens; i++)
-        if (is_usable(&bpe->tokens[i]))
-            add_seed(&seeder, i);
-    flush_words(&seeder);
-    flush_windows(&seeder);
-    return GM_OK;
-}
-
 /* About sixteen bits for each pair of characters that tokens hold. */
 static uint32_t cut_bits_for(const struct gm_spec *spec)
 {
@@ -408,42 +317,55 @@ static uint32_t cut_bits_for(const struct gm_spec *spec)
     return bits;
 }
 
-static enum gm_status build_tables(struct gm_bpe_build *build, const struct gm_spec *spec,
+static enum gm_status build_seeds(struct gm_bpe_build *build, struct builder *builder)
+{
+    struct gm_bpe_pairs pairs = pairs_of(builder);
+    /* Where there are cuts, merges are what their texts say. */
+    bool is_plain = build->cuts.n_bytes > 0 && builder->bpe.pairs.n_pairs == pairs.n;
+    return gm_bpe_seed_build(&build->seeds, &builder->bpe, builder->spec->pool.n_bytes, pairs,
+                             is_plain);
+}
+
+static void begin(struct builder *builder)
+{
+    const struct gm_spec *spec = builder->spec;
+
+    builder->bpe.head = builder->head;
+    builder->bpe.tokens = spec->tokens;
+    builder->bpe.n_tokens = spec->n_tokens;
+    builder->bpe.pool = spec->pool.data;
+    builder->head->n_ids = spec->n_ids;
+    builder->head->unk_id = spec->unk_id;
+    builder->head->cut_bits = cut_bits_for(spec);
+    if (spec->flags & GM_SPEC_BYTE_LEVEL || spec->model == GM_MODEL_RANKS)
+        builder->head->flags |= GM_BPE_BYTE_SYMBOLS;
+    if (spec->flags & GM_SPEC_FUSE_UNK)
+        builder->head->flags |= GM_BPE_FUSE_UNK;
+}
+
+static enum gm_status build_tables(struct gm_bpe_build *build, struct builder *builder,
                                    struct gm_err *err)
 {
-    struct builder builder = {.spec = spec,
-                              .head = new_array(&build->head, 1, sizeof(struct gm_bpe_head), 0)};
     enum gm_status status;
 
-    if (!builder.head)
+    builder->head = new_array(&build->head, 1, sizeof(struct gm_bpe_head), 0);
+    if (!builder->head)
         return GM_NOMEM;
-    builder.bpe.head = builder.head;
-    builder.bpe.tokens = spec->tokens;
-    builder.bpe.n_tokens = spec->n_tokens;
-    builder.bpe.pool = spec->pool.data;
-    builder.head->n_ids = spec->n_ids;
-    builder.head->unk_id = spec->unk_id;
-    if (spec->flags & GM_SPEC_BYTE_LEVEL || spec->model == GM_MODEL_RANKS)
-        builder.head->flags |= GM_BPE_BYTE_SYMBOLS;
-    if (spec->flags & GM_SPEC_FUSE_UNK)
-        builder.head->flags |= GM_BPE_FUSE_UNK;
-    status = build_vocabulary(build, &builder);
+    begin(builder);
+    status = build_vocabulary(build, builder);
     if (status == GM_OK)
-        status = build_symbols(build, &builder);
+        status = build_symbols(build, builder);
     if (status == GM_OK)
-        status = build_fallback(&builder, err);
+        status = build_fallback(builder, err);
     if (status != GM_OK)
         return status;
-    status = spec->model == GM_MODEL_RANKS ? build_ranks(build, &builder, err)
-                                           : build_merges(build, &builder, err);
+    status = builder->spec->model == GM_MODEL_RANKS ? build_ranks(build, builder, err)
+                                                    : build_merges(build, builder, err);
     if (status == GM_OK)
-        status = build_grid(build, &builder);
+        status = build_grid(build, builder);
     if (status == GM_OK)
-        status = build_seeds(build, &builder);
-    if (status != GM_OK)
-        return status;
-    builder.head->cut_bits = cut_bits_for(spec);
-    return gm_bpe_cut_build(&build->cuts, spec, builder.head);
+        status = gm_bpe_cut_build(&build->cuts, builder->spec, builder->head);
+    return status == GM_OK ? build_seeds(build, builder) : status;
 }
 
 enum gm_status gm_bpe_build(struct gm_bpe_build *build, const struct gm_spec *spec,
@@ -452,7 +374,9 @@ enum gm_status gm_bpe_build(struct gm_bpe_build *build, const struct gm_spec *sp
     if (spec->n_ids > GM_BPE_MAX_ID)
         return gm_err_set(err, GM_INPUT, "ids up to %u, more than %u", spec->n_ids - 1,
                           GM_BPE_MAX_ID - 1);
-    enum gm_status status = build_tables(build, spec, err);
+    struct builder builder = {.spec = spec, .items = GM_BUF_INIT};
+    enum gm_status status = build_tables(build, &builder, err);
+    gm_buf_free(&builder.items);
     if (status == GM_NOMEM)
         return gm_err_set(err, GM_NOMEM, "no memory for the merge tables");
     return status;

@@ -17,7 +17,7 @@ struct search {
     uint64_t *slots;
     uint64_t *taken; /* a bit a slot: they stay in the processor, which the slots do not */
     uint16_t *pilots;
-    size_t n_slots, n_buckets;
+    size_t n_slots, n_buckets, n_pairs;
     uint64_t multiplier;
 };
 
@@ -166,6 +166,7 @@ static enum gm_status try_build(struct search *search, const uint64_t *items, si
     search->pilots = (void *)pilots->data;
     sort_items(search, items, n_items, sorted, begins);
     status = drop_doubles(sorted, begins, search->n_buckets) ? place_all(search) : GM_AGAIN;
+    search->n_pairs = begins[search->n_buckets];
 out:
     free(search->taken);
     free(sorted);
@@ -174,7 +175,7 @@ out:
 }
 
 enum gm_status gm_pair_table_build(const uint64_t *items, size_t n_items, struct gm_buf *slots,
-                                   struct gm_buf *pilots, uint64_t *multiplier)
+                                   struct gm_buf *pilots, struct gm_pair_table *table)
 {
     struct search search = {.n_slots = n_items * (FULL_FIFTHS + 1) / FULL_FIFTHS + 1,
                             .n_buckets = n_items / PER_BUCKET + 1,
@@ -185,7 +186,12 @@ enum gm_status gm_pair_table_build(const uint64_t *items, size_t n_items, struct
     gm_buf_init(pilots);
     for (unsigned i = 0; i < MAX_TRIES && status == GM_AGAIN; i++) {
         status = try_build(&search, items, n_items, slots, pilots);
-        *multiplier = search.multiplier;
+        *table = (struct gm_pair_table){.slots = (void *)slots->data,
+                                        .pilots = (void *)pilots->data,
+                                        .n_slots = search.n_slots,
+                                        .n_pilots = search.n_buckets,
+                                        .n_pairs = search.n_pairs,
+                                        .multiplier = search.multiplier};
         search.n_buckets += search.n_buckets / 4 + 1;
         search.multiplier = (search.multiplier ^ search.multiplier >> 29) * 0xBF58476D1CE4E5B9u | 1;
     }

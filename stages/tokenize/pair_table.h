@@ -24,6 +24,7 @@ struct gm_pair_table {
     const uint64_t *slots;
     const uint16_t *pilots;
     size_t n_slots, n_pilots; /* at least 1, below 2^32 */
+    size_t n_pairs;           /* set when it is made */
     uint64_t multiplier;      /* of the hash; another one if the first does not work */
 };
 
@@ -70,9 +71,10 @@ static inline uint32_t gm_pair_rank(const struct gm_pair_table *table, uint32_t 
     return slot >> GM_PAIR_RANK_BITS == key ? slot & GM_PAIR_MAX_RANK : GM_PAIR_NO_RANK;
 }
 
-/* Makes the table: items are key << GM_PAIR_RANK_BITS | rank. Of items with the same key the one
- * with the higher rank stays. GM_INPUT: pairs chosen to collide. GM_NOMEM. No text is set. */
+/* Makes the table, in the memory of slots and pilots: items are key << GM_PAIR_RANK_BITS | rank. Of
+ * items with the same key the one with the higher rank stays. GM_INPUT: pairs chosen to collide.
+ * GM_NOMEM. No text is set. */
 enum gm_status gm_pair_table_build(const uint64_t *items, size_t n_items, struct gm_buf *slots,
-                                   struct gm_buf *pilots, uint64_t *multiplier);
+                                   struct gm_buf *pilots, struct gm_pair_table *table);
 
 #endif
