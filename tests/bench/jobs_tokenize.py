@@ -64,12 +64,20 @@ def ours(context, source, tokenizer):
 
 
 def in_memory(context, source, tokenizer):
-    """MB of text per second: of CPU time, of all cores at once, and of those in their first passes, as
-    many as the end-to-end run has for each of them."""
+    """MB of the source per second: of CPU time, of all cores at once, and of those in their first
+    passes, as many as the end-to-end run has for each of them."""
     n_first = max(1, OUR_COPIES // context.n_cpus)
     cost = measure.run([str(context.tools / "encode_rate"), str(source), str(tokenizer),
                         str(context.n_cpus), "3", str(n_first)])
     return [float(word) for word in cost.output["out"].split()[1:4]]
+
+
+def floor_ns(context, source, out_bytes):
+    """CPU time for a byte of the source of what has to be done besides encoding, if each part is done
+    alone: reading, JSON, SHA-256, writing."""
+    cost = measure.run([str(context.tools / "tokenize_floor"), str(source),
+                        str(context.outputs / "floor"), str(out_bytes)])
+    return [float(word) for word in cost.output["out"].split()[1:5]]
 
 
 def same_files(context, small, tokenizer, prefix):
@@ -85,12 +93,14 @@ def run(context, row):
     """Rows for the table; row: the class of them."""
     what, tokenizer = vocabulary()
     name, source, large, small = corpora(context)
-    rates, memory, cpu = [], [], []
+    rates, memory, cpu, floor = [], [], [], []
     for _ in range(context.n_rounds):
         cost = ours(context, large, tokenizer)
         rates.append(megabytes(large) / cost.wall_s)
         cpu.append(megabytes(large) / cost.cpu_s)
         memory.append(in_memory(context, source, tokenizer))
+        written = sum(part.stat().st_size for part in (context.outputs / "tokens").glob("tokens-*"))
+        floor.append(floor_ns(context, source, written // OUR_COPIES))
     rate, both = measure.median(rates), measure.median([pair[1] for pair in memory])
     title = f"tokenize {name}, {what}: {megabytes(large):,.0f} MB of JSONL to .bin/.idx"
     rows = []
@@ -111,6 +121,11 @@ def run(context, row):
     rows.append(row("... of the same passes in memory, the first with an empty cache", f"{rate:.0f} MB/s",
                     f"{first:.0f} MB/s (bound)", rate / first))
     core = measure.median([pair[0] for pair in memory])
+    parts = [measure.median(part) for part in zip(*floor)]
+    most = both / (1 + core * sum(parts) / 1000)
+    told = "; ".join(f"{ns:.2f} {name}" for ns, name in zip(parts, ("reading", "JSON", "SHA-256", "writing")))
+    rows.append(row(f"... of encoding and what has to be done besides, alone ({told} ns a byte)",
+                    f"{rate:.0f} MB/s", f"{most:.0f} MB/s (bound)", rate / most))
     rows.append(row("... CPU time, all processes", f"{measure.median(cpu):.0f} MB/s per core",
                     f"{core:.0f} MB/s per core (in memory)", measure.median(cpu) / core))
     return rows
