@@ -12,7 +12,7 @@ bench: deps
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(filter $(BUILD)/tests/bench/%,$(HELPERS))
 	@$(PYTHON) tests/bench/bench.py $(BUILD) $(BENCH)
 
-## bench-docs: write docs/performance.md and its plot from the last `make bench`
+## bench-docs: write docs/performance.md and its plots from the last `make bench`
 bench-docs:
 	@$(PYTHON) tests/bench/render.py $(BUILD)/bench/results.json docs
 

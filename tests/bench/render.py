@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes docs/performance.md and docs/performance.svg from the results of the last benchmark.
+"""Writes docs/performance.md, its plot and the overview of the README from the results of the last
+benchmark.
 
     render.py BUILD/bench/results.json DOCS"""
 
@@ -59,6 +60,22 @@ WIDTH, ROW, LEFT, TOP, RIGHT = 860, 26, 400, 50, 120
 INK, MUTED, GOOD, BAD = "#1f2933", "#7b8794", "#2f855a", "#c05621"
 
 
+OVERVIEW = (  # what a row begins with, what its peer holds, what the plot says
+    ("hand-over, 256-byte", "map", "small records between processes / ProcessPoolExecutor.map"),
+    ("20,000 files", "curl", "20,000 small files from a server / curl --parallel"),
+    ("recipe: 6,000 texts", "", "URLs to text statistics / urllib, ProcessPoolExecutor"),
+    ("recipe: 270 pictures", "", "large photos to gray / Pool, Pillow"),
+    ("gristmill gray, 2000 pictures", "Pillow)", "small pictures to gray / Pool, Pillow"),
+    ("JPEG, pictures of the web: lossless", "Pillow", "JPEG to gray JPEG, one core / Pillow"),
+    ("JPEG, pictures of the web: lossless", "vips", "JPEG to gray JPEG, one core / libvips"),
+    ("PNG to PNG, photos", "Pillow", "PNG to gray PNG, one core / Pillow"),
+    ("tokenize mixed", "Pool", "JSON Lines to token files / Pool, HF tokenizers"),
+    ("encode English, cl100k, warm", "gigatoken", "English to cl100k ids, one core / gigatoken"),
+    ("encode English, cl100k, warm", "tiktoken", "English to cl100k ids, one core / tiktoken"),
+    ("encode mixed, Llama-3, warm", "tokenizers", "mixed text to Llama-3 ids, one core / HF tokenizers"),
+)
+
+
 def machine_text(machine):
     return (f"{machine['cpu']}, {machine['n_cpus']} cores, {machine['memory_gib']:g} GiB, "
             f"{machine['os']}, Linux {machine['kernel']}")
@@ -84,14 +101,17 @@ def goodness(row):
     return row["ratio"] if row["sense"] == "at_least" else 1 / row["ratio"]
 
 
-def bar(row, number, scale):
+def full_label(row):
+    peer = f" / {row['peer'].split('(')[-1].rstrip(')')}" if "(" in row["peer"] else ""
+    return (row["what"].replace("... ", "") + peer)[:64]
+
+
+def bar(row, label, number, scale):
     y = TOP + number * ROW
     value = goodness(row)
     x0, x1 = sorted((scale(1), scale(value)))
     color = MUTED if row["reached"] is None else GOOD if row["reached"] else BAD
-    label = html.escape(row["what"].replace("... ", "") +
-                        (f" / {row['peer'].split('(')[-1].rstrip(')')}" if "(" in row["peer"] else ""))
-    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{label[:64]}</text>',
+    parts = [f'<text x="{LEFT - 10}" y="{y + 12}" text-anchor="end" fill="{INK}">{html.escape(label)}</text>',
              f'<rect x="{x0:.1f}" y="{y}" width="{max(x1 - x0, 1):.1f}" height="16" rx="2" fill="{color}"/>',
              f'<text x="{x1 + 6:.1f}" y="{y + 12}" fill="{INK}">{row["ratio_text"]}</text>']
     if row["target"]:
@@ -101,10 +121,10 @@ def bar(row, number, scale):
     return parts
 
 
-def plot(result):
-    rows = [row for row in result["rows"] if row["ratio"]]
-    values = [goodness(row) for row in rows] + [1]
-    values += [row["target"] for row in rows if row["target"] and row["sense"] == "at_least"]
+def plot(rows, title):
+    """rows: a row and its label."""
+    values = [goodness(row) for row, _ in rows] + [1]
+    values += [row["target"] for row, _ in rows if row["target"] and row["sense"] == "at_least"]
     low, high = math.log10(min(values + [0.5])), math.log10(max(values + [10]))
 
     def scale(value):
@@ -114,21 +134,39 @@ def plot(result):
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
              f'viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
              f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
-             f'<text x="10" y="20" font-size="14" fill="{INK}">Against the best peer or the bound '
-             f'(to the right: better; black: target; logarithmic), {result["date"]}</text>',
+             f'<text x="10" y="20" font-size="14" fill="{INK}">{title}</text>',
              f'<line x1="{scale(1):.1f}" x2="{scale(1):.1f}" y1="{TOP - 12}" y2="{height - 14}" '
              f'stroke="{MUTED}" stroke-dasharray="3 3"/>',
              f'<text x="{scale(1):.1f}" y="{TOP - 16}" text-anchor="middle" fill="{MUTED}">1x</text>']
-    for number, row in enumerate(rows):
-        parts += bar(row, number, scale)
+    for number, (row, label) in enumerate(rows):
+        parts += bar(row, label, number, scale)
     return "\n".join(parts + ["</svg>", ""])
+
+
+def full_plot(result):
+    return plot([(row, full_label(row)) for row in result["rows"] if row["ratio"]],
+                "Against the best peer or the bound (to the right: better; black: target; "
+                f"logarithmic), {result['date']}")
+
+
+def overview(result):
+    """One row for each kind of work; those that were not measured are left out."""
+    rows = []
+    for what, peer, label in OVERVIEW:
+        found = [row for row in result["rows"]
+                 if row["ratio"] and row["what"].startswith(what) and peer in row["peer"]]
+        if found:
+            rows.append((found[0], label))
+    return plot(rows, "How many times faster than what people use (black: our own target; "
+                f"logarithmic), {result['date']}")
 
 
 def main():
     result = json.loads(pathlib.Path(sys.argv[1]).read_text())
     docs = pathlib.Path(sys.argv[2])
     (docs / "performance.md").write_text(page(result))
-    (docs / "performance.svg").write_text(plot(result))
+    (docs / "performance.svg").write_text(full_plot(result))
+    (docs / "overview.svg").write_text(overview(result))
 
 
 if __name__ == "__main__":
