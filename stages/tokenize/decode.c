@@ -58,7 +58,7 @@ static bool find_skipped(struct gm_decoder *decoder)
             text = (struct gm_normal_text){letters.data, letters.n_bytes};
         }
         decoder->added_ids[i].skipped =
-            gm_names_find(&specials, (const char *)text.data, text.n_bytes) != NULL;
+            gm_names_find(&specials, (const char *)text.data, text.n_bytes) != GM_NAME_NONE;
     }
     bool good = !letters.failed;
     gm_names_free(&specials);

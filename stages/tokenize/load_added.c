@@ -50,6 +50,11 @@ static enum gm_status check_added(struct gm_loader *loader, const struct gm_json
     return GM_OK;
 }
 
+static const char *quote(struct gm_loader *loader, const struct gm_json_value *content)
+{
+    return gm_load_quote(loader, content->text, content->n_bytes);
+}
+
 /* next_id: of the next token that the model does not have. */
 static enum gm_status read_added(struct gm_loader *loader, struct gm_json_node node,
                                  struct gm_names *contents, uint32_t *next_id)
@@ -69,16 +74,16 @@ static enum gm_status read_added(struct gm_loader *loader, struct gm_json_node n
         status = check_added(loader, &content, added.flags);
     if (status != GM_OK)
         return status;
-    const struct gm_name *name = gm_names_find(&loader->names, content.text, content.n_bytes);
-    added.id = name ? name->id : *next_id;
-    *next_id += name ? 0 : 1;
-    const char *quoted = gm_load_quote(loader, content.text, content.n_bytes);
+    added.id = gm_names_find(&loader->names, content.text, content.n_bytes);
+    if (added.id == GM_NAME_NONE)
+        added.id = (*next_id)++;
     if (!gm_names_add(contents, content.text, content.n_bytes, added.id))
-        return gm_load_refuse(loader, "%s is listed twice", quoted);
+        return gm_load_refuse(loader, "%s is listed twice", quote(loader, &content));
     if (added.id >= GM_SPEC_MAX_IDS)
-        return gm_load_refuse(loader, "%s has an id above 2^24 - 1", quoted);
+        return gm_load_refuse(loader, "%s has an id above 2^24 - 1", quote(loader, &content));
     if (added.id != file_id)
-        gm_load_note(loader, "%s is said to have id %u, but it gets %u", quoted, file_id, added.id);
+        gm_load_note(loader, "%s is said to have id %u, but it gets %u", quote(loader, &content),
+                     file_id, added.id);
     added.content = gm_load_keep(loader, content.text, content.n_bytes);
     if (spec->n_ids <= added.id)
         spec->n_ids = added.id + 1;

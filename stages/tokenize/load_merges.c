@@ -1,5 +1,7 @@
-/* Merges, in both spellings: "a b" and ["a", "b"]. What a pair becomes is found by its text, so
- * three names are looked up for each; they are looked up for BATCH merges at once.
+/* Merges, in both spellings: "a b" and ["a", "b"]. What a pair becomes is found by its text. Merges
+ * of a trained vocabulary make its tokens in their order, each from one pair or several, so the
+ * token of the pair before and the one behind it are looked at first; otherwise the joined text is
+ * looked up like the two names, which is done for BATCH merges at once.
  *
  * A pair that is listed twice counts where it stands last, as in the reference. */
 #include "tokenize/load_model.h"
@@ -11,13 +13,20 @@
 #define BATCH 32
 #define AHEAD 16 /* pairs, whose slots are asked for before they are looked at */
 
+struct waiting {
+    struct gm_name_query left, right;
+    uint32_t merged;      /* GM_NAME_NONE: joined is to be looked up */
+    size_t joined_offset; /* of its text in merges->joined */
+    size_t place;         /* in the file */
+};
+
 struct merges {
     struct gm_loader *loader;
     size_t prefix_bytes; /* continuing_subword_prefix, as the file spells it: cut from the right */
-    struct gm_name_query queries[3 * BATCH]; /* left, right, joined */
-    size_t places[BATCH];                    /* in the file */
+    size_t made;         /* the place in the names of what the pair before becomes */
+    struct waiting waiting[BATCH];
     size_t n_waiting;
-    struct gm_buf joined; /* the joined texts of those that wait */
+    struct gm_buf joined; /* texts of those that wait */
 };
 
 struct piece {
@@ -25,39 +34,75 @@ struct piece {
     size_t n_bytes;
 };
 
-static enum gm_status refuse_unknown(const struct merges *merges, size_t i)
+static enum gm_status refuse_unknown(const struct merges *merges, const struct waiting *waiting,
+                                     struct piece name)
 {
     struct gm_loader *loader = merges->loader;
-    const struct gm_name_query *query = &merges->queries[3 * i];
-    while (query->found)
-        query++;
     gm_load_refuse(loader, "%s is not in the vocabulary",
-                   gm_load_quote(loader, query->text, query->n_bytes));
-    return gm_err_add(loader->err, "model.merges[%zu]", merges->places[i]);
+                   gm_load_quote(loader, name.text, name.n_bytes));
+    return gm_err_add(loader->err, "model.merges[%zu]", waiting->place);
+}
+
+static struct piece joined_of(const struct merges *merges, const struct waiting *waiting)
+{
+    const char *text = (const char *)merges->joined.data + waiting->joined_offset;
+    return (struct piece){text,
+                          waiting->left.n_bytes + waiting->right.n_bytes - merges->prefix_bytes};
+}
+
+static enum gm_status finish(struct merges *merges, const struct waiting *waiting)
+{
+    const struct gm_names *names = &merges->loader->names;
+    struct gm_spec *spec = merges->loader->spec;
+    const struct gm_name_query *left = &waiting->left, *right = &waiting->right;
+    struct gm_spec_merge merge = {gm_names_answer(names, left), gm_names_answer(names, right),
+                                  waiting->merged};
+
+    if (merge.left == GM_NAME_NONE)
+        return refuse_unknown(merges, waiting, (struct piece){left->text, left->n_bytes});
+    if (merge.right == GM_NAME_NONE)
+        return refuse_unknown(merges, waiting, (struct piece){right->text, right->n_bytes});
+    if (merge.merged == GM_NAME_NONE) {
+        struct piece joined = joined_of(merges, waiting);
+        merge.merged = gm_names_find(names, joined.text, joined.n_bytes);
+        if (merge.merged == GM_NAME_NONE)
+            return refuse_unknown(merges, waiting, joined);
+        /* Where tokens are listed by their ids, the search goes on from there. */
+        if (merge.merged < names->n && names->list[merge.merged].id == merge.merged)
+            merges->made = merge.merged;
+    }
+    spec->merges[spec->n_merges++] = merge;
+    return GM_OK;
 }
 
 /* Looks up what waits. */
 static enum gm_status flush(struct merges *merges)
 {
-    struct gm_spec *spec = merges->loader->spec;
-    if (merges->joined.failed)
-        return gm_load_no_memory(merges->loader);
-    const char *joined = (const char *)merges->joined.data;
-    for (size_t i = 0; i < merges->n_waiting; i++) {
-        merges->queries[3 * i + 2].text = joined;
-        joined += merges->queries[3 * i + 2].n_bytes;
-    }
-    gm_names_find_many(&merges->loader->names, merges->queries, 3 * merges->n_waiting);
-    for (size_t i = 0; i < merges->n_waiting; i++) {
-        const struct gm_name_query *query = &merges->queries[3 * i];
-        if (!query[0].found || !query[1].found || !query[2].found)
-            return refuse_unknown(merges, i);
-        spec->merges[spec->n_merges++] =
-            (struct gm_spec_merge){query[0].found->id, query[1].found->id, query[2].found->id};
-    }
+    enum gm_status status = merges->joined.failed ? gm_load_no_memory(merges->loader) : GM_OK;
+    for (size_t i = 0; i < merges->n_waiting && status == GM_OK; i++)
+        status = finish(merges, &merges->waiting[i]);
     merges->n_waiting = 0;
     gm_buf_clear(&merges->joined);
-    return GM_OK;
+    return status;
+}
+
+static bool is_joined(const struct gm_name *name, struct piece left, struct piece right)
+{
+    return name->n_bytes == left.n_bytes + right.n_bytes &&
+           memcmp(name->text, left.text, left.n_bytes) == 0 &&
+           memcmp(name->text + left.n_bytes, right.text, right.n_bytes) == 0;
+}
+
+/* The id of left and right together, if it is the last one or the next one; GM_NAME_NONE: not. */
+static uint32_t guess(struct merges *merges, struct piece left, struct piece right)
+{
+    const struct gm_names *names = &merges->loader->names;
+    for (size_t place = merges->made; place < names->n && place <= merges->made + 1; place++)
+        if (is_joined(&names->list[place], left, right)) {
+            merges->made = place;
+            return names->list[place].id;
+        }
+    return GM_NAME_NONE;
 }
 
 static enum gm_status add_merge(struct merges *merges, struct piece left, struct piece right)
@@ -65,13 +110,18 @@ static enum gm_status add_merge(struct merges *merges, struct piece left, struct
     if (right.n_bytes < merges->prefix_bytes)
         return gm_load_refuse(merges->loader, "%s is shorter than continuing_subword_prefix",
                               gm_load_quote(merges->loader, right.text, right.n_bytes));
-    struct gm_name_query *query = &merges->queries[3 * merges->n_waiting++];
-    size_t n_right = right.n_bytes - merges->prefix_bytes;
-    gm_buf_append(&merges->joined, left.text, left.n_bytes);
-    gm_buf_append(&merges->joined, right.text + merges->prefix_bytes, n_right);
-    query[0] = (struct gm_name_query){.text = left.text, .n_bytes = left.n_bytes};
-    query[1] = (struct gm_name_query){.text = right.text, .n_bytes = right.n_bytes};
-    query[2] = (struct gm_name_query){.n_bytes = left.n_bytes + n_right};
+    struct waiting *waiting = &merges->waiting[merges->n_waiting++];
+    struct piece rest = {right.text + merges->prefix_bytes, right.n_bytes - merges->prefix_bytes};
+    waiting->left = (struct gm_name_query){.text = left.text, .n_bytes = left.n_bytes};
+    waiting->right = (struct gm_name_query){.text = right.text, .n_bytes = right.n_bytes};
+    gm_names_ask(&merges->loader->names, &waiting->left);
+    gm_names_ask(&merges->loader->names, &waiting->right);
+    waiting->merged = guess(merges, left, rest);
+    if (waiting->merged == GM_NAME_NONE) {
+        waiting->joined_offset = merges->joined.n_bytes;
+        gm_buf_append(&merges->joined, left.text, left.n_bytes);
+        gm_buf_append(&merges->joined, rest.text, rest.n_bytes);
+    }
     return GM_OK;
 }
 
@@ -193,7 +243,7 @@ static enum gm_status read_merges(struct merges *merges, struct gm_json_walk wal
     for (size_t i = 0; status == GM_OK && gm_json_step(&walk, NULL, &node); i++) {
         if (i == 0)
             spelling = gm_json_node_value(node).kind;
-        merges->places[merges->n_waiting] = i;
+        merges->waiting[merges->n_waiting].place = i;
         status = read_merge(merges, node, spelling);
         if (status == GM_INPUT)
             gm_err_add(loader->err, "model.merges[%zu]", i);

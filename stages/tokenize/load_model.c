@@ -14,19 +14,19 @@
 
 /* ---- vocabulary ---- */
 
-static enum gm_status refuse_name(struct gm_loader *loader, const struct gm_json_value *name,
+static enum gm_status refuse_name(struct gm_loader *loader, const struct gm_name_query *name,
                                   const char *reason)
 {
     return gm_load_refuse(loader, "%s %s", gm_load_quote(loader, name->text, name->n_bytes),
                           reason);
 }
 
-/* Appends the token to the spec and its name to the table. */
-static enum gm_status add_token(struct gm_loader *loader, const struct gm_json_value *name,
+/* Appends the token to the spec and its name, which was asked for, to the table. */
+static enum gm_status add_token(struct gm_loader *loader, const struct gm_name_query *name,
                                 struct gm_spec_token token)
 {
     struct gm_spec *spec = loader->spec;
-    if (!gm_names_add(&loader->names, name->text, name->n_bytes, token.id))
+    if (!gm_names_add_asked(&loader->names, name, token.id))
         return refuse_name(loader, name, "is listed twice");
     size_t start = spec->pool.n_bytes;
     token.text.offset = (uint32_t)start;
@@ -60,7 +60,7 @@ static size_t count_members(struct gm_json_walk walk)
     return n;
 }
 
-static enum gm_status add_member(struct gm_loader *loader, const struct gm_json_value *name,
+static enum gm_status add_member(struct gm_loader *loader, const struct gm_name_query *name,
                                  const struct gm_json_value *id)
 {
     if (id->kind != GM_JSON_U64)
@@ -73,15 +73,17 @@ static enum gm_status add_member(struct gm_loader *loader, const struct gm_json_
 /* {"token": id, ...}. Some at a time, so that the table of names is not waited for. */
 static enum gm_status read_vocab_object(struct gm_loader *loader, struct gm_json_walk walk)
 {
-    struct gm_json_value names[MEMBERS], ids[MEMBERS];
+    struct gm_name_query names[MEMBERS];
+    struct gm_json_value name, ids[MEMBERS];
     struct gm_json_node node;
     enum gm_status status = make_room(loader, count_members(walk));
     size_t n = MEMBERS;
 
     while (status == GM_OK && n == MEMBERS) {
-        for (n = 0; n < MEMBERS && gm_json_step(&walk, &names[n], &node); n++) {
+        for (n = 0; n < MEMBERS && gm_json_step(&walk, &name, &node); n++) {
             ids[n] = gm_json_node_value(node);
-            gm_names_prefetch(&loader->names, names[n].text, names[n].n_bytes);
+            names[n] = (struct gm_name_query){.text = name.text, .n_bytes = name.n_bytes};
+            gm_names_ask(&loader->names, &names[n]);
         }
         for (size_t i = 0; i < n && status == GM_OK; i++)
             status = add_member(loader, &names[i], &ids[i]);
@@ -112,7 +114,9 @@ static enum gm_status read_scored(struct gm_loader *loader, struct gm_json_node 
         token.score = (double)score.i64;
     else
         return gm_load_refuse(loader, "[text, score] is expected");
-    return add_token(loader, &name, token);
+    struct gm_name_query query = {.text = name.text, .n_bytes = name.n_bytes};
+    gm_names_ask(&loader->names, &query);
+    return add_token(loader, &query, token);
 }
 
 static enum gm_status read_vocab_array(struct gm_loader *loader, struct gm_json_walk walk)
@@ -177,11 +181,11 @@ static enum gm_status read_unk(struct gm_loader *loader, struct gm_json_node mod
     enum gm_status status = gm_load_text(loader, model, "unk_token", need, &value);
     if (status != GM_OK || value.kind == GM_JSON_MISSING)
         return status;
-    const struct gm_name *name = gm_names_find(&loader->names, value.text, value.n_bytes);
-    if (!name)
+    uint32_t id = gm_names_find(&loader->names, value.text, value.n_bytes);
+    if (id == GM_NAME_NONE)
         return gm_load_refuse(loader, "unk_token %s is not in the vocabulary",
                               gm_load_quote(loader, value.text, value.n_bytes));
-    loader->spec->unk_id = name->id;
+    loader->spec->unk_id = id;
     return GM_OK;
 }
 
@@ -227,7 +231,7 @@ static bool has_all_bytes(const struct gm_loader *loader)
         gm_buf_clear(&text);
         gm_alphabet_encode(&byte, 1, &text);
         all = all && !text.failed &&
-              gm_names_find(&loader->names, (const char *)text.data, text.n_bytes);
+              gm_names_find(&loader->names, (const char *)text.data, text.n_bytes) != GM_NAME_NONE;
     }
     gm_buf_free(&text);
     return all;

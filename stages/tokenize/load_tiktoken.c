@@ -186,13 +186,23 @@ static int by_id(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
+/* By id, as nearly every file is. */
+static void sort_tokens(struct gm_spec *spec)
+{
+    bool rising = true;
+    for (uint32_t i = 1; i < spec->n_tokens; i++)
+        rising = rising && spec->tokens[i - 1].id < spec->tokens[i].id;
+    if (!rising)
+        qsort(spec->tokens, spec->n_tokens, sizeof *spec->tokens, by_id);
+}
+
 /* Sorts by id; every id and every text once, and every single byte is there, without which some
  * text could not be encoded. */
 static enum gm_status check_tokens(struct gm_loader *loader)
 {
     struct gm_spec *spec = loader->spec;
     unsigned n_single = 0;
-    qsort(spec->tokens, spec->n_tokens, sizeof *spec->tokens, by_id);
+    sort_tokens(spec);
     if (!gm_names_init(&loader->names, spec->n_tokens))
         return gm_load_no_memory(loader);
     for (uint32_t i = 0; i < spec->n_tokens; i++) {

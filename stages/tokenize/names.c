@@ -1,5 +1,6 @@
-/* Open addressing with linear probing, at most half full. A slot carries part of the hash, so that
- * a name's bytes are touched only when it is very likely the right one. */
+/* Open addressing with linear probing. A slot is half of a cache line and holds a short name as a
+ * whole, so that most look-ups touch one line of memory; of a long name it holds the hash, the
+ * length and the place in the list. */
 #include "tokenize/names.h"
 
 #include "base/assert.h"
@@ -8,18 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHORT_BYTES (8u * GM_NAME_KEY_WORDS)
+
+#define FREE        0u
+#define LONG        (SHORT_BYTES + 2)
+
 struct gm_name_slot {
-    uint32_t tag;
-    uint32_t place; /* in the list, plus 1; 0: free */
+    uint64_t key[GM_NAME_KEY_WORDS]; /* the bytes, or the hash and the length */
+    uint32_t value;                  /* the id, or the place in the list */
+    uint32_t kind;                   /* FREE, LONG, or the number of bytes plus 1 */
 };
+_Static_assert(sizeof(struct gm_name_slot) == 32, "two in a cache line");
 
 bool gm_names_init(struct gm_names *names, size_t capacity)
 {
     memset(names, 0, sizeof *names);
-    size_t n_slots = 16;
-    while (n_slots < capacity * 2)
-        n_slots *= 2;
-    names->list = calloc(capacity ? capacity : 1, sizeof *names->list);
+    size_t n_slots = capacity + capacity / 2 + 16; /* two thirds full, at most */
+    names->list = malloc((capacity + 1) * sizeof *names->list);
     names->slots = calloc(n_slots, sizeof *names->slots);
     names->capacity = capacity;
     names->n_slots = n_slots;
@@ -39,95 +45,118 @@ void gm_names_free(struct gm_names *names)
     memset(names, 0, sizeof *names);
 }
 
-static uint32_t tag_of(uint64_t hash)
+static uint64_t load(const char *text, size_t n_bytes)
 {
-    return (uint32_t)(hash >> 32);
+    uint64_t word = 0;
+    memcpy(&word, text, n_bytes);
+    return word;
+}
+
+/* Up to eight bytes, the others zero, without reading any other byte. */
+static uint64_t load_some(const char *text, size_t n_bytes)
+{
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte is the lowest");
+    if (n_bytes >= 8)
+        return load(text, 8);
+    if (n_bytes >= 4)
+        return load(text, 4) | load(text + n_bytes - 4, 4) << 8 * (n_bytes - 4);
+    if (n_bytes >= 2)
+        return load(text, 2) | load(text + n_bytes - 2, 2) << 8 * (n_bytes - 2);
+    return n_bytes ? (uint8_t)*text : 0;
+}
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint32_t kind_of(size_t n_bytes)
+{
+    return n_bytes > SHORT_BYTES ? LONG : (uint32_t)n_bytes + 1;
+}
+
+static void set_key(struct gm_name_query *query)
+{
+    size_t n_bytes = query->n_bytes;
+
+    if (n_bytes > SHORT_BYTES) {
+        query->hash = gm_xxh64(query->text, n_bytes, 0);
+        query->key[0] = query->hash;
+        query->key[1] = n_bytes;
+        query->key[2] = 0;
+        return;
+    }
+    for (size_t i = 0; i < GM_NAME_KEY_WORDS; i++)
+        query->key[i] = 8 * i < n_bytes ? load_some(query->text + 8 * i, n_bytes - 8 * i) : 0;
+    query->hash = fold(query->key[0] ^ 0xA0761D6478BD642Fu, query->key[1] ^ 0xE7037ED1A0B428DBu) ^
+                  fold(query->key[2] ^ 0x8EBC6AF09C88C6E3u, n_bytes ^ 0x589965CC75374CC3u);
+    query->hash *= 0x9E3779B97F4A7C15u;
 }
 
 static size_t first_slot(const struct gm_names *names, uint64_t hash)
 {
-    return hash & (names->n_slots - 1);
+    return (size_t)((unsigned __int128)hash * names->n_slots >> 64);
 }
 
-/* From slot i on: the first that is free or very likely holds the name. */
-static size_t likely_slot(const struct gm_names *names, size_t i, uint32_t tag)
+void gm_names_ask(const struct gm_names *names, struct gm_name_query *query)
 {
-    while (names->slots[i].place != 0 && names->slots[i].tag != tag)
-        i = (i + 1) & (names->n_slots - 1);
-    return i;
+    set_key(query);
+    __builtin_prefetch(&names->slots[first_slot(names, query->hash)]);
 }
 
-/* From a likely slot on: the slot of the name, or the free one where it belongs. */
-static size_t sure_slot(const struct gm_names *names, size_t i, uint32_t tag, const char *text,
-                        size_t n_bytes)
+static bool is_slot_of(const struct gm_names *names, const struct gm_name_slot *slot,
+                       const struct gm_name_query *query)
 {
-    for (;;) {
-        const struct gm_name_slot *slot = &names->slots[i];
-        if (slot->place == 0)
-            return i;
-        const struct gm_name *name = &names->list[slot->place - 1];
-        if (name->n_bytes == n_bytes && (n_bytes == 0 || memcmp(name->text, text, n_bytes) == 0))
-            return i;
-        i = likely_slot(names, (i + 1) & (names->n_slots - 1), tag);
-    }
+    uint64_t differences = (query->key[0] ^ slot->key[0]) | (query->key[1] ^ slot->key[1]) |
+                           (query->key[2] ^ slot->key[2]);
+    if (differences || slot->kind != kind_of(query->n_bytes))
+        return false;
+    return slot->kind != LONG ||
+           memcmp(names->list[slot->value].text, query->text, query->n_bytes) == 0;
 }
 
-static struct gm_name_slot *find_slot(const struct gm_names *names, const char *text,
-                                      size_t n_bytes, uint32_t *tag)
+/* The slot of the name, or the free one where it belongs. */
+static struct gm_name_slot *find_slot(const struct gm_names *names,
+                                      const struct gm_name_query *query)
 {
-    uint64_t hash = gm_xxh64(text, n_bytes, 0);
-    *tag = tag_of(hash);
-    size_t i = likely_slot(names, first_slot(names, hash), *tag);
-    return &names->slots[sure_slot(names, i, *tag, text, n_bytes)];
+    size_t i = first_slot(names, query->hash);
+    while (names->slots[i].kind != FREE && !is_slot_of(names, &names->slots[i], query))
+        i = i + 1 == names->n_slots ? 0 : i + 1;
+    return &names->slots[i];
+}
+
+uint32_t gm_names_answer(const struct gm_names *names, const struct gm_name_query *query)
+{
+    const struct gm_name_slot *slot = find_slot(names, query);
+    if (slot->kind == FREE)
+        return GM_NAME_NONE;
+    return slot->kind == LONG ? names->list[slot->value].id : slot->value;
+}
+
+bool gm_names_add_asked(struct gm_names *names, const struct gm_name_query *query, uint32_t id)
+{
+    GM_ASSERT(names->n < names->capacity);
+    struct gm_name_slot *slot = find_slot(names, query);
+    if (slot->kind != FREE)
+        return false;
+    memcpy(slot->key, query->key, sizeof slot->key);
+    slot->kind = kind_of(query->n_bytes);
+    slot->value = slot->kind == LONG ? (uint32_t)names->n : id;
+    names->list[names->n++] = (struct gm_name){query->text, (uint32_t)query->n_bytes, id};
+    return true;
+}
+
+uint32_t gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes)
+{
+    struct gm_name_query query = {.text = text, .n_bytes = n_bytes};
+    set_key(&query);
+    return gm_names_answer(names, &query);
 }
 
 bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint32_t id)
 {
-    GM_ASSERT(names->n < names->capacity);
-    uint32_t tag;
-    struct gm_name_slot *slot = find_slot(names, text, n_bytes, &tag);
-    if (slot->place != 0)
-        return false;
-    names->list[names->n++] = (struct gm_name){text, (uint32_t)n_bytes, id};
-    slot->tag = tag;
-    slot->place = (uint32_t)names->n;
-    return true;
-}
-
-void gm_names_prefetch(const struct gm_names *names, const char *text, size_t n_bytes)
-{
-    __builtin_prefetch(&names->slots[first_slot(names, gm_xxh64(text, n_bytes, 0))]);
-}
-
-const struct gm_name *gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes)
-{
-    uint32_t tag;
-    const struct gm_name_slot *slot = find_slot(names, text, n_bytes, &tag);
-    return slot->place ? &names->list[slot->place - 1] : NULL;
-}
-
-void gm_names_find_many(const struct gm_names *names, struct gm_name_query *queries, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        queries[i].hash = gm_xxh64(queries[i].text, queries[i].n_bytes, 0);
-        __builtin_prefetch(&names->slots[first_slot(names, queries[i].hash)]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct gm_name_query *query = &queries[i];
-        query->slot = likely_slot(names, first_slot(names, query->hash), tag_of(query->hash));
-        if (names->slots[query->slot].place != 0)
-            __builtin_prefetch(&names->list[names->slots[query->slot].place - 1]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t place = names->slots[queries[i].slot].place;
-        if (place != 0)
-            __builtin_prefetch(names->list[place - 1].text);
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct gm_name_query *query = &queries[i];
-        size_t slot =
-            sure_slot(names, query->slot, tag_of(query->hash), query->text, query->n_bytes);
-        uint32_t place = names->slots[slot].place;
-        query->found = place ? &names->list[place - 1] : NULL;
-    }
+    struct gm_name_query query = {.text = text, .n_bytes = n_bytes};
+    set_key(&query);
+    return gm_names_add_asked(names, &query, id);
 }
