@@ -164,16 +164,30 @@ static void drop_underscores(struct window *window)
     window->n_starts = window->n_ends = kept;
 }
 
+/* gm_wordset_add for all of them, with what it needs in registers. */
 INLINE void add_words(struct window *window)
 {
     struct gm_counter *counter = window->counter;
-    struct gm_wordset set = counter->set; /* a copy that stays in registers */
-    for (size_t i = 0; i < window->n_starts; i++) {
+    const struct gm_wordset set = counter->set;
+    const uint64_t text = gm_wordset_entry(set.text, 0);
+    const size_t n_words = window->n_starts;
+    uint32_t n_known = 0;
+    for (size_t i = 0; i < n_words; i++) {
         const size_t start = counter->starts[i];
-        gm_wordset_add(&set, gm_word_hash(counter->lower + start, counter->ends[i] - start));
+        const uint64_t hash = gm_word_hash(counter->lower + start, counter->ends[i] - start);
+        uint64_t *slot = &set.slots[hash & set.mask];
+        const uint64_t entry = text | gm_wordset_entry(0, hash);
+        const uint64_t difference = *slot ^ entry;
+        if (__builtin_expect(gm_wordset_is_taken(difference), 0)) {
+            n_known++;
+            gm_wordset_add_far(&counter->set, hash);
+            continue;
+        }
+        *slot = entry;
+        n_known += difference == 0;
     }
-    counter->set = set;
-    counter->counts.words += window->n_starts;
+    counter->set.n_words += (uint32_t)n_words - n_known;
+    counter->counts.words += n_words;
 }
 
 INLINE void count_window(struct window *window, classify_function *classify_block,

@@ -43,11 +43,11 @@ bool gm_wordset_begin(struct gm_wordset *set, size_t text_bytes)
 
 void gm_wordset_add_far(struct gm_wordset *set, uint64_t hash)
 {
-    const uint64_t entry = (hash & ~(uint64_t)0xFFFF) | set->text;
+    const uint64_t entry = gm_wordset_entry(set->text, hash);
     if (set->n_words >= GM_WORDSET_MAX_WORDS)
         return; /* and so the table is never searched full */
     uint64_t at = hash & set->mask;
-    while ((uint16_t)set->slots[at] == set->text) {
+    while (set->slots[at] >> GM_WORDSET_HASH_BITS == set->text) {
         if (set->slots[at] == entry)
             return;
         at = (at + 1) & set->mask;

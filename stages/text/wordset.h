@@ -17,12 +17,14 @@
 #define GM_WORDSET_MAX_WORDS (1u << 20)
 
 struct gm_wordset {
-    uint64_t *slots;  /* bits 0-15: number of the text; 16-63: upper bits of the hash */
+    uint64_t *slots;  /* bits 48-63: number of the text; 0-47: upper bits of the hash */
     size_t n_slots;   /* allocated */
     uint64_t mask;    /* slots in use for this text, minus 1 */
     uint16_t text;    /* number of this text, never 0 */
     uint32_t n_words; /* distinct so far; from GM_WORDSET_MAX_WORDS on: that many or more */
 };
+
+#define GM_WORDSET_HASH_BITS 48
 
 void gm_wordset_init(struct gm_wordset *set);
 void gm_wordset_fini(struct gm_wordset *set);
@@ -31,15 +33,26 @@ bool gm_wordset_begin(struct gm_wordset *set, size_t text_bytes);
 /* The rest of gm_wordset_add, for a slot that another word holds. */
 void gm_wordset_add_far(struct gm_wordset *set, uint64_t hash);
 
+/* What a slot holds for a word of the text. */
+static inline uint64_t gm_wordset_entry(uint64_t text, uint64_t hash)
+{
+    return text << GM_WORDSET_HASH_BITS | hash >> (64 - GM_WORDSET_HASH_BITS);
+}
+
+/* Does the slot hold another word of this text? difference: of what it holds and what it shall. */
+static inline bool gm_wordset_is_taken(uint64_t difference)
+{
+    return difference - 1 < (UINT64_C(1) << GM_WORDSET_HASH_BITS) - 1;
+}
+
 static inline void gm_wordset_add(struct gm_wordset *set, uint64_t hash)
 {
     uint64_t *slot = &set->slots[hash & set->mask];
-    const uint64_t entry = (hash & ~(uint64_t)0xFFFF) | set->text;
-    /* Rotated, so that the texts' difference is on top. Whether a word is new cannot be predicted,
-     * so there is a branch for the third case only, a slot that another word of this text holds:
-     * 0 < difference < 1 << 48. */
-    const uint64_t difference = (*slot ^ entry) >> 16 | (*slot ^ entry) << 48;
-    if (__builtin_expect(difference - 1 < (UINT64_C(1) << 48) - 1, 0)) {
+    const uint64_t entry = gm_wordset_entry(set->text, hash);
+    const uint64_t difference = *slot ^ entry;
+    /* Whether a word is new cannot be predicted, so there is a branch for the third case only: the
+     * slot holds another word of this text. */
+    if (__builtin_expect(gm_wordset_is_taken(difference), 0)) {
         gm_wordset_add_far(set, hash);
         return;
     }
