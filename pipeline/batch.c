@@ -6,6 +6,8 @@
  * worker's address space limit. */
 #include "batch.h"
 
+#include "base/decimal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,14 +45,27 @@ const struct gm_column_def gm_input_columns[] = {
     [GM_IN_COUNT] = GM_COLUMN_END,
 };
 
+/* With zeros in front up to n_digits_min; returns how many digits there are. */
+static size_t write_padded(char *text, uint64_t value, size_t n_digits_min)
+{
+    char digits[GM_DECIMAL_U64_MAX];
+    const size_t n_digits = gm_decimal_u64(value, digits);
+    const size_t n_zeros = n_digits < n_digits_min ? n_digits_min - n_digits : 0;
+    memset(text, '0', n_zeros);
+    memcpy(text + n_zeros, digits, n_digits);
+    return n_zeros + n_digits;
+}
+
 size_t gm_record_id(uint64_t item, uint64_t member, char *text)
 {
-    int n = member == UINT64_MAX
-                ? snprintf(text, GM_RECORD_ID_BYTES, "%09llu", (unsigned long long)item)
-                : snprintf(text, GM_RECORD_ID_BYTES, "%09llu.%06llu", (unsigned long long)item,
-                           (unsigned long long)member);
-    GM_ASSERT(n > 0 && n < GM_RECORD_ID_BYTES);
-    return (size_t)n;
+    _Static_assert(2 * GM_DECIMAL_U64_MAX + 2 <= GM_RECORD_ID_BYTES, "the longest id");
+    size_t n = write_padded(text, item, 9);
+    if (member != UINT64_MAX) {
+        text[n++] = '.';
+        n += write_padded(text + n, member, 6);
+    }
+    text[n] = '\0';
+    return n;
 }
 
 void gm_batch_init(struct gm_batch *batch)

@@ -1,13 +1,15 @@
 /* The byte buffer and the JSON writer.
  *
- * Every record of every run is written through gm_json_string, so it copies runs: the validator
- * finds how far the text is UTF-8, then sixteen bytes at a time are looked at for something
- * to escape. Numbers are written without printf's locale. Memory grows by doubling. */
+ * Every record of every run is written through gm_json_string, so it looks for something to escape
+ * while it copies (verbatim.h); the validator is asked when the first byte comes that is not ASCII,
+ * how far the text is UTF-8. Numbers are written without printf's locale. Memory grows by doubling.
+ */
 #include "base/buf.h"
 
 #include "base/decimal.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "base/verbatim.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,12 +67,10 @@ static bool grow(struct gm_buf *buf, size_t needed_bytes)
     return true;
 }
 
-bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes)
+bool gm_buf_grow(struct gm_buf *buf, size_t extra_bytes)
 {
     if (buf->failed)
         return false;
-    if (extra_bytes <= buf->capacity_bytes - buf->n_bytes)
-        return true;
     size_t needed_bytes;
     if (!gm_add_size(buf->n_bytes, extra_bytes, &needed_bytes)) {
         buf->failed = true;
@@ -85,13 +85,6 @@ void gm_buf_append(struct gm_buf *buf, const void *data, size_t n_bytes)
         return;
     memcpy(buf->data + buf->n_bytes, data, n_bytes);
     buf->n_bytes += n_bytes;
-}
-
-void gm_buf_char(struct gm_buf *buf, char c)
-{
-    if (!gm_buf_reserve(buf, 1))
-        return;
-    buf->data[buf->n_bytes++] = (uint8_t)c;
 }
 
 void gm_buf_text(struct gm_buf *buf, const char *text)
@@ -128,41 +121,6 @@ const char *gm_buf_cstr(struct gm_buf *buf)
     return (const char *)buf->data;
 }
 
-/* Index of the first byte that is not 0 in 16 bytes that are all 0x00 or 0xFF, not all 0. */
-static size_t first_set_byte(const uint64_t halves[2])
-{
-    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte is the lowest");
-    return halves[0] ? (size_t)__builtin_ctzll(halves[0]) / 8
-                     : 8 + (size_t)__builtin_ctzll(halves[1]) / 8;
-}
-
-static bool needs_escape(uint8_t byte)
-{
-    return byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7F;
-}
-
-/* A vector of the compiler's: it becomes SSE2 on x86-64 and NEON on ARM. */
-typedef uint8_t lanes __attribute__((vector_size(16)));
-
-/* Bytes from the start that go into a JSON string as they are. */
-static size_t plain_prefix(const uint8_t *text, size_t n_bytes)
-{
-    size_t i = 0;
-    for (; n_bytes - i >= sizeof(lanes); i += sizeof(lanes)) {
-        lanes bytes;
-        uint64_t halves[2];
-        memcpy(&bytes, text + i, sizeof bytes);
-        lanes escapes =
-            (lanes)((bytes < 0x20) | (bytes == '"') | (bytes == '\\') | (bytes == 0x7F));
-        memcpy(halves, &escapes, sizeof halves);
-        if (halves[0] | halves[1])
-            return i + first_set_byte(halves);
-    }
-    while (i < n_bytes && !needs_escape(text[i]))
-        i++;
-    return i;
-}
-
 static void write_escape(struct gm_buf *buf, uint8_t byte)
 {
     static const char short_form[] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
@@ -176,31 +134,28 @@ static void write_escape(struct gm_buf *buf, uint8_t byte)
     gm_buf_append(buf, (char[]){'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]}, 6);
 }
 
-/* text is valid UTF-8. */
-static void write_escaped(struct gm_buf *buf, const uint8_t *text, size_t n_bytes)
-{
-    size_t i = 0;
-    while (i < n_bytes) {
-        size_t n_plain = plain_prefix(text + i, n_bytes - i);
-        gm_buf_append(buf, text + i, n_plain);
-        i += n_plain;
-        if (i < n_bytes)
-            write_escape(buf, text[i++]);
-    }
-}
-
 void gm_json_string(struct gm_buf *buf, const void *text, size_t n_bytes)
 {
+    const enum gm_verbatim_tier tier = gm_verbatim_best_tier();
     const uint8_t *bytes = text;
-    size_t i = 0;
-    if (n_bytes < SIZE_MAX - 2)
-        gm_buf_reserve(buf, n_bytes + 2);
+    size_t i = 0, valid_to = 0; /* up to there the text is known to be valid */
     gm_buf_char(buf, '"');
     while (i < n_bytes) {
-        size_t n_valid = gm_utf8_valid_prefix(bytes + i, n_bytes - i);
-        write_escaped(buf, bytes + i, n_valid);
-        i += n_valid;
-        if (i < n_bytes) {
+        const size_t left = (valid_to > i ? valid_to : n_bytes) - i;
+        if (!gm_buf_reserve(buf, n_bytes - i))
+            return;
+        const size_t n_plain =
+            gm_verbatim_copy(tier, buf->data + buf->n_bytes, bytes + i, left, valid_to > i);
+        buf->n_bytes += n_plain;
+        i += n_plain;
+        if (n_plain == left)
+            continue;
+        if (bytes[i] < 0x80) {
+            write_escape(buf, bytes[i++]);
+            continue;
+        }
+        valid_to = i + gm_utf8_valid_prefix(bytes + i, n_bytes - i);
+        if (valid_to == i) {
             gm_buf_text(buf, REPLACEMENT);
             i++;
         }
@@ -219,13 +174,8 @@ void gm_json_key(struct gm_buf *buf, const char *key)
 
 void gm_json_u64(struct gm_buf *buf, uint64_t value)
 {
-    char text[20];
-    size_t at = sizeof text;
-    do {
-        text[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    gm_buf_append(buf, text + at, sizeof text - at);
+    if (gm_buf_reserve(buf, GM_DECIMAL_U64_MAX))
+        buf->n_bytes += gm_decimal_u64(value, (char *)buf->data + buf->n_bytes);
 }
 
 void gm_json_i64(struct gm_buf *buf, int64_t value)
@@ -235,25 +185,25 @@ void gm_json_i64(struct gm_buf *buf, int64_t value)
     gm_json_u64(buf, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
-static void write_zeros(struct gm_buf *buf, int n)
-{
-    for (; n > 0; n--)
-        gm_buf_char(buf, '0');
-}
-
+/* At most GM_DECIMAL_DIGITS_MAX + 5 bytes for points above -4. */
 static void write_positional(struct gm_buf *buf, const struct gm_decimal *decimal)
 {
-    int n_whole = decimal->point > 0 ? decimal->point : 0;
-    int n_taken = n_whole < decimal->n_digits ? n_whole : decimal->n_digits;
-    gm_buf_append(buf, decimal->digits, (size_t)n_taken);
-    write_zeros(buf, n_whole ? n_whole - n_taken : 1);
-    gm_buf_char(buf, '.');
-    if (n_taken == decimal->n_digits) {
-        gm_buf_char(buf, '0');
+    enum { ROOM = GM_DECIMAL_DIGITS_MAX + 8 };
+    const size_t n_digits = (size_t)decimal->n_digits;
+    const size_t n_whole = decimal->point > 0 ? (size_t)decimal->point : 0;
+    const size_t n_taken = n_whole < n_digits ? n_whole : n_digits;
+    if (!gm_buf_reserve(buf, ROOM))
         return;
-    }
-    write_zeros(buf, -decimal->point);
-    gm_buf_append(buf, decimal->digits + n_taken, (size_t)(decimal->n_digits - n_taken));
+    uint8_t *to = buf->data + buf->n_bytes;
+    memset(to, '0', ROOM); /* what follows leaves the zeros that are needed */
+    memcpy(to, decimal->digits, n_taken);
+    to += n_whole ? n_whole : 1;
+    *to++ = '.';
+    if (n_taken < n_digits && decimal->point < 0)
+        to += -decimal->point;
+    memcpy(to, decimal->digits + n_taken, n_digits - n_taken);
+    to += n_taken < n_digits ? n_digits - n_taken : 1;
+    buf->n_bytes = (size_t)(to - buf->data);
 }
 
 static void write_scientific(struct gm_buf *buf, const struct gm_decimal *decimal)

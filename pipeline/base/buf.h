@@ -28,10 +28,21 @@ void gm_buf_clear(struct gm_buf *buf); /* keeps the memory */
 /* Frees what it has and begins anew in the caller's memory, which must stay until gm_buf_free or
  * the next borrow. */
 void gm_buf_borrow(struct gm_buf *buf, void *data, size_t capacity_bytes);
+/* gm_buf_reserve for when there is not enough room. */
+bool gm_buf_grow(struct gm_buf *buf, size_t extra_bytes);
 /* Makes room behind n_bytes; false: no memory (and failed is set). */
-bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes);
+static inline bool gm_buf_reserve(struct gm_buf *buf, size_t extra_bytes)
+{
+    if (!buf->failed && extra_bytes <= buf->capacity_bytes - buf->n_bytes)
+        return true;
+    return gm_buf_grow(buf, extra_bytes);
+}
 void gm_buf_append(struct gm_buf *buf, const void *data, size_t n_bytes);
-void gm_buf_char(struct gm_buf *buf, char c);
+static inline void gm_buf_char(struct gm_buf *buf, char c)
+{
+    if (gm_buf_reserve(buf, 1))
+        buf->data[buf->n_bytes++] = (uint8_t)c;
+}
 void gm_buf_text(struct gm_buf *buf, const char *text); /* NUL-terminated text without the NUL */
 void gm_buf_printf(struct gm_buf *buf, const char *format, ...) GM_PRINTF(2, 3);
 /* A NUL-terminated view; the NUL is not counted. Never NULL ("" after a failed allocation). */

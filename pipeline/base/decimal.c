@@ -19,6 +19,8 @@
 #define FAST_MAX      1e15
 #define MANTISSA_BITS 52
 #define TEN_TO_16     10000000000000000u
+#define LOG10_2       78913 /* log10(2) * 2^18, rounded down; floors are right below 2^17 */
+#define LOG10_2_BITS  18
 
 typedef unsigned __int128 u128;
 
@@ -31,18 +33,57 @@ struct scaled {
     bool even; /* a decimal right in the middle between two doubles reads as the even one */
 };
 
-static uint64_t five_to(int power)
+size_t gm_decimal_u64(uint64_t value, char *text)
 {
-    uint64_t result = 1;
-    while (power-- > 0)
-        result *= 5;
-    return result;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    char digits[GM_DECIMAL_U64_MAX];
+    size_t at = sizeof digits;
+    while (value >= 10) {
+        at -= 2;
+        memcpy(digits + at, pairs + value % 100 * 2, 2);
+        value /= 100;
+    }
+    if (value > 0 || at == sizeof digits)
+        digits[--at] = (char)('0' + value);
+    memcpy(text, digits + at, sizeof digits - at);
+    return sizeof digits - at;
 }
 
-static void scale(double value, int power, struct scaled *scaled)
+/* 5^power, up to what FAST_MIN needs and one more. */
+static uint64_t five_to(int power)
 {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    static const uint64_t powers[] = {1,
+                                      5,
+                                      25,
+                                      125,
+                                      625,
+                                      3125,
+                                      15625,
+                                      78125,
+                                      390625,
+                                      1953125,
+                                      9765625,
+                                      48828125,
+                                      244140625,
+                                      1220703125,
+                                      6103515625,
+                                      30517578125,
+                                      152587890625,
+                                      762939453125,
+                                      3814697265625,
+                                      19073486328125,
+                                      95367431640625,
+                                      476837158203125,
+                                      2384185791015625};
+    GM_ASSERT(power >= 0 && (size_t)power < sizeof powers / sizeof powers[0]);
+    return powers[power];
+}
+
+static void scale(uint64_t bits, int power, struct scaled *scaled)
+{
     uint64_t hidden = 1ull << MANTISSA_BITS;
     uint64_t mantissa = (bits & (hidden - 1)) | hidden;
     int exponent = (int)(bits >> MANTISSA_BITS) - 1023 - MANTISSA_BITS;
@@ -59,18 +100,20 @@ static void scale(double value, int power, struct scaled *scaled)
 /* Scales so that the whole part has 17 digits. */
 static void scale_to_17_digits(double value, struct scaled *scaled)
 {
-    int power = 16 - (int)floor(log10(value));
-    scale(value, power, scaled);
-    /* log10 may round up or down across a power of ten. */
-    uint64_t whole = (uint64_t)(scaled->value >> scaled->shift);
-    if (whole < TEN_TO_16)
-        scale(value, power + 1, scaled);
-    else if (whole / 10 >= TEN_TO_16)
-        scale(value, power - 1, scaled);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    /* The logarithm of the power of two at or below the value, rounded down: the value's own is
+     * that or one more. */
+    int exponent = (int)(bits >> MANTISSA_BITS) - 1023;
+    int power = 16 - (exponent * LOG10_2 >> LOG10_2_BITS);
+    scale(bits, power, scaled);
+    if ((uint64_t)(scaled->value >> scaled->shift) / 10 >= TEN_TO_16)
+        scale(bits, power - 1, scaled);
 }
 
 /* Rounds to a multiple of unit; true if the result reads back as the double. */
-static bool round_to(const struct scaled *scaled, uint64_t unit, uint64_t *out)
+static inline __attribute__((always_inline)) bool round_to(const struct scaled *scaled,
+                                                           uint64_t unit, uint64_t *out)
 {
     uint64_t whole = (uint64_t)(scaled->value >> scaled->shift);
     u128 fraction = scaled->value - ((u128)whole << scaled->shift);
@@ -87,30 +130,25 @@ static bool round_to(const struct scaled *scaled, uint64_t unit, uint64_t *out)
 
 static void write_digits(uint64_t number, int power, struct gm_decimal *decimal)
 {
-    char reversed[24];
-    int n = 0;
-    while (number % 10 == 0) {
+    for (; number % 100 == 0; number /= 100)
+        power -= 2;
+    if (number % 10 == 0) {
         number /= 10;
         power--;
     }
-    for (; number; number /= 10)
-        reversed[n++] = (char)('0' + number % 10);
-    for (int i = 0; i < n; i++)
-        decimal->digits[i] = reversed[n - 1 - i];
-    decimal->n_digits = n;
-    decimal->point = n - power;
+    decimal->n_digits = (int)gm_decimal_u64(number, decimal->digits);
+    decimal->point = decimal->n_digits - power;
 }
 
 static void shortest_in_integers(double value, struct gm_decimal *decimal)
 {
     struct scaled scaled;
     uint64_t number = 0;
-    bool found = false;
     scale_to_17_digits(value, &scaled);
     /* Any decimal of up to 15 digits survives the way through a double, so if there is a shorter
      * one, it is the one of 15 digits with zeros behind. */
-    for (uint64_t unit = 100; !found && unit > 0; unit /= 10)
-        found = round_to(&scaled, unit, &number);
+    bool found = round_to(&scaled, 100, &number) || round_to(&scaled, 10, &number) ||
+                 round_to(&scaled, 1, &number);
     GM_ASSERT(found);
     write_digits(number, scaled.power, decimal);
 }

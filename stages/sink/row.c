@@ -2,6 +2,7 @@
 #include "sink/row.h"
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "media.h"
 #include <string.h>
 
@@ -69,20 +70,6 @@ static void put_json(struct gm_buf *buf, const struct gm_column *column, uint32_
 
 enum { U32_DIGITS = 10 };
 
-/* Decimal digits; returns how many. Most ids have at most five. */
-static size_t put_digits(uint8_t *to, uint32_t value)
-{
-    uint8_t digits[U32_DIGITS];
-    size_t n = 0;
-    do {
-        digits[n++] = (uint8_t)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    for (size_t i = 0; i < n; i++)
-        to[i] = digits[n - 1 - i];
-    return n;
-}
-
 /* Lists of ids are long: room is asked for once. */
 static void put_list_u32(struct gm_buf *buf, const struct gm_column *column, uint32_t row)
 {
@@ -98,8 +85,8 @@ static void put_list_u32(struct gm_buf *buf, const struct gm_column *column, uin
         const uint8_t *b = view.data + 4 * i;
         if (i > 0)
             *to++ = ',';
-        to += put_digits(to,
-                         b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24);
+        to += gm_decimal_u64(
+            b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24, (char *)to);
     }
     *to++ = ']';
     buf->n_bytes = (size_t)(to - buf->data);
@@ -114,6 +101,10 @@ static put_function *const put_of_type[] = {
 };
 
 /* ---- setting up ---- */
+
+/* Room for a key with its comma, quotes and colon; names of columns need no escapes. */
+enum { KEY_BYTES = 48 };
+_Static_assert(GM_COLUMN_NAME_BYTES + 4 <= KEY_BYTES, "a key fits");
 
 static bool in_list(const struct gm_opt_list *list, const char *name)
 {
@@ -143,6 +134,7 @@ static void add_field(struct gm_sink_row *row, const struct gm_batch *schema, in
     gm_buf_char(&row->keys, ',');
     gm_json_string(&row->keys, name, strlen(name));
     gm_buf_char(&row->keys, ':');
+    GM_ASSERT(row->keys.failed || row->keys.n_bytes - key_at <= KEY_BYTES);
     row->fields[row->n_fields++] =
         (struct gm_sink_field){column, key_at, (uint32_t)row->keys.n_bytes - key_at, put};
 }
@@ -181,6 +173,7 @@ enum gm_status gm_sink_row_init(struct gm_sink_row *row, const struct gm_batch *
             add_field(row, schema, gm_batch_find(schema, name), only, but);
     }
     add_field(row, schema, gm_batch_find(schema, gm_input_columns[GM_IN_META].name), only, but);
+    gm_buf_reserve(&row->keys, KEY_BYTES); /* see put_key */
     return row->keys.failed ? gm_err_set(err, GM_NOMEM, "sink: no memory") : GM_OK;
 }
 
@@ -201,6 +194,16 @@ size_t gm_sink_row_id(const struct gm_batch *batch, uint32_t number, char text[G
     return gm_record_id(item, member, text);
 }
 
+/* A copy of a fixed length costs less than one that is called with a length. */
+static void put_key(const struct gm_sink_row *row, const struct gm_sink_field *field,
+                    struct gm_buf *buf)
+{
+    if (!gm_buf_reserve(buf, KEY_BYTES))
+        return;
+    memcpy(buf->data + buf->n_bytes, row->keys.data + field->key_at, KEY_BYTES);
+    buf->n_bytes += field->key_bytes;
+}
+
 void gm_sink_row_put(const struct gm_sink_row *row, const struct gm_batch *batch, uint32_t number,
                      struct gm_buf *buf)
 {
@@ -211,7 +214,7 @@ void gm_sink_row_put(const struct gm_sink_row *row, const struct gm_batch *batch
     gm_buf_char(buf, '"');
     for (uint32_t i = 0; i < row->n_fields; i++) {
         const struct gm_sink_field *field = &row->fields[i];
-        gm_buf_append(buf, row->keys.data + field->key_at, field->key_bytes);
+        put_key(row, field, buf);
         field->put(buf, &batch->columns[field->column], number);
     }
     gm_buf_char(buf, '}');

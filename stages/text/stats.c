@@ -1,6 +1,7 @@
 /* Stage stats: numbers about the text as it stands at this place of the chain, and its hash. What
  * each number means to the last detail is in docs/text-statistics.md; counts.h does the counting.
  * A text costs one walk and no allocation beyond its two small strings. */
+#include "base/decimal.h"
 #include "base/hash.h"
 #include "stage.h"
 #include "text/counts.h"
@@ -139,17 +140,6 @@ static unsigned find_scripts(const uint64_t *scripts, uint8_t *found)
     return n_found;
 }
 
-static size_t write_u64(uint8_t *to, uint64_t value)
-{
-    uint8_t digits[20];
-    size_t n = sizeof digits;
-    do
-        digits[--n] = (uint8_t)('0' + value % 10);
-    while (value /= 10);
-    memcpy(to, digits + n, sizeof digits - n);
-    return sizeof digits - n;
-}
-
 /* {"Latin":1204,"Common":300}; to holds SCRIPTS_BYTES_MAX. */
 static size_t write_scripts(uint8_t *to, const uint64_t *scripts)
 {
@@ -167,7 +157,7 @@ static size_t write_scripts(uint8_t *to, const uint64_t *scripts)
         n += name_bytes;
         to[n++] = '"';
         to[n++] = ':';
-        n += write_u64(to + n, scripts[script]);
+        n += gm_decimal_u64(scripts[script], (char *)to + n);
     }
     to[n++] = '}';
     return n;
