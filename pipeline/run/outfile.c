@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { EARLY_FLUSH_BYTES = 8 * 1024 * 1024, READ_BYTES = 256 * 1024 };
+enum { READ_BYTES = 256 * 1024 };
 struct gm_outfile_state {
     XXH3_state_t *hash;
     struct gm_sha256 *sha256;
@@ -227,7 +227,7 @@ static enum gm_status create(struct gm_outfile *file, struct gm_err *err)
         return gm_err_sys(err, GM_IO, errno, "unable to create %s", path_of(file));
     file->fd = fd;
     file->created = true;
-    file->flushed_bytes = 0;
+    gm_append_restart(&file->append, file->def->head_bytes);
     off_t head_bytes = (off_t)file->def->head_bytes;
     if (head_bytes > 0 &&
         (ftruncate(fd, head_bytes) != 0 || lseek(fd, head_bytes, SEEK_SET) != head_bytes))
@@ -280,8 +280,9 @@ static enum gm_status reopen(struct gm_outfile *file, struct gm_err *err)
     status = read_back(file, err);
     if (status != GM_OK)
         return status;
-    file->flushed_bytes = file->committed.shard_bytes;
-    if (ftruncate(file->fd, head_bytes + (off_t)file->committed.shard_bytes) != 0)
+    off_t n_bytes = head_bytes + (off_t)file->committed.shard_bytes;
+    gm_append_restart(&file->append, (uint64_t)n_bytes);
+    if (ftruncate(file->fd, n_bytes) != 0)
         return gm_err_sys(err, GM_IO, errno, "unable to truncate %s", path_of(file));
     return GM_OK;
 }
@@ -320,9 +321,10 @@ enum gm_status gm_outfile_open(struct gm_outfile *file, const struct gm_output_c
 
 void gm_outfile_close(struct gm_outfile *file)
 {
+    gm_append_release(&file->append, file->fd);
     gm_close(&file->fd);
     gm_buf_free(&file->path);
-    gm_direct_free(&file->direct);
+    gm_append_free(&file->append);
     state_free(file->state);
     file->state = NULL;
 }
@@ -350,44 +352,39 @@ void gm_outfile_rollback(struct gm_outfile *file)
 
 /* ---- growing ---- */
 
-/* Not with a head: the whole file is read once more when that is known. */
-static bool bypasses_cache(const struct gm_outfile *file)
+/* A file with a head is read once more when that is known: it is in the cache, and in the file. */
+static struct gm_append_ways ways_of(const struct gm_outfile *file)
 {
     const struct gm_output_config *config = file->config;
-    bool can = file->def->mode == GM_OUTPUT_SHARDS && file->def->head_bytes == 0;
-    return can && config->durability == GM_DURABILITY_GROUP && config->piece_bytes > 0 &&
-           file->appended_bytes > config->cached_bytes;
+    bool shards = file->def->mode == GM_OUTPUT_SHARDS;
+    bool holds = shards && file->def->head_bytes == 0 && config->durability == GM_DURABILITY_GROUP;
+    bool directly = holds && file->appended_bytes > config->cached_bytes;
+    return (struct gm_append_ways){.reserves = shards,
+                                   .holds = holds,
+                                   .starts = config->durability != GM_DURABILITY_NONE,
+                                   .piece_bytes = directly ? config->piece_bytes : 0};
 }
 
 static enum gm_status write_bytes(struct gm_outfile *file, const void *data, size_t n_bytes,
                                   struct gm_err *err)
 {
-    file->dirty = true;
-    file->direct.piece_bytes = bypasses_cache(file) ? file->config->piece_bytes : 0;
     const struct gm_direct_file target = {file->fd, path_of(file)};
-    enum gm_status status = file->direct.piece_bytes > 0
-                                ? gm_direct_append(&file->direct, &target, file->now.shard_bytes,
-                                                   (struct gm_view){data, n_bytes}, err)
-                                : gm_write_full(file->fd, data, n_bytes, target.name, err);
+    file->dirty = true;
+    file->append.ways = ways_of(file);
+    enum gm_status status =
+        gm_append(&file->append, &target, file->def->head_bytes + file->now.shard_bytes,
+                  (struct gm_view){data, n_bytes}, err);
     if (status != GM_OK)
         return status;
     update(file, data, n_bytes);
     file->now.shard_bytes += n_bytes;
     file->appended_bytes += n_bytes;
-    uint64_t n_waiting = file->now.shard_bytes - file->flushed_bytes;
-    if (n_waiting >= EARLY_FLUSH_BYTES && !file->direct.buffer &&
-        file->config->durability != GM_DURABILITY_NONE) {
-        /* Only a hint: it starts writing, so that the sync of the group has less to wait for. */
-        sync_file_range(file->fd, (off_t)(file->def->head_bytes + file->flushed_bytes),
-                        (off_t)n_waiting, SYNC_FILE_RANGE_WRITE);
-        file->flushed_bytes = file->now.shard_bytes;
-    }
     return GM_OK;
 }
 
 enum gm_status gm_outfile_flush(struct gm_outfile *file, struct gm_err *err)
 {
-    return gm_direct_flush(&file->direct, &(struct gm_direct_file){file->fd, path_of(file)}, err);
+    return gm_append_flush(&file->append, &(struct gm_direct_file){file->fd, path_of(file)}, err);
 }
 
 enum gm_status gm_outfile_sync(struct gm_outfile *file, struct gm_err *err)
@@ -440,7 +437,11 @@ enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync
     if (def->mode == GM_OUTPUT_SIZES)
         file->dirty = false; /* used already, and removed when that is committed */
     if (status == GM_OK)
-        status = sync == GM_OUTFILE_SYNC ? gm_outfile_sync(file, err) : gm_outfile_flush(file, err);
+        status = gm_outfile_flush(file, err);
+    if (status == GM_OK)
+        gm_append_release(&file->append, file->fd);
+    if (status == GM_OK && sync == GM_OUTFILE_SYNC)
+        status = gm_outfile_sync(file, err);
     if (status != GM_OK)
         return status;
     *complete = (struct gm_frame_file){.stream = file->stream,
@@ -449,7 +450,6 @@ enum gm_status gm_outfile_complete(struct gm_outfile *file, enum gm_outfile_sync
                                        .n_records = file->now.shard_records};
     gm_sha256_final(file->state->sha256, complete->sha256);
     gm_close(&file->fd);
-    gm_direct_restart(&file->direct);
     state_reset(file->state);
     file->now.shard++;
     file->now.shard_bytes = 0;

@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "run/direct.h"
+#include "run/append.h"
 #include "run/journal.h"
 #include "run/output.h"
 
@@ -24,9 +24,8 @@ struct gm_outfile {
     size_t name_at;                   /* where the name starts in path */
     struct gm_frame_stream now;       /* without hash; with what is not committed */
     struct gm_frame_stream committed; /* as the journal says */
-    uint64_t flushed_bytes;           /* handed to the disk early */
     uint64_t appended_bytes;          /* since it was opened, over all shards */
-    struct gm_direct direct;          /* how a large one is written */
+    struct gm_append append;          /* how its bytes get there */
     uint32_t first_kept;              /* SIZES: shards from here on may have a file */
     bool dirty;                       /* bytes since the last sync */
     bool created;                     /* a file since the last sync of the folder */
