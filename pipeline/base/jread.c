@@ -3,9 +3,10 @@
 
 #include "base/num.h"
 #include "base/utf8.h"
+#include "base/verbatim.h"
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
+enum { MAX_DEPTH = 64, AT_ONCE_BYTES = 256, DEL = 0x7F };
 
 enum expects {
     EXPECTS_VALUE,
@@ -23,6 +24,13 @@ void gm_jread_init(struct gm_jread *reader, const void *text, size_t n_bytes)
     reader->n_bytes = n_bytes;
     reader->expects = EXPECTS_VALUE;
     gm_buf_init(&reader->value);
+}
+
+void gm_jread_restart(struct gm_jread *reader, const void *text, size_t n_bytes)
+{
+    struct gm_buf value = reader->value;
+    *reader = (struct gm_jread){
+        .text = text, .n_bytes = n_bytes, .expects = EXPECTS_VALUE, .value = value};
 }
 
 void gm_jread_free(struct gm_jread *reader)
@@ -110,26 +118,31 @@ static bool read_escape(struct gm_jread *reader)
 /* At the opening quote. */
 static bool read_string(struct gm_jread *reader)
 {
-    int seen = 0; /* the bits of all bytes; what escapes stand for is valid by itself */
-    gm_buf_clear(&reader->value);
+    const enum gm_verbatim_tier tier = gm_verbatim_best_tier();
+    struct gm_buf *value = &reader->value;
+    gm_buf_clear(value);
     reader->at++;
     for (;;) {
-        size_t start = reader->at;
-        int c;
-        while ((c = peek(reader)) >= ' ' && c != '"' && c != '\\') {
-            seen |= c;
-            reader->at++;
-        }
-        gm_buf_append(&reader->value, reader->text + start, reader->at - start);
+        size_t n = reader->n_bytes - reader->at;
+        n = n < AT_ONCE_BYTES ? n : AT_ONCE_BYTES;
+        if (!gm_buf_reserve(value, n))
+            return false;
+        size_t n_plain = gm_verbatim_copy(tier, value->data + value->n_bytes,
+                                          reader->text + reader->at, n, true);
+        value->n_bytes += n_plain;
+        reader->at += n_plain;
+        if (n_plain == AT_ONCE_BYTES)
+            continue;
+        int c = peek(reader);
         reader->at += c >= 0;
         if (c == '"')
             break;
-        if (c != '\\' || !read_escape(reader))
+        if (c == DEL) /* not plain for a writer; for us it is */
+            gm_buf_char(value, (char)c);
+        else if (c != '\\' || !read_escape(reader))
             return false;
     }
-    const struct gm_buf *value = &reader->value;
-    return !value->failed &&
-           (seen < 0x80 || gm_utf8_valid_prefix(value->data, value->n_bytes) == value->n_bytes);
+    return !value->failed && gm_utf8_valid_prefix(value->data, value->n_bytes) == value->n_bytes;
 }
 
 /* ---- other values ---- */

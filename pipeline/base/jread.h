@@ -35,6 +35,8 @@ struct gm_jread {
 };
 
 void gm_jread_init(struct gm_jread *reader, const void *text, size_t n_bytes);
+/* Another text, with the memory that it has already. */
+void gm_jread_restart(struct gm_jread *reader, const void *text, size_t n_bytes);
 void gm_jread_free(struct gm_jread *reader);
 enum gm_jread_token gm_jread_next(struct gm_jread *reader);
 /* Behind the value that starts with this token (the one just returned): steps over its members.

@@ -38,10 +38,19 @@ static const char schema[] =
 
 /* A file of lines and the table that its keys go into; a key is bound to its place + 2 (1 is the
  * generation). */
+struct key {
+    const char *text;
+    size_t n_bytes;
+};
+#define KEY(text)                                                                                  \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
 struct mapping {
     const char *file;
     const char *sql;
-    const char *keys[13];
+    size_t n_keys;
+    struct key keys[12];
 };
 
 static const struct mapping mappings[] = {
@@ -55,15 +64,20 @@ static const struct mapping mappings[] = {
      " etag=CASE ?4 WHEN 'ok' THEN ?10 ELSE coalesce(?10, etag) END,"
      " last_modified=CASE ?4 WHEN 'ok' THEN ?11 ELSE coalesce(?11, last_modified) END,"
      " mtime_ns=?12",
-     {"item", "source", "status", "code", "http", "bytes", "media", "sha256", "etag",
-      "last_modified", "mtime_ns", "source_key"}},
+     12,
+     {KEY("item"), KEY("source"), KEY("status"), KEY("code"), KEY("http"), KEY("bytes"),
+      KEY("media"), KEY("sha256"), KEY("etag"), KEY("last_modified"), KEY("mtime_ns"),
+      KEY("source_key")}},
     {"rejects.jsonl",
      "INSERT INTO rejects(generation, id, source, name, stage, reason, outcome, message)"
      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
-     {"id", "source", "name", "stage", "reason", "outcome", "message"}},
+     7,
+     {KEY("id"), KEY("source"), KEY("name"), KEY("stage"), KEY("reason"), KEY("outcome"),
+      KEY("message")}},
     {"removed.jsonl",
      "UPDATE items SET status='removed', generation=?1 WHERE locator=coalesce(?3,?2)",
-     {"source", "source_key"}},
+     2,
+     {KEY("source"), KEY("source_key")}},
 };
 
 struct update {
@@ -72,6 +86,7 @@ struct update {
     sqlite3 *db;
     struct gm_buf lines; /* read and not taken in yet: the beginning of a line */
     struct gm_buf text;  /* values of the row at hand; rows point into it */
+    struct gm_jread reader;
 };
 
 static enum gm_status failure(sqlite3 *db, struct gm_err *err)
@@ -103,16 +118,15 @@ static void bind(struct update *update, sqlite3_stmt *row, int place, enum gm_jr
 
 /* Where the value of this key is bound; 0: nowhere. Keys come in the order of the table, so the one
  * behind the last is tried first. */
-static int place_of(const struct mapping *mapping, struct gm_jread *reader, size_t *next)
+static int place_of(const struct mapping *mapping, const struct gm_jread *reader, size_t *next)
 {
-    size_t n_keys = 0;
-    while (mapping->keys[n_keys])
-        n_keys++;
-    for (size_t i = 0; i < n_keys; i++) {
-        size_t key = (*next + i) % n_keys;
-        if (gm_jread_is(reader, mapping->keys[key])) {
-            *next = key + 1;
-            return (int)key + 2;
+    const struct gm_buf *name = &reader->value;
+    for (size_t i = 0, at = *next; i < mapping->n_keys; i++, at++) {
+        at = at < mapping->n_keys ? at : 0;
+        const struct key *key = &mapping->keys[at];
+        if (key->n_bytes == name->n_bytes && memcmp(key->text, name->data, key->n_bytes) == 0) {
+            *next = at + 1;
+            return (int)at + 2;
         }
     }
     return 0;
@@ -123,24 +137,23 @@ static enum gm_status add_line(struct update *update, sqlite3_stmt *row,
                                const struct mapping *mapping, struct gm_view line,
                                struct gm_err *err)
 {
-    struct gm_jread reader;
+    struct gm_jread *reader = &update->reader;
     enum gm_jread_token token;
     gm_buf_clear(&update->text);
     /* A value is never longer than its text, but for bytes that are no UTF-8: the reader refuses
      * those. The rows' pointers hold. */
     if (!gm_buf_reserve(&update->text, line.n_bytes + 1))
         return gm_err_set(err, GM_NOMEM, "no memory for run.db");
-    gm_jread_init(&reader, line.data, line.n_bytes);
-    bool good = gm_jread_next(&reader) == GM_JREAD_OBJECT;
+    gm_jread_restart(reader, line.data, line.n_bytes);
+    bool good = gm_jread_next(reader) == GM_JREAD_OBJECT;
     size_t next = 0;
-    while (good && (token = gm_jread_next(&reader)) == GM_JREAD_KEY) {
-        int place = place_of(mapping, &reader, &next);
-        token = gm_jread_next(&reader);
+    while (good && (token = gm_jread_next(reader)) == GM_JREAD_KEY) {
+        int place = place_of(mapping, reader, &next);
+        token = gm_jread_next(reader);
         if (place > 0)
-            bind(update, row, place, token, &reader);
-        good = gm_jread_skip(&reader, token);
+            bind(update, row, place, token, reader);
+        good = gm_jread_skip(reader, token);
     }
-    gm_jread_free(&reader);
     if (!good)
         return GM_OK;
     return sqlite3_step(row) == SQLITE_DONE ? GM_OK : failure(update->db, err);
@@ -350,6 +363,7 @@ enum gm_status gm_index_follow(const char *folder, uint32_t generation, int done
     gm_close(&update.folder_fd);
     gm_buf_free(&update.lines);
     gm_buf_free(&update.text);
+    gm_jread_free(&update.reader);
     return status;
 }
 

@@ -131,6 +131,42 @@ static void skipping_lands_behind_the_value(void **state)
     gm_jread_free(&reader);
 }
 
+/* One reader for many texts; strings are as long as they are, whatever stands at which place. */
+static void strings_of_all_lengths_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *written, *meant;
+    } middles[] = {{"\\n", "\n"}, {"\x7f", "\x7f"}, {"ä", "ä"}, {"\\u00e4\\\\", "ä\\"}};
+    enum { MOST = 700 };
+    struct gm_jread reader;
+    gm_jread_init(&reader, "", 0);
+    for (size_t n = 0; n < MOST; n++) {
+        const char *written = middles[n % 4].written, *meant = middles[n % 4].meant;
+        size_t before = n * 7 % (n + 1), n_written = strlen(written), n_meant = strlen(meant);
+        size_t n_text = n + n_written + 2;
+        char *text = malloc(n_text); /* exactly: a sanitizer guards its end */
+        assert_non_null(text);
+        memset(text, 'x', n_text);
+        text[0] = text[n_text - 1] = '"';
+        memcpy(text + 1 + before, written, n_written);
+        gm_jread_restart(&reader, text, n_text);
+        assert_int_equal(gm_jread_next(&reader), GM_JREAD_STRING);
+        assert_int_equal(reader.value.n_bytes, n + n_meant);
+        assert_memory_equal(reader.value.data + before, meant, n_meant);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(reader.value.data[i < before ? i : i + n_meant], 'x');
+        assert_int_equal(gm_jread_next(&reader), GM_JREAD_END);
+        gm_jread_restart(&reader, text, n_text - 1);
+        assert_int_equal(gm_jread_next(&reader), GM_JREAD_ERROR);
+        text[1 + before] = '\x1f';
+        gm_jread_restart(&reader, text, n_text);
+        assert_int_equal(gm_jread_next(&reader), GM_JREAD_ERROR);
+        free(text);
+    }
+    gm_jread_free(&reader);
+}
+
 static void changed_text_never_crashes(void **state)
 {
     (void)state;
@@ -155,6 +191,7 @@ int main(void)
         cmocka_unit_test(bad_text_is_refused),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(skipping_lands_behind_the_value),
+        cmocka_unit_test(strings_of_all_lengths_are_read),
         cmocka_unit_test(changed_text_never_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
