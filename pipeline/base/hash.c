@@ -7,7 +7,11 @@
 #include "base/assert.h"
 #include <openssl/evp.h>
 #include <stdlib.h>
+#if defined(__x86_64__) && __has_include(<xxh_x86dispatch.h>)
+#include <xxh_x86dispatch.h> /* the same hashes, with the instructions that this CPU has */
+#else
 #include <xxhash.h>
+#endif
 
 struct gm_sha256 {
     EVP_MD_CTX *context;

@@ -50,8 +50,7 @@ static uint64_t load_word(const uint8_t *text)
     return word;
 }
 
-/* Bytes from the start that are ASCII. */
-static size_t ascii_prefix(const uint8_t *text, size_t n_bytes)
+static size_t narrow_ascii_prefix(const uint8_t *text, size_t n_bytes)
 {
     size_t i = 0;
     while (n_bytes - i >= 32) {
@@ -88,7 +87,7 @@ static size_t narrow_prefix(const uint8_t *text, size_t n_bytes)
     size_t i = 0;
     while (i < n_bytes) {
         if (text[i] < 0x80) {
-            i += ascii_prefix(text + i, n_bytes - i);
+            i += narrow_ascii_prefix(text + i, n_bytes - i);
             continue;
         }
         size_t length = sequence_length(text + i, n_bytes - i);
@@ -209,6 +208,14 @@ WIDE bool wide_ascii(const uint8_t *text)
     return _mm256_movemask_epi8(_mm256_or_si256(first, second)) == 0;
 }
 
+__attribute__((target("avx2"))) static size_t wide_ascii_prefix(const uint8_t *text, size_t n_bytes)
+{
+    size_t i = 0;
+    while (n_bytes - i >= WIDE_BYTES && wide_ascii(text + i))
+        i += WIDE_BYTES;
+    return i + narrow_ascii_prefix(text + i, n_bytes - i);
+}
+
 /* A place up to three bytes in front of at where a sequence starts: if one goes on at text + at, it
  * starts there. What is in front of it is well-formed. */
 static size_t sequence_start(const uint8_t *text, size_t at)
@@ -252,11 +259,23 @@ size_t gm_utf8_valid_prefix(const uint8_t *text, size_t n_bytes)
     return narrow_prefix(text, n_bytes);
 }
 
+size_t gm_ascii_prefix(const uint8_t *text, size_t n_bytes)
+{
+    if (n_bytes >= WIDE_BYTES && __builtin_cpu_supports("avx2"))
+        return wide_ascii_prefix(text, n_bytes);
+    return narrow_ascii_prefix(text, n_bytes);
+}
+
 #else
 
 size_t gm_utf8_valid_prefix(const uint8_t *text, size_t n_bytes)
 {
     return narrow_prefix(text, n_bytes);
+}
+
+size_t gm_ascii_prefix(const uint8_t *text, size_t n_bytes)
+{
+    return narrow_ascii_prefix(text, n_bytes);
 }
 
 #endif

@@ -9,6 +9,8 @@
 
 /* Bytes from the start that are valid UTF-8 (n_bytes if all are). */
 size_t gm_utf8_valid_prefix(const uint8_t *text, size_t n_bytes);
+/* Bytes from the start that are ASCII. */
+size_t gm_ascii_prefix(const uint8_t *text, size_t n_bytes);
 /* Length in bytes of the maximal ill-formed subpart at text (>= 1), as the Unicode Standard's
  * "substitution of maximal subparts" and every modern decoder count it. text[0..] is known bad. */
 size_t gm_utf8_bad_length(const uint8_t *text, size_t n_bytes);

@@ -12,6 +12,7 @@
  * the other walk. */
 #include "text/counts.h"
 
+#include "base/utf8.h"
 #include "text/ascii_block.h"
 #include "text/sentence.h"
 #include <stdbool.h>
@@ -268,22 +269,6 @@ GM_ASCII_TARGET_512 static void count_window_512(struct window *window)
 }
 #endif
 
-/* Bytes from the start that are ASCII. */
-static size_t ascii_prefix(const uint8_t *text, size_t n_bytes)
-{
-    size_t n = 0;
-    for (; n + 16 <= n_bytes; n += 16) {
-        uint64_t low, high;
-        memcpy(&low, text + n, 8);
-        memcpy(&high, text + n + 8, 8);
-        if ((low | high) & UINT64_C(0x8080808080808080))
-            break;
-    }
-    while (n < n_bytes && text[n] < 0x80)
-        n++;
-    return n;
-}
-
 #ifdef __x86_64__
 
 static void (*const count_functions[])(struct window *) = {
@@ -323,7 +308,7 @@ size_t gm_count_ascii(struct gm_counter *counter, const uint8_t *text, size_t n_
     size_t reach = n_bytes - pos;
     if (reach > GM_COUNTS_WINDOW_BYTES)
         reach = GM_COUNTS_WINDOW_BYTES;
-    size_t end = pos + ascii_prefix(text + pos, reach);
+    size_t end = pos + gm_ascii_prefix(text + pos, reach);
     if (end < n_bytes && end > pos) {
         end--; /* so that text[end] is ASCII */
         while (end > pos && !gm_count_may_change(text, end))

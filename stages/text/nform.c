@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #define LONGEST_DECOMPOSITION 32 /* code points; Unicode's is 18 */
 #define FINISH_AT             4096
@@ -43,11 +46,16 @@ static bool is_steady(enum gm_nform form, const struct gm_uniprop *prop)
     return quick_check(form, prop) == 0 && prop->combining == 0;
 }
 
+static unsigned steady_bit(enum gm_nform form)
+{
+    return form == GM_NFORM_NFC ? 1 : 2;
+}
+
 /* Bytes from the start that are steady by their first bytes alone, such as ASCII, Cyrillic and Han.
  * Ends at a first byte or at the end. */
-static size_t simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform form)
+static size_t narrow_simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform form)
 {
-    const unsigned bit = form == GM_NFORM_NFC ? 1 : 2;
+    const unsigned bit = steady_bit(form);
     size_t n = 0;
     while (n < n_bytes) {
         uint64_t eight = UINT64_MAX;
@@ -55,6 +63,7 @@ static size_t simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform f
             memcpy(&eight, text + n, 8);
         if (!(eight & UINT64_C(0x8080808080808080))) {
             n += 8;
+            n += gm_ascii_prefix(text + n, n_bytes - n);
             continue;
         }
         for (const size_t stop = n + 8; n < stop && n < n_bytes; n++)
@@ -63,6 +72,47 @@ static size_t simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform f
     }
     return n;
 }
+
+#ifdef __x86_64__
+
+/* The same; the table is in two registers, and all of ASCII is steady. */
+__attribute__((target("avx512f,avx512bw,avx512vbmi,bmi,bmi2"))) static size_t
+wide_simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform form)
+{
+    const __m512i first = _mm512_loadu_si512(gm_uni_steady_bytes + 128);
+    const __m512i second = _mm512_loadu_si512(gm_uni_steady_bytes + 192);
+    const __m512i bit = _mm512_set1_epi8((char)steady_bit(form));
+    for (size_t n = 0; n < n_bytes; n += 64) {
+        const uint64_t valid =
+            n_bytes - n < 64 ? _bzhi_u64(~(uint64_t)0, (unsigned)(n_bytes - n)) : ~(uint64_t)0;
+        const __m512i bytes = _mm512_maskz_loadu_epi8(valid, text + n);
+        const uint64_t high = _mm512_movepi8_mask(bytes);
+        if (!high)
+            continue;
+        const __m512i found = _mm512_permutex2var_epi8(first, bytes, second);
+        const uint64_t loose = _mm512_mask_testn_epi8_mask(high, found, bit);
+        if (loose)
+            return n + (size_t)__builtin_ctzll(loose);
+    }
+    return n_bytes;
+}
+
+static size_t simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform form)
+{
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi") &&
+        __builtin_cpu_supports("bmi2"))
+        return wide_simple_prefix(text, n_bytes, form);
+    return narrow_simple_prefix(text, n_bytes, form);
+}
+
+#else
+
+static size_t simple_prefix(const uint8_t *text, size_t n_bytes, enum gm_nform form)
+{
+    return narrow_simple_prefix(text, n_bytes, form);
+}
+
+#endif
 
 size_t gm_nform_prefix(enum gm_nform form, const uint8_t *text, size_t n_bytes)
 {

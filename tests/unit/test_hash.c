@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 static const struct {
     const char *text;
@@ -90,6 +91,21 @@ static void xxh3_of_known_texts(void **state)
     assert_true(gm_xxh64("abc", 3, 0) != gm_xxh64("abc", 3, 1));
 }
 
+/* Whatever instructions are chosen. */
+static void xxh3_is_that_of_the_library(void **state)
+{
+    static uint8_t bytes[3000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i >> 3);
+    for (size_t n = 0; n <= sizeof bytes; n += n < 600 ? 1 : 37) {
+        assert_true(gm_xxh64(bytes, n, n) == XXH3_64bits_withSeed(bytes, n, n));
+        const XXH128_hash_t wanted = XXH3_128bits(bytes, n);
+        const struct gm_hash128 found = gm_xxh128(bytes, n);
+        assert_true(found.low == wanted.low64 && found.high == wanted.high64);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +114,7 @@ int main(void)
         cmocka_unit_test(a_look_at_the_digest_changes_nothing),
         cmocka_unit_test(hex_is_lower_case),
         cmocka_unit_test(xxh3_of_known_texts),
+        cmocka_unit_test(xxh3_is_that_of_the_library),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

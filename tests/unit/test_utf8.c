@@ -177,6 +177,23 @@ static size_t random_text(uint8_t *text, size_t n_max, uint64_t *seed)
     return n;
 }
 
+static void ascii_prefix_ends_at_the_first_other_byte(void **state)
+{
+    (void)state;
+    for (size_t n_bytes = 0; n_bytes < 200; n_bytes++) {
+        uint8_t *text = malloc(n_bytes + 1); /* of the exact size, as below */
+        assert_non_null(text);
+        memset(text + 1, 0x7F, n_bytes);
+        assert_int_equal(gm_ascii_prefix(text + 1, n_bytes), n_bytes);
+        for (size_t at = 0; at < n_bytes; at++) {
+            text[1 + at] = 0x80;
+            assert_int_equal(gm_ascii_prefix(text + 1, n_bytes), at);
+            text[1 + at] = 0;
+        }
+        free(text);
+    }
+}
+
 static void valid_prefix_at_every_length_and_alignment(void **state)
 {
     uint8_t text[512];
@@ -246,6 +263,7 @@ int main(void)
         cmocka_unit_test(valid_prefix_of_all_short_strings),
         cmocka_unit_test(valid_prefix_of_three_bytes_inside_text),
         cmocka_unit_test(valid_prefix_of_four_byte_forms),
+        cmocka_unit_test(ascii_prefix_ends_at_the_first_other_byte),
         cmocka_unit_test(valid_prefix_at_every_length_and_alignment),
         cmocka_unit_test(valid_prefix_of_damaged_text),
         cmocka_unit_test(bad_length_is_the_maximal_subpart),
