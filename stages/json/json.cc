@@ -331,6 +331,11 @@ extern "C" size_t gm_json_append_others(struct gm_json_parser *parser, const cha
     return n_fields;
 }
 
+extern "C" bool gm_json_is_utf8(const uint8_t *text, size_t n_bytes)
+{
+    return simdjson::validate_utf8(reinterpret_cast<const char *>(text), n_bytes);
+}
+
 // Nodes and walks: simdjson's elements and iterators are two words that may be copied bytewise.
 template <typename T> static void pack(uint64_t words[2], T thing)
 {

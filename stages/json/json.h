@@ -115,6 +115,9 @@ struct gm_json_walk gm_json_enter(struct gm_json_node node);
 bool gm_json_step(struct gm_json_walk *walk, struct gm_json_value *key,
                   struct gm_json_node *member);
 
+/* Whether the bytes are valid UTF-8, at the speed of the parser. */
+bool gm_json_is_utf8(const uint8_t *text, size_t n_bytes);
+
 /* The slow second look that finds where a text stops being JSON: offset of the first byte that does
  * not fit (n_bytes: the text ends early), and what was expected there (a static string such as
  * "':'"). SIZE_MAX: nothing wrong found. stages/json/locate.c */

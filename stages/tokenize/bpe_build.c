@@ -9,6 +9,9 @@
 #include "tokenize/bpe_seed.h"
 #include <string.h>
 
+#define MAX_CHARACTER_BYTES 4u
+#define BATCH               32u
+
 struct builder {
     const struct gm_spec *spec;
     struct gm_bpe bpe; /* view of what is there so far */
@@ -53,12 +56,11 @@ static bool is_usable(const struct gm_spec_token *token)
     return !(token->flags & GM_SPEC_TOKEN_UNREACHABLE) && token->text.n_bytes > 0;
 }
 
-static void add_whole(struct builder *builder, uint32_t index)
+static void add_whole(struct builder *builder, uint32_t index, uint64_t hash)
 {
     const struct gm_spec_token *token = &builder->spec->tokens[index];
     const uint8_t *bytes = gm_spec_bytes(builder->spec, token->text);
     size_t n = builder->bpe.n_vocabulary;
-    uint64_t hash = gm_bpe_hash(bytes, token->text.n_bytes);
     size_t at = gm_hash_place(hash, n);
 
     while (builder->vocabulary[at])
@@ -69,6 +71,23 @@ static void add_whole(struct builder *builder, uint32_t index)
                                                                    << gm_bpe_long_bit(bytes) % 64;
     if (token->text.n_bytes > builder->head->max_token_bytes)
         builder->head->max_token_bytes = token->text.n_bytes;
+}
+
+/* Asks for the slots of n tokens, then fills them. */
+static void add_wholes(struct builder *builder, uint32_t first, uint32_t n)
+{
+    const struct gm_spec *spec = builder->spec;
+    uint64_t hashes[BATCH];
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct gm_spec_text text = spec->tokens[first + i].text;
+        hashes[i] = gm_bpe_hash(gm_spec_bytes(spec, text), text.n_bytes);
+        size_t at = gm_hash_place(hashes[i], builder->bpe.n_vocabulary);
+        __builtin_prefetch(&builder->vocabulary[at], 1);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (is_usable(&spec->tokens[first + i]))
+            add_whole(builder, first + i, hashes[i]);
 }
 
 static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builder *builder)
@@ -83,9 +102,8 @@ static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builde
         builder->head->flags |= GM_BPE_WHOLE_PIECES;
     builder->bpe.n_vocabulary = n;
     builder->bpe.vocabulary = builder->vocabulary;
-    for (uint32_t i = 0; i < spec->n_tokens; i++)
-        if (is_usable(&spec->tokens[i]))
-            add_whole(builder, i);
+    for (uint32_t i = 0; i < spec->n_tokens; i += BATCH)
+        add_wholes(builder, i, spec->n_tokens - i < BATCH ? spec->n_tokens - i : BATCH);
     return GM_OK;
 }
 
@@ -113,6 +131,8 @@ static void add_symbol(struct builder *builder, const struct gm_spec_token *toke
     struct gm_spec_text inner;
     size_t length = 1;
     if (!strip(spec, token->text, place, &inner))
+        return;
+    if (inner.n_bytes > (builder->head->flags & GM_BPE_BYTE_SYMBOLS ? 1u : MAX_CHARACTER_BYTES))
         return;
     const uint8_t *bytes = gm_spec_bytes(spec, inner);
     if (gm_utf8_valid_prefix(bytes, inner.n_bytes) != inner.n_bytes && inner.n_bytes > 1)

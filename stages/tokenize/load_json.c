@@ -1,5 +1,6 @@
 /* A tokenizer.json as a whole: the parts in the order in which they need each other. */
 #include "tokenize/load_parts.h"
+#include "tokenize/load_quick.h"
 
 #define MAX_DEPTH 128
 
@@ -44,12 +45,21 @@ static enum gm_status read_root(struct gm_loader *loader, struct gm_json_node ro
 enum gm_status gm_load_json(struct gm_loader *loader, const void *data, size_t n_bytes,
                             size_t n_behind)
 {
+    struct gm_load_quick quick;
     struct gm_json_parser *parser = gm_json_parser_new(GM_LOAD_MAX_BYTES, MAX_DEPTH);
     if (!parser)
         return gm_load_no_memory(loader);
-    enum gm_status status = gm_json_parse(parser, data, n_bytes, n_behind, loader->err);
+    bool is_quick = gm_load_quick(loader, &quick, data, n_bytes);
+    enum gm_status status = is_quick ? gm_json_parse(parser, quick.rest.data, quick.rest_bytes,
+                                                     GM_JSON_PADDING_BYTES, loader->err)
+                                     : GM_AGAIN;
+    if (status != GM_OK) {
+        gm_load_quick_drop(loader);
+        status = gm_json_parse(parser, data, n_bytes, n_behind, loader->err);
+    }
     if (status == GM_OK)
         status = read_root(loader, gm_json_root(parser));
     gm_json_parser_free(parser);
+    gm_load_quick_fini(&quick);
     return status;
 }

@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH 32
-#define AHEAD 16 /* pairs, whose slots are asked for before they are looked at */
+#define MAX_RUN          256u /* merges that make the same token */
+#define MANY_RUNS        16u  /* of so many merges, one begins another run for its token */
+#define BATCH            32
+#define MIN_MERGE_BYTES  4u /* " ", */
+#define MAX_QUICK_MERGES (1u << 23)
+#define AHEAD            16 /* pairs, whose slots are asked for before they are looked at */
 
 struct waiting {
     struct gm_name_query left, right;
@@ -137,6 +141,12 @@ static enum gm_status read_line(struct merges *merges, struct piece line)
                      (struct piece){space + 1, line.n_bytes - n_left - 1});
 }
 
+static bool is_comment(const char *text, size_t n_bytes)
+{
+    static const char comment[] = "#version";
+    return n_bytes >= sizeof comment - 1 && memcmp(text, comment, sizeof comment - 1) == 0;
+}
+
 static enum gm_status read_pair(struct merges *merges, struct gm_json_node node)
 {
     struct gm_json_walk walk = gm_json_enter(node);
@@ -157,15 +167,58 @@ static enum gm_status read_pair(struct merges *merges, struct gm_json_node node)
 static enum gm_status read_merge(struct merges *merges, struct gm_json_node node,
                                  enum gm_json_kind spelling)
 {
-    static const char comment[] = "#version";
     struct gm_json_value value = gm_json_node_value(node);
     if (value.kind != spelling || (spelling != GM_JSON_STRING && spelling != GM_JSON_ARRAY))
         return gm_load_refuse(merges->loader, "%s among the merges", gm_load_kind_name(value.kind));
     if (spelling == GM_JSON_ARRAY)
         return read_pair(merges, node);
-    if (value.n_bytes >= sizeof comment - 1 && memcmp(value.text, comment, sizeof comment - 1) == 0)
+    if (is_comment(value.text, value.n_bytes))
         return GM_OK;
     return read_line(merges, (struct piece){value.text, value.n_bytes});
+}
+
+/* ---- from the text ---- */
+
+static bool read_quick_pair(struct merges *merges, struct gm_json_pull *pull)
+{
+    struct gm_json_text left, right;
+    return gm_json_pull_take(pull, '[') && gm_json_pull_string(pull, &left) &&
+           gm_json_pull_take(pull, ',') && gm_json_pull_string(pull, &right) &&
+           gm_json_pull_take(pull, ']') &&
+           add_merge(merges, (struct piece){left.text, left.n_bytes},
+                     (struct piece){right.text, right.n_bytes}) == GM_OK;
+}
+
+static bool read_quick_line(struct merges *merges, struct gm_json_pull *pull)
+{
+    struct gm_json_text line;
+    return gm_json_pull_string(pull, &line) &&
+           (is_comment(line.text, line.n_bytes) ||
+            read_line(merges, (struct piece){line.text, line.n_bytes}) == GM_OK);
+}
+
+bool gm_load_merges_quick(struct gm_loader *loader, struct gm_json_pull *pull)
+{
+    struct merges merges = {.loader = loader, .joined = GM_BUF_INIT};
+    size_t max = (size_t)(pull->end - pull->at) / MIN_MERGE_BYTES + 1;
+    max = max < MAX_QUICK_MERGES ? max : MAX_QUICK_MERGES;
+    if (!gm_json_pull_take(pull, '['))
+        return false;
+    loader->spec->merges = malloc((max + BATCH) * sizeof *loader->spec->merges);
+    if (!loader->spec->merges)
+        return false;
+    gm_huge_pages(loader->spec->merges, max * sizeof *loader->spec->merges);
+    bool good = true, more = gm_json_pull_peek(pull) != ']';
+    bool are_lines = gm_json_pull_peek(pull) == '"';
+    while (good && more) {
+        good = are_lines ? read_quick_line(&merges, pull) : read_quick_pair(&merges, pull);
+        if (good && merges.n_waiting == BATCH)
+            good = loader->spec->n_merges < max && flush(&merges) == GM_OK;
+        more = gm_json_pull_take(pull, ',');
+    }
+    good = good && flush(&merges) == GM_OK && gm_json_pull_take(pull, ']');
+    gm_buf_free(&merges.joined);
+    return good;
 }
 
 /* ---- pairs that are listed twice ---- */
@@ -203,9 +256,90 @@ static void drop_earlier(struct gm_loader *loader, uint32_t *slots, size_t n_slo
     }
 }
 
+static bool get_bit(const uint64_t *bits, uint32_t at)
+{
+    return bits[at / 64] >> at % 64 & 1;
+}
+
+static void set_bit(uint64_t *bits, uint32_t at)
+{
+    bits[at / 64] |= (uint64_t)1 << at % 64;
+}
+
+/* Whether two merges of a run of n that make the same token are of the same pair. */
+static bool run_repeats(const struct gm_spec_merge *run, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (run[i].left == run[j].left && run[i].right == run[j].right)
+                return true;
+    return false;
+}
+
+static int by_pair(const void *left, const void *right)
+{
+    const struct gm_spec_merge *a = left, *b = right;
+    if (a->left != b->left)
+        return a->left < b->left ? -1 : 1;
+    return a->right < b->right ? -1 : a->right > b->right;
+}
+
+/* Of the merges whose token has its bit in again; true: no memory, too. */
+static bool scattered_repeat(const struct gm_spec *spec, const uint64_t *again)
+{
+    struct gm_spec_merge *some = malloc((size_t)spec->n_merges * sizeof *some);
+    size_t n_some = 0;
+    if (!some)
+        return true;
+    for (uint32_t i = 0; i < spec->n_merges; i++)
+        if (get_bit(again, spec->merges[i].merged))
+            some[n_some++] = spec->merges[i];
+    qsort(some, n_some, sizeof *some, by_pair);
+    bool found = false;
+    for (size_t i = 1; i < n_some; i++)
+        found = found || by_pair(&some[i - 1], &some[i]) == 0;
+    free(some);
+    return found;
+}
+
+/* A pair that is listed twice makes the same token twice. Merges that make the same token nearly
+ * always follow each other, so runs of them are looked at, and those that come up again behind
+ * others. once, again: a bit an id. true: not sure, too. */
+static bool may_repeat(const struct gm_spec *spec, uint64_t *once, uint64_t *again)
+{
+    const struct gm_spec_merge *merges = spec->merges;
+    size_t n_again = 0;
+    for (uint32_t begin = 0, end; begin < spec->n_merges; begin = end) {
+        uint32_t merged = merges[begin].merged;
+        for (end = begin + 1; end < spec->n_merges && merges[end].merged == merged;)
+            end++;
+        if (end - begin > MAX_RUN || run_repeats(merges + begin, end - begin))
+            return true;
+        if (get_bit(once, merged)) {
+            set_bit(again, merged);
+            n_again++;
+        }
+        set_bit(once, merged);
+    }
+    if (n_again > spec->n_merges / MANY_RUNS)
+        return true;
+    return n_again > 0 && scattered_repeat(spec, again);
+}
+
+static bool has_repeated(const struct gm_spec *spec)
+{
+    size_t n_words = (size_t)spec->n_ids / 64 + 1;
+    uint64_t *bits = calloc(2 * n_words, sizeof *bits);
+    bool found = !bits || may_repeat(spec, bits, bits + n_words);
+    free(bits);
+    return found;
+}
+
 static enum gm_status drop_repeated(struct gm_loader *loader)
 {
     size_t n_slots = 16;
+    if (!has_repeated(loader->spec))
+        return GM_OK;
     while (n_slots < (size_t)loader->spec->n_merges * 2)
         n_slots *= 2;
     uint32_t *slots = calloc(n_slots, sizeof *slots);
@@ -268,7 +402,8 @@ enum gm_status gm_load_merges(struct gm_loader *loader, struct gm_json_node mode
     merges.prefix_bytes = prefix.n_bytes;
     size_t mark = loader->path_bytes;
     gm_load_leave(loader, 0); /* the place is added to failures only: printing it costs time */
-    status = read_merges(&merges, walk);
+    if (!loader->has_merges)
+        status = read_merges(&merges, walk);
     loader->path_bytes = mark;
     gm_buf_free(&merges.joined);
     if (status == GM_OK)

@@ -21,23 +21,27 @@ static enum gm_status refuse_name(struct gm_loader *loader, const struct gm_name
                           reason);
 }
 
-/* Appends the token to the spec and its name, which was asked for, to the table. */
-static enum gm_status add_token(struct gm_loader *loader, const struct gm_name_query *name,
-                                struct gm_spec_token token)
+static void append_token(struct gm_spec *spec, struct gm_json_text name, struct gm_spec_token token)
 {
-    struct gm_spec *spec = loader->spec;
-    if (!gm_names_add_asked(&loader->names, name, token.id))
-        return refuse_name(loader, name, "is listed twice");
     size_t start = spec->pool.n_bytes;
     token.text.offset = (uint32_t)start;
     if (!(spec->flags & GM_SPEC_BYTE_LEVEL)) {
-        gm_buf_append(&spec->pool, name->text, name->n_bytes);
-    } else if (!gm_alphabet_decode((const uint8_t *)name->text, name->n_bytes, &spec->pool)) {
-        gm_buf_append(&spec->pool, name->text, name->n_bytes);
+        gm_buf_append(&spec->pool, name.text, name.n_bytes);
+    } else if (!gm_alphabet_decode((const uint8_t *)name.text, name.n_bytes, &spec->pool)) {
+        gm_buf_append(&spec->pool, name.text, name.n_bytes);
         token.flags |= GM_SPEC_TOKEN_UNREACHABLE;
     }
     token.text.n_bytes = (uint32_t)(spec->pool.n_bytes - start);
     spec->tokens[spec->n_tokens++] = token;
+}
+
+/* Appends the token to the spec and its name, which was asked for, to the table. */
+static enum gm_status add_token(struct gm_loader *loader, const struct gm_name_query *name,
+                                struct gm_spec_token token)
+{
+    if (!gm_names_add_asked(&loader->names, name, token.id))
+        return refuse_name(loader, name, "is listed twice");
+    append_token(loader->spec, (struct gm_json_text){name->text, name->n_bytes}, token);
     return GM_OK;
 }
 
@@ -46,7 +50,9 @@ static enum gm_status make_room(struct gm_loader *loader, size_t n_tokens)
     if (n_tokens > GM_SPEC_MAX_IDS)
         return gm_load_refuse(loader, "%zu tokens are more than %u", n_tokens, GM_SPEC_MAX_IDS);
     loader->spec->tokens = calloc(n_tokens ? n_tokens : 1, sizeof *loader->spec->tokens);
-    if (!loader->spec->tokens || !gm_names_init(&loader->names, n_tokens))
+    if (!loader->spec->tokens)
+        return gm_load_no_memory(loader);
+    if (!loader->has_vocabulary && !gm_names_init(&loader->names, n_tokens))
         return gm_load_no_memory(loader);
     gm_huge_pages(loader->spec->tokens, n_tokens * sizeof *loader->spec->tokens);
     return GM_OK;
@@ -87,6 +93,26 @@ static enum gm_status read_vocab_object(struct gm_loader *loader, struct gm_json
         }
         for (size_t i = 0; i < n && status == GM_OK; i++)
             status = add_member(loader, &names[i], &ids[i]);
+    }
+    return status;
+}
+
+/* What was read already. */
+static enum gm_status take_vocabulary(struct gm_loader *loader)
+{
+    const struct gm_names *names = &loader->names;
+    struct gm_buf *pool = &loader->spec->pool;
+    size_t n_bytes = 0;
+    enum gm_status status = make_room(loader, names->n);
+
+    for (size_t i = 0; i < names->n; i++)
+        n_bytes += names->list[i].n_bytes;
+    if (status == GM_OK && gm_buf_reserve(pool, n_bytes))
+        gm_huge_pages(pool->data + pool->n_bytes, n_bytes);
+    for (size_t i = 0; i < names->n && status == GM_OK; i++) {
+        const struct gm_name *name = &names->list[i];
+        append_token(loader->spec, (struct gm_json_text){name->text, name->n_bytes},
+                     (struct gm_spec_token){.id = name->id});
     }
     return status;
 }
@@ -162,7 +188,9 @@ static enum gm_status read_vocab(struct gm_loader *loader, struct gm_json_node m
     struct gm_json_walk walk;
     enum gm_status status = gm_load_walk(loader, model, list, &walk);
     size_t mark = gm_load_enter(loader, ".vocab");
-    if (status == GM_OK)
+    if (status == GM_OK && loader->has_vocabulary)
+        status = take_vocabulary(loader);
+    else if (status == GM_OK)
         status = scored ? read_vocab_array(loader, walk) : read_vocab_object(loader, walk);
     if (status == GM_OK)
         status = sort_tokens(loader);
@@ -375,6 +403,8 @@ enum gm_status gm_load_model(struct gm_loader *loader, struct gm_json_node root)
     enum gm_status status = read_kind(loader, model);
     if (status != GM_OK)
         return status;
+    if (loader->spec->model != GM_MODEL_BPE)
+        loader->spec->n_merges = 0; /* of no meaning in the others */
     if ((loader->spec->flags & GM_SPEC_BYTE_LEVEL) && loader->spec->model != GM_MODEL_BPE)
         return gm_load_refuse(loader, "%s with ByteLevel is not supported",
                               gm_model_name(loader->spec->model));

@@ -15,7 +15,8 @@ struct gm_loader {
     char path[256]; /* "model.merges[12]", path_bytes long */
     size_t path_bytes;
     struct gm_buf quoted;
-    struct gm_names names; /* of the model, as the file spells them */
+    struct gm_names names;           /* of the model, as the file spells them */
+    bool has_vocabulary, has_merges; /* names, spec->merges: read already (load_quick.h) */
 };
 
 /* Appends to the path; returns what gm_load_leave needs. A path that is too long is cut. */

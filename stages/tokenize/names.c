@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SOME        16u /* names that are asked for together */
 #define SHORT_BYTES (8u * GM_NAME_KEY_WORDS)
 
 #define FREE        0u
@@ -21,21 +22,27 @@ struct gm_name_slot {
 };
 _Static_assert(sizeof(struct gm_name_slot) == 32, "two in a cache line");
 
-bool gm_names_init(struct gm_names *names, size_t capacity)
+/* With the list in place. */
+static bool make_slots(struct gm_names *names, size_t capacity)
 {
-    memset(names, 0, sizeof *names);
-    size_t n_slots = capacity + capacity / 2 + 16; /* two thirds full, at most */
-    names->list = malloc((capacity + 1) * sizeof *names->list);
-    names->slots = calloc(n_slots, sizeof *names->slots);
     names->capacity = capacity;
-    names->n_slots = n_slots;
+    names->n_slots = capacity + capacity / 2 + 16; /* two thirds full, at most */
+    names->slots = calloc(names->n_slots, sizeof *names->slots);
     if (!names->list || !names->slots) {
         gm_names_free(names);
         return false;
     }
-    gm_huge_pages(names->list, capacity * sizeof *names->list);
-    gm_huge_pages(names->slots, n_slots * sizeof *names->slots);
+    gm_huge_pages(names->slots, names->n_slots * sizeof *names->slots);
     return true;
+}
+
+bool gm_names_init(struct gm_names *names, size_t capacity)
+{
+    memset(names, 0, sizeof *names);
+    names->list = malloc((capacity + 1) * sizeof *names->list);
+    if (names->list)
+        gm_huge_pages(names->list, capacity * sizeof *names->list);
+    return make_slots(names, capacity);
 }
 
 void gm_names_free(struct gm_names *names)
@@ -159,4 +166,28 @@ bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint
     struct gm_name_query query = {.text = text, .n_bytes = n_bytes};
     set_key(&query);
     return gm_names_add_asked(names, &query, id);
+}
+
+bool gm_names_index(struct gm_names *names, struct gm_name *list, size_t n)
+{
+    struct gm_name_query queries[SOME];
+    bool are_new = true;
+
+    memset(names, 0, sizeof *names);
+    names->list = list;
+    if (!make_slots(names, n))
+        return false;
+    for (size_t i = 0; i < n && are_new; i += SOME) {
+        size_t n_asked = n - i < SOME ? n - i : SOME;
+        for (size_t j = 0; j < n_asked; j++) {
+            queries[j].text = list[i + j].text;
+            queries[j].n_bytes = list[i + j].n_bytes;
+            gm_names_ask(names, &queries[j]);
+        }
+        for (size_t j = 0; j < n_asked && are_new; j++)
+            are_new = gm_names_add_asked(names, &queries[j], list[i + j].id);
+    }
+    if (!are_new)
+        gm_names_free(names);
+    return are_new;
 }

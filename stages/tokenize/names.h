@@ -37,6 +37,9 @@ struct gm_name_query {
 
 /* Room for exactly `capacity` names. false: no memory. */
 bool gm_names_init(struct gm_names *names, size_t capacity);
+/* The names of a list, which becomes the table's, allocated with room for n + 1. false: no memory,
+ * or one is there twice. */
+bool gm_names_index(struct gm_names *names, struct gm_name *list, size_t n);
 void gm_names_free(struct gm_names *names);
 
 /* text and n_bytes are set; has the memory brought to the processor that the answer is in. */

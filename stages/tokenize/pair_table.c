@@ -10,6 +10,13 @@
 #define MAX_BUCKET  64u /* where one is fuller, the table is made with more buckets */
 #define FULL_FIFTHS 4u  /* how full the table is, in fifths */
 #define MAX_TRIES   12u
+#define AHEAD       16u /* buckets whose memory is asked for before they are looked at */
+#define LATE        32u /* items that wait for their slots */
+
+struct late {
+    size_t slot;
+    uint64_t item;
+};
 
 struct search {
     const uint64_t *items; /* in order of buckets */
@@ -18,6 +25,8 @@ struct search {
     uint64_t *taken; /* a bit a slot: they stay in the processor, which the slots do not */
     uint16_t *pilots;
     size_t n_slots, n_buckets, n_pairs;
+    struct late late[LATE];
+    size_t n_put;
     uint64_t multiplier;
 };
 
@@ -26,9 +35,9 @@ static uint64_t hash_of(uint64_t item, uint64_t multiplier)
     return gm_pair_hash(item >> GM_PAIR_RANK_BITS, multiplier);
 }
 
-static size_t slot_of(const struct search *search, uint64_t item, uint32_t pilot)
+static size_t bucket_of(const struct search *search, uint64_t item)
 {
-    return gm_pair_slot(hash_of(item, search->multiplier), pilot, search->n_slots);
+    return gm_pair_bucket(hash_of(item, search->multiplier), search->n_buckets);
 }
 
 static void flip(uint64_t *taken, size_t slot)
@@ -36,33 +45,66 @@ static void flip(uint64_t *taken, size_t slot)
     taken[slot / 64] ^= (uint64_t)1 << slot % 64;
 }
 
-static bool fits(struct search *search, const uint64_t *items, size_t n, uint32_t pilot)
+/* The slots of a bucket's n hashes by a pilot; false: one of them is taken. All are looked at
+ * before the choice, which a processor would guess wrong for each of them. */
+static bool are_free(const struct search *search, const uint64_t *hashes, size_t n, uint32_t pilot,
+                     size_t *slots)
+{
+    uint64_t taken = 0;
+    for (size_t i = 0; i < n; i++) {
+        slots[i] = gm_pair_slot(hashes[i], pilot, search->n_slots);
+        taken |= search->taken[slots[i] / 64] >> slots[i] % 64;
+    }
+    return !(taken & 1);
+}
+
+/* Takes free slots; false: two are the same, and nothing is taken. */
+static bool take(struct search *search, const size_t *slots, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        size_t slot = slot_of(search, items[i], pilot);
-        if (!(search->taken[slot / 64] >> slot % 64 & 1)) {
-            flip(search->taken, slot);
+        uint64_t bit = (uint64_t)1 << slots[i] % 64;
+        if (!(search->taken[slots[i] / 64] & bit)) {
+            search->taken[slots[i] / 64] |= bit;
             continue;
         }
         while (i-- > 0)
-            flip(search->taken, slot_of(search, items[i], pilot));
+            flip(search->taken, slots[i]);
         return false;
     }
     return true;
 }
 
+/* Writes an item some time after its slot was asked for. */
+static void put(struct search *search, size_t slot, uint64_t item)
+{
+    struct late *late = &search->late[search->n_put++ % LATE];
+    search->slots[late->slot] = late->item;
+    *late = (struct late){slot, item};
+    __builtin_prefetch(&search->slots[slot], 1);
+}
+
+static void put_rest(struct search *search)
+{
+    for (size_t i = 0; i < LATE; i++)
+        search->slots[search->late[i].slot] = search->late[i].item;
+}
+
 static bool place_bucket(struct search *search, size_t bucket)
 {
     const uint64_t *items = search->items + search->begins[bucket];
-    size_t n = search->begins[bucket + 1] - search->begins[bucket];
+    size_t n = search->begins[bucket + 1] - search->begins[bucket], slots[MAX_BUCKET];
+    uint64_t hashes[MAX_BUCKET];
 
-    for (uint32_t pilot = 0; pilot <= UINT16_MAX; pilot++)
-        if (fits(search, items, n, pilot)) {
-            search->pilots[bucket] = (uint16_t)pilot;
-            for (size_t i = 0; i < n; i++)
-                search->slots[slot_of(search, items[i], pilot)] = items[i];
-            return true;
-        }
+    for (size_t i = 0; i < n; i++)
+        hashes[i] = hash_of(items[i], search->multiplier);
+    for (uint32_t pilot = 0; pilot <= UINT16_MAX; pilot++) {
+        if (!are_free(search, hashes, n, pilot, slots) || !take(search, slots, n))
+            continue;
+        search->pilots[bucket] = (uint16_t)pilot;
+        for (size_t i = 0; i < n; i++)
+            put(search, slots[i], items[i]);
+        return true;
+    }
     return false;
 }
 
@@ -88,8 +130,16 @@ static enum gm_status place_all(struct search *search)
     uint32_t *order = order_buckets(search);
     enum gm_status status = order ? GM_OK : GM_NOMEM;
 
-    for (size_t i = 0; i < search->n_buckets && status == GM_OK; i++)
+    for (size_t i = 0; i < LATE; i++)
+        search->late[i] = (struct late){search->n_slots, GM_PAIR_EMPTY};
+    for (size_t i = 0; i < search->n_buckets && status == GM_OK; i++) {
+        if (i + 2 * AHEAD < search->n_buckets)
+            __builtin_prefetch(&search->begins[order[i + 2 * AHEAD]]);
+        if (i + AHEAD < search->n_buckets)
+            __builtin_prefetch(&search->items[search->begins[order[i + AHEAD]]]);
         status = place_bucket(search, order[i]) ? GM_OK : GM_AGAIN;
+    }
+    put_rest(search);
     free(order);
     return status;
 }
@@ -102,12 +152,14 @@ static void sort_items(const struct search *search, const uint64_t *items, size_
 
     memset(begins, 0, (n_buckets + 2) * sizeof *begins);
     for (size_t i = 0; i < n; i++)
-        begins[gm_pair_bucket(hash_of(items[i], search->multiplier), n_buckets) + 2]++;
+        begins[bucket_of(search, items[i]) + 2]++;
     for (size_t i = 0; i < n_buckets; i++)
         begins[i + 2] += begins[i + 1];
-    for (size_t i = 0; i < n; i++)
-        sorted[begins[gm_pair_bucket(hash_of(items[i], search->multiplier), n_buckets) + 1]++] =
-            items[i];
+    for (size_t i = 0; i < n; i++) {
+        uint64_t ahead = items[i + AHEAD < n ? i + AHEAD : i];
+        __builtin_prefetch(&sorted[begins[bucket_of(search, ahead) + 1]], 1);
+        sorted[begins[bucket_of(search, items[i]) + 1]++] = items[i];
+    }
 }
 
 /* Removes items with the same key, inside of each bucket; the higher rank stays. false: a bucket is
@@ -155,9 +207,10 @@ static enum gm_status try_build(struct search *search, const uint64_t *items, si
 
     search->taken = calloc(search->n_slots / 64 + 1, sizeof(uint64_t));
     if (!sorted || !begins || !search->taken ||
-        !new_buf(slots, search->n_slots * sizeof(uint64_t), 0xFF) ||
+        !new_buf(slots, (search->n_slots + 1) * sizeof(uint64_t), 0xFF) ||
         !new_buf(pilots, search->n_buckets * sizeof(uint16_t), 0))
         goto out;
+    slots->n_bytes -= sizeof(uint64_t); /* where what waits at the beginning goes to */
     gm_huge_pages(sorted, (n_items + 1) * sizeof *sorted);
     gm_huge_pages(begins, (search->n_buckets + 3) * sizeof *begins);
     search->items = sorted;
