@@ -102,6 +102,8 @@ static bool is_plain_merge(const struct gm_spec *spec, struct gm_spec_text left,
     if (left.n_bytes == 0 || right.n_bytes == 0 ||
         (uint64_t)left.n_bytes + right.n_bytes != merged.n_bytes)
         return false;
+    if (spec->merges_are_joined)
+        return true;
     const uint8_t *bytes = gm_spec_bytes(spec, merged);
     return !memcmp(bytes, gm_spec_bytes(spec, left), left.n_bytes) &&
            !memcmp(bytes + left.n_bytes, gm_spec_bytes(spec, right), right.n_bytes);
@@ -119,8 +121,10 @@ static void prefetch_merge(const struct gm_spec *spec, const struct gm_spec_text
     }
     if (i + MERGES_AHEAD < spec->n_merges) {
         const struct gm_spec_merge *merge = &spec->merges[i + MERGES_AHEAD];
-        __builtin_prefetch(gm_spec_bytes(spec, texts[merge->left]));
-        __builtin_prefetch(gm_spec_bytes(spec, texts[merge->right]));
+        if (!spec->merges_are_joined) {
+            __builtin_prefetch(gm_spec_bytes(spec, texts[merge->left]));
+            __builtin_prefetch(gm_spec_bytes(spec, texts[merge->right]));
+        }
         __builtin_prefetch(gm_spec_bytes(spec, texts[merge->merged]));
     }
 }

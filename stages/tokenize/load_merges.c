@@ -351,6 +351,15 @@ static enum gm_status drop_repeated(struct gm_loader *loader)
     return GM_OK;
 }
 
+/* The names are joined; so are the bytes, if all names have been turned into bytes. */
+static void find_joined(struct gm_spec *spec, size_t prefix_bytes)
+{
+    uint32_t any_flags = 0;
+    for (uint32_t i = 0; i < spec->n_tokens; i++)
+        any_flags |= spec->tokens[i].flags;
+    spec->merges_are_joined = prefix_bytes == 0 && !(any_flags & GM_SPEC_TOKEN_UNREACHABLE);
+}
+
 static void find_order(struct gm_spec *spec)
 {
     for (uint32_t i = 1; i < spec->n_merges; i++) {
@@ -408,7 +417,9 @@ enum gm_status gm_load_merges(struct gm_loader *loader, struct gm_json_node mode
     gm_buf_free(&merges.joined);
     if (status == GM_OK)
         status = drop_repeated(loader);
-    if (status == GM_OK)
+    if (status == GM_OK) {
         find_order(loader->spec);
+        find_joined(loader->spec, merges.prefix_bytes);
+    }
     return status;
 }

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -163,6 +164,8 @@ struct gm_spec {
     uint32_t n_ids; /* largest id of model and added tokens, plus 1 */
     struct gm_spec_merge *merges;
     uint32_t n_merges;
+    /* Known to its maker, in no image: what is merged has the bytes of left, then of right. */
+    bool merges_are_joined;
     struct gm_spec_added *added; /* in the file's order */
     uint32_t n_added;
 

@@ -1,6 +1,5 @@
 /* Where the image comes from. A stored image is named by the digest of the file that it was made
- * from; one that does not fit or is damaged is made again. Images are mapped, never read: all
- * workers share one copy. */
+ * from; one that does not fit or is damaged is made again. Stored images are mapped, never read. */
 #include "tokenize/tokenizer_parts.h"
 
 #include "base/fs.h"
@@ -8,6 +7,7 @@
 #include "tokenize/load.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,7 +16,9 @@
 
 void gm_mapping_close(struct gm_mapping *mapping)
 {
-    if (mapping->data)
+    if (mapping->is_new)
+        free(mapping->data);
+    else if (mapping->data)
         munmap(mapping->data, mapping->n_bytes);
     *mapping = (struct gm_mapping){.data = NULL};
 }
@@ -44,22 +46,6 @@ static enum gm_status map_file(struct gm_mapping *mapping, const char *path, str
     }
     gm_close(&fd);
     return status;
-}
-
-/* Copies the bytes into pages of their own, read-only as those of a file are. Large ones are asked
- * for before the memory is touched: later it has no effect. */
-static enum gm_status map_bytes(struct gm_mapping *mapping, const struct gm_buf *bytes,
-                                struct gm_err *err)
-{
-    void *data =
-        mmap(NULL, bytes->n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED)
-        return gm_err_sys(err, GM_NOMEM, errno, "no memory for a tokenizer image");
-    madvise(data, bytes->n_bytes, MADV_HUGEPAGE);
-    memcpy(data, bytes->data, bytes->n_bytes);
-    mprotect(data, bytes->n_bytes, PROT_READ);
-    *mapping = (struct gm_mapping){.data = data, .n_bytes = bytes->n_bytes};
-    return GM_OK;
 }
 
 static enum gm_status open_mapped(struct gm_mapping *mapping, struct gm_image **image,
@@ -113,6 +99,7 @@ static enum gm_status build(struct gm_buf *file, const char *path,
     }
     gm_spec_init(&spec);
     enum gm_status status = gm_spec_load(&spec, file->data, file->n_bytes, &load_opts, err);
+    gm_buf_free(file);
     if (status == GM_OK)
         status = gm_image_build(&spec, gm_scheme_recognise(&spec), digest, bytes, err);
     gm_spec_free(&spec);
@@ -150,10 +137,10 @@ static enum gm_status build_and_map(struct gm_mapping *mapping, struct gm_image 
         goto out;
     if (status == GM_OK)
         status = build(&file, path, opts, digest, &bytes, err);
-    if (status == GM_OK)
-        status = map_bytes(mapping, &bytes, err);
     if (status == GM_OK) {
-        mapping->is_new = true;
+        *mapping =
+            (struct gm_mapping){.data = bytes.data, .n_bytes = bytes.n_bytes, .is_new = true};
+        gm_buf_init(&bytes);
         status = open_mapped(mapping, image, digest, err);
     }
 out:

@@ -12,11 +12,11 @@
 #include "tokenize/words.h"
 #include <stdbool.h>
 
-/* Memory that holds an image: of a file, or anonymous. */
+/* Memory that holds an image: a file's, or from malloc. */
 struct gm_mapping {
     void *data;
     size_t n_bytes;
-    bool is_new; /* built, not found */
+    bool is_new; /* built, not found: the memory is from malloc */
 };
 /* Opens the image for a tokenizer file: the file itself, the stored image if it is fresh, or one
  * that is built now. */

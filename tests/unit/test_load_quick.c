@@ -22,6 +22,22 @@ struct loaded {
     struct gm_buf image;
 };
 
+/* What the loader knows of the merges is what the builder finds out otherwise. */
+static void expect_checked_merges(struct gm_spec *spec, enum gm_status status, const uint8_t *image,
+                                  size_t n_bytes)
+{
+    static const uint8_t digest[GM_SHA256_BYTES];
+    struct gm_buf checked = GM_BUF_INIT;
+    struct gm_err err = {0};
+    spec->merges_are_joined = false;
+    assert_int_equal(gm_image_build(spec, gm_scheme_recognise(spec), digest, &checked, &err),
+                     status);
+    assert_int_equal(checked.n_bytes, n_bytes);
+    if (n_bytes > 0)
+        assert_memory_equal(checked.data, image, n_bytes);
+    gm_buf_free(&checked);
+}
+
 /* The text ends where memory does. */
 static struct loaded load(const char *text, size_t n_bytes)
 {
@@ -42,8 +58,11 @@ static struct loaded load(const char *text, size_t n_bytes)
     if (loaded.status == GM_OK) {
         for (uint32_t i = 0; i < spec.n_merges; i++)
             gm_buf_append(&loaded.image, &spec.merges[i], sizeof spec.merges[i]);
+        size_t begin = loaded.image.n_bytes;
         loaded.status =
             gm_image_build(&spec, gm_scheme_recognise(&spec), digest, &loaded.image, &err);
+        expect_checked_merges(&spec, loaded.status, loaded.image.data + begin,
+                              loaded.image.n_bytes - begin);
     }
     gm_spec_free(&spec);
     return loaded;
