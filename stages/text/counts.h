@@ -43,10 +43,12 @@ struct gm_counter {
     bool after_space;        /* the code point before is white space, or there is none */
     enum gm_count_tier tier; /* the best; tests set others */
     uint8_t classes[128];    /* of gm_ascii_classes */
-    /* Scratch of counts_ascii.c: a window in lower case, and where its words begin and end. */
+    /* Scratch of counts_ascii.c: a window in lower case, where its words begin and end, and what
+     * may end a sentence. */
     uint8_t lower[GM_COUNTS_WINDOW_BYTES + 64];
     uint16_t starts[GM_COUNTS_WINDOW_BYTES / 2 + 64];
     uint16_t ends[GM_COUNTS_WINDOW_BYTES / 2 + 64];
+    uint16_t candidates[GM_COUNTS_WINDOW_BYTES + 64];
 };
 
 enum gm_count_mode {

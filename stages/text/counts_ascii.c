@@ -4,8 +4,9 @@
  *      in a word = letter | digit | '_'
  *                | mid_letter with a letter on both sides | mid_number with a digit on both sides
  *
- * so words are the runs of set bits. Their places are written to an array first and hashed in a
- * second loop, because two simple long loops predict better than one with a loop in it.
+ * so words are the runs of set bits. Their places, and those of what may end a sentence, are
+ * written to arrays first and gone through in loops of their own, because simple long loops predict
+ * better than one with others in it.
  *
  * The window ends at the last place in reach where the walks may change over, so no word, line end
  * or cluster crosses its edge; a window without one (base64, a megabyte of one word) is left to
@@ -25,13 +26,18 @@ struct window {
     const uint8_t *text; /* the whole text */
     size_t n_bytes;
     size_t start, end; /* the window in it */
-    size_t n_starts, n_ends;
+    size_t n_starts, n_ends, n_candidates;
     bool has_underscore;
-    /* What the byte before the block was. */
-    bool after_word, after_letter, after_digit, after_cr;
 };
 
-INLINE uint64_t from_left(uint64_t bits, bool before)
+/* What is summed up over the blocks of a window, and what the byte before a block was (0 or 1). */
+struct tally {
+    uint64_t letters, digits, spaces, punctuation, line_feeds;
+    uint64_t whitespace_words, crlfs, word_code_points;
+    uint64_t after_word, after_letter, after_digit, after_space, after_cr;
+};
+
+INLINE uint64_t from_left(uint64_t bits, uint64_t before)
 {
     return bits << 1 | before;
 }
@@ -70,25 +76,26 @@ INLINE size_t write_places(uint16_t *places, size_t n_places, uint64_t bits, siz
 }
 
 /* Runs of word bytes. next: the byte behind the block, 0 at the end of the window. */
-INLINE void find_words(struct window *window, const struct gm_ascii_block *block, size_t base,
-                       uint8_t next, write_function *write)
+INLINE void find_words(struct window *window, struct tally *tally,
+                       const struct gm_ascii_block *block, size_t base, uint8_t next,
+                       write_function *write)
 {
     const bool letter_behind = (uint8_t)((next | 0x20) - 'a') < 26;
     const bool digit_behind = (uint8_t)(next - '0') < 10;
     const uint64_t word = block->letter | block->digit | block->underscore |
-                          (block->mid_letter & from_left(block->letter, window->after_letter) &
+                          (block->mid_letter & from_left(block->letter, tally->after_letter) &
                            from_right(block->letter, letter_behind)) |
-                          (block->mid_number & from_left(block->digit, window->after_digit) &
+                          (block->mid_number & from_left(block->digit, tally->after_digit) &
                            from_right(block->digit, digit_behind));
-    const uint64_t before = from_left(word, window->after_word);
+    const uint64_t before = from_left(word, tally->after_word);
     struct gm_counter *counter = window->counter;
     window->n_starts = write(counter->starts, window->n_starts, word & ~before, base);
     window->n_ends = write(counter->ends, window->n_ends, before & ~word, base);
     window->has_underscore |= block->underscore != 0;
-    counter->counts.word_code_points += (unsigned)__builtin_popcountll(word);
-    window->after_word = word >> 63;
-    window->after_letter = block->letter >> 63;
-    window->after_digit = block->digit >> 63;
+    tally->word_code_points += (unsigned)__builtin_popcountll(word);
+    tally->after_word = word >> 63;
+    tally->after_letter = block->letter >> 63;
+    tally->after_digit = block->digit >> 63;
 }
 
 /* Does the terminator at text[pos] end its sentence? The usual cases without a call. */
@@ -102,48 +109,53 @@ INLINE bool is_sentence_end(const struct window *window, size_t pos, bool after_
     return gm_sentence_terminated(text, window->n_bytes, pos, after_letter) != 0;
 }
 
-INLINE void find_sentences(struct window *window, const struct gm_ascii_block *block, size_t base,
-                           bool after_letter)
+/* Is there a letter or a digit in text[from..to)? Usually the last byte is one. */
+INLINE bool has_word(const struct gm_counter *counter, const uint8_t *text, size_t from, size_t to)
 {
-    struct gm_counter *counter = window->counter;
-    const uint64_t word = block->letter | block->digit;
-    uint64_t candidates = block->terminator | block->lf | block->cr;
-    uint64_t rest = ~(uint64_t)0; /* bits not behind us */
-    while (candidates) {
-        const uint64_t bit = candidates & -candidates;
-        const unsigned index = (unsigned)__builtin_ctzll(candidates);
-        counter->in_sentence |= (word & rest & (bit - 1)) != 0;
-        if (counter->in_sentence) {
-            const bool cased = from_left(block->letter, after_letter) >> index & 1;
-            if (!(block->terminator & bit) ||
-                is_sentence_end(window, window->start + base + index, cased)) {
-                counter->counts.sentences++;
-                counter->in_sentence = false;
-            }
-        }
-        rest = ~(bit - 1);
-        candidates &= candidates - 1;
-    }
-    counter->in_sentence |= (word & rest) != 0;
+    while (to > from)
+        if (counter->classes[text[--to]] & (GM_ASCII_LETTER | GM_ASCII_DIGIT))
+            return true;
+    return false;
 }
 
-INLINE void count_block(struct window *window, const struct gm_ascii_block *block, uint64_t valid)
+/* What may end a sentence was gathered in counter->candidates. */
+static void count_sentences(const struct window *window)
 {
     struct gm_counter *counter = window->counter;
-    struct gm_text_counts *counts = &counter->counts;
+    const uint8_t *text = window->text;
+    bool in_sentence = counter->in_sentence;
+    size_t from = window->start; /* behind the candidate before */
+    for (size_t i = 0; i < window->n_candidates; i++) {
+        const size_t pos = window->start + counter->candidates[i];
+        in_sentence = in_sentence || has_word(counter, text, from, pos);
+        from = pos + 1;
+        if (!in_sentence)
+            continue;
+        const bool after_letter =
+            pos > window->start && counter->classes[text[pos - 1]] & GM_ASCII_LETTER;
+        if (!(counter->classes[text[pos]] & GM_ASCII_TERMINATOR) ||
+            is_sentence_end(window, pos, after_letter)) {
+            counter->counts.sentences++;
+            in_sentence = false;
+        }
+    }
+    counter->in_sentence = in_sentence || has_word(counter, text, from, window->end);
+}
+
+INLINE void count_block(struct tally *tally, const struct gm_ascii_block *block, uint64_t valid)
+{
     const uint64_t non_space = ~block->space & valid;
-    const unsigned n_letters = (unsigned)__builtin_popcountll(block->letter);
-    counts->letters += n_letters;
-    counts->digits += (unsigned)__builtin_popcountll(block->digit);
-    counts->spaces += (unsigned)__builtin_popcountll(block->space);
-    counts->punctuation += (unsigned)__builtin_popcountll(block->punctuation);
-    counts->line_feeds += (unsigned)__builtin_popcountll(block->lf);
-    counts->whitespace_words +=
-        (unsigned)__builtin_popcountll(non_space & from_left(block->space, counter->after_space));
-    counts->graphemes -=
-        (unsigned)__builtin_popcountll(block->lf & from_left(block->cr, window->after_cr));
-    window->after_cr = block->cr >> 63;
-    counter->after_space = block->space >> 63;
+    tally->letters += (unsigned)__builtin_popcountll(block->letter);
+    tally->digits += (unsigned)__builtin_popcountll(block->digit);
+    tally->spaces += (unsigned)__builtin_popcountll(block->space);
+    tally->punctuation += (unsigned)__builtin_popcountll(block->punctuation);
+    tally->line_feeds += (unsigned)__builtin_popcountll(block->lf);
+    tally->whitespace_words +=
+        (unsigned)__builtin_popcountll(non_space & from_left(block->space, tally->after_space));
+    tally->crlfs +=
+        (unsigned)__builtin_popcountll(block->lf & from_left(block->cr, tally->after_cr));
+    tally->after_cr = block->cr >> 63;
+    tally->after_space = block->space >> 63;
 }
 
 /* Drops runs of underscores alone, which are segments but no words. */
@@ -191,20 +203,21 @@ INLINE void add_words(struct window *window)
     counter->counts.words += n_words;
 }
 
-INLINE void count_window(struct window *window, classify_function *classify_block,
-                         write_function *write)
+/* The blocks of a window: places are written, numbers summed up. */
+INLINE void count_blocks(struct window *window, struct tally *sums,
+                         classify_function *classify_block, write_function *write)
 {
     struct gm_counter *counter = window->counter;
-    struct gm_text_counts *counts = &counter->counts;
+    struct tally tally = *sums; /* a copy that stays in registers */
     const size_t window_bytes = window->end - window->start;
-    const uint64_t letters_before = counts->letters;
     for (size_t base = 0; base < window_bytes; base += GM_ASCII_BLOCK_BYTES) {
         const size_t left = window_bytes - base;
         const uint8_t *bytes = window->text + window->start + base;
-        uint8_t tail[GM_ASCII_BLOCK_BYTES] = {0};
+        uint8_t tail[GM_ASCII_BLOCK_BYTES];
         uint64_t valid = ~(uint64_t)0;
         uint8_t next = 0;
         if (left < GM_ASCII_BLOCK_BYTES) {
+            memset(tail, 0, sizeof tail);
             memcpy(tail, bytes, left);
             bytes = tail;
             valid >>= GM_ASCII_BLOCK_BYTES - left;
@@ -213,22 +226,46 @@ INLINE void count_window(struct window *window, classify_function *classify_bloc
         }
         struct gm_ascii_block block;
         classify_block(counter, bytes, &block, counter->lower + base);
-        const bool after_letter = window->after_letter;
-        find_words(window, &block, base, next, write);
-        find_sentences(window, &block, base, after_letter);
-        count_block(window, &block, valid);
+        find_words(window, &tally, &block, base, next, write);
+        window->n_candidates = write(counter->candidates, window->n_candidates,
+                                     block.terminator | block.lf | block.cr, base);
+        count_block(&tally, &block, valid);
     }
+    *sums = tally;
+}
+
+static void add_tally(struct gm_counter *counter, const struct tally *tally, size_t n_bytes)
+{
+    struct gm_text_counts *counts = &counter->counts;
+    counts->letters += tally->letters;
+    counts->digits += tally->digits;
+    counts->spaces += tally->spaces;
+    counts->punctuation += tally->punctuation;
+    counts->line_feeds += tally->line_feeds;
+    counts->whitespace_words += tally->whitespace_words;
+    counts->word_code_points += tally->word_code_points;
+    counts->code_points += n_bytes;
+    counts->graphemes += n_bytes - tally->crlfs;
+    counts->scripts[gm_uniprop('a')->script] += tally->letters;
+    counts->scripts[gm_uniprop(' ')->script] += n_bytes - tally->letters;
+}
+
+INLINE void count_window(struct window *window, classify_function *classify_block,
+                         write_function *write)
+{
+    struct gm_counter *counter = window->counter;
+    const size_t window_bytes = window->end - window->start;
+    struct tally tally = {.after_space = counter->after_space};
+    count_blocks(window, &tally, classify_block, write);
     if (window->n_ends < window->n_starts)
         counter->ends[window->n_ends++] = (uint16_t)window_bytes;
+    add_tally(counter, &tally, window_bytes);
     if (window->has_underscore)
         drop_underscores(window);
     add_words(window);
+    count_sentences(window);
     counter->after_space =
         window->text[window->end - 1] == ' ' || (uint8_t)(window->text[window->end - 1] - '\t') < 5;
-    counts->code_points += window_bytes;
-    counts->graphemes += window_bytes;
-    counts->scripts[gm_uniprop('a')->script] += counts->letters - letters_before;
-    counts->scripts[gm_uniprop(' ')->script] += window_bytes - (counts->letters - letters_before);
 }
 
 static void count_window_plain(struct window *window)
@@ -249,7 +286,8 @@ GM_ASCII_TARGET_512 INLINE void classify_512(const struct gm_counter *counter, c
     gm_ascii_classify_512(text, counter->classes, block, lower);
 }
 
-/* A block has at most 32 words, so one vector holds the places of all that begin in it. */
+/* One vector holds 32 places: as many as can begin in a block if two are not neighbours, as those
+ * of words; 64 others may. */
 GM_ASCII_TARGET_512 INLINE size_t write_places_512(uint16_t *places, size_t n_places, uint64_t bits,
                                                    size_t base)
 {
@@ -258,9 +296,15 @@ GM_ASCII_TARGET_512 INLINE size_t write_places_512(uint16_t *places, size_t n_pl
         22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
         44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63};
     const __m512i found = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(indices));
+    const __m512i first = _mm512_set1_epi16((short)base);
     const __m512i wide = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(found));
-    _mm512_storeu_si512(places + n_places, _mm512_add_epi16(wide, _mm512_set1_epi16((short)base)));
-    return n_places + (size_t)__builtin_popcountll(bits);
+    const size_t n_bits = (size_t)__builtin_popcountll(bits);
+    _mm512_storeu_si512(places + n_places, _mm512_add_epi16(wide, first));
+    if (__builtin_expect(n_bits > 32, 0)) {
+        const __m512i rest = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(found, 1));
+        _mm512_storeu_si512(places + n_places + 32, _mm512_add_epi16(rest, first));
+    }
+    return n_places + n_bits;
 }
 
 GM_ASCII_TARGET_512 static void count_window_512(struct window *window)

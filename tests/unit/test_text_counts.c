@@ -206,10 +206,13 @@ static size_t random_text(uint64_t *seed, unsigned ascii_share, char *text, size
                              ? next_random(seed) % n_ascii
                              : n_ascii + next_random(seed) % (n_pieces - n_ascii);
         const size_t length = strlen(pieces[i]);
-        if (n_bytes + length > wanted)
-            return n_bytes;
-        memcpy(text + n_bytes, pieces[i], length);
-        n_bytes += length;
+        /* Now and then many in a row, as of dots in front of a page number. */
+        for (size_t n = next_random(seed) % 32 ? 1 : next_random(seed) % 80; n > 0; n--) {
+            if (n_bytes + length > wanted)
+                return n_bytes;
+            memcpy(text + n_bytes, pieces[i], length);
+            n_bytes += length;
+        }
     }
 }
 
