@@ -27,7 +27,7 @@ struct window {
     size_t n_bytes;
     size_t start, end; /* the window in it */
     size_t n_starts, n_ends, n_candidates;
-    bool has_underscore;
+    bool has_underscore; /* in front of a word */
 };
 
 /* What is summed up over the blocks of a window, and what the byte before a block was (0 or 1). */
@@ -89,9 +89,10 @@ INLINE void find_words(struct window *window, struct tally *tally,
                            from_right(block->digit, digit_behind));
     const uint64_t before = from_left(word, tally->after_word);
     struct gm_counter *counter = window->counter;
-    window->n_starts = write(counter->starts, window->n_starts, word & ~before, base);
+    const uint64_t starts = word & ~before;
+    window->n_starts = write(counter->starts, window->n_starts, starts, base);
     window->n_ends = write(counter->ends, window->n_ends, before & ~word, base);
-    window->has_underscore |= block->underscore != 0;
+    window->has_underscore |= (starts & block->underscore) != 0;
     tally->word_code_points += (unsigned)__builtin_popcountll(word);
     tally->after_word = word >> 63;
     tally->after_letter = block->letter >> 63;
