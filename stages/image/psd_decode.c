@@ -65,7 +65,7 @@ static enum gm_reason begin(struct psd *psd)
     if (!gm_psd_read_header(file, psd->picture->data, psd->picture->n_bytes))
         return gm_picture_fail(psd->picture, GM_REASON_IMAGE_BROKEN, "no PSD header");
     if (file->version != 1)
-        return unsupported(psd, "PSD version", file->version);
+        return unsupported(psd, "PSD of version 1 is read (2 is PSB), not version", file->version);
     const char *mode = mode_of(file, &psd->channels);
     if (!mode)
         return unsupported(psd, "PSD color mode", file->color);
