@@ -125,7 +125,7 @@ static bool read_string(struct gm_jread *reader)
     for (;;) {
         size_t n = reader->n_bytes - reader->at;
         n = n < AT_ONCE_BYTES ? n : AT_ONCE_BYTES;
-        if (!gm_buf_reserve(value, n))
+        if (!gm_buf_reserve(value, n + 1)) /* an empty one has no address yet */
             return false;
         size_t n_plain = gm_verbatim_copy(tier, value->data + value->n_bytes,
                                           reader->text + reader->at, n, true);

@@ -213,7 +213,7 @@ TARGET_AVX512 static bool decode_avx512(struct gm_quick_string *string)
         _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(kept, c));
         to += _mm_popcnt_u64(kept);
         if (others) {
-            at += _tzcnt_u64(others) - 1;
+            at = at + _tzcnt_u64(others) - 1; /* the backslash may be in the vector before */
             size_t n = gm_quick_unicode(at, end, &to);
             if (n == 0)
                 return false;
