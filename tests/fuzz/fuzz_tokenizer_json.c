@@ -1,6 +1,7 @@
 /* Fuzz target: any bytes as a tokenizer file. It is refused with a reason, or it opens, encodes any
- * text into ids of its vocabulary, and decodes them. Texts are taken from the input itself, so that
- * they have to do with the vocabulary. */
+ * text into ids of its vocabulary, and decodes them, and both ways to load it agree. Texts are
+ * taken from the input itself, so that they have to do with the vocabulary. */
+#include "load_ways.h"
 #include "tokenize/tokenizer.h"
 
 #include <stdio.h>
@@ -61,6 +62,8 @@ static void use(const char *path, const uint8_t *data, size_t n_bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     char path[64];
+    enum gm_status status;
+    GM_ASSERT(load_ways_agree(data, n_bytes, &status));
     int fd = memfd_create("tokenizer", 0);
     GM_ASSERT(fd >= 0);
     ssize_t n = write(fd, data, n_bytes);
