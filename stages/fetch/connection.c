@@ -82,10 +82,16 @@ void gm_connection_close(struct gm_connections *all, struct gm_connection *conne
     free(connection);
 }
 
-void gm_connections_fini(struct gm_connections *all)
+void gm_connections_shrink(struct gm_connections *all, size_t max_kept)
 {
     while (all->oldest)
         gm_connection_close(all, all->oldest);
+    all->max_kept = max_kept;
+}
+
+void gm_connections_fini(struct gm_connections *all)
+{
+    gm_connections_shrink(all, 0);
     free(all->slots);
     free(all->by_fd);
     *all = (struct gm_connections){0};

@@ -51,6 +51,8 @@ void gm_connections_fini(struct gm_connections *all);
 struct gm_connection *gm_connection_open(struct gm_connections *all, int fd, const char *key);
 /* Closes one, in use or kept. NULL allowed. */
 void gm_connection_close(struct gm_connections *all, struct gm_connection *connection);
+/* Closes all that is kept, and keeps fewer from now on. */
+void gm_connections_shrink(struct gm_connections *all, size_t max_kept);
 /* The connection of a descriptor, or NULL: it is none of ours, or was closed. */
 struct gm_connection *gm_connection_find(const struct gm_connections *all, int fd);
 

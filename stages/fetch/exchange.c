@@ -15,7 +15,8 @@
 
 struct waiter {
     int fd;
-    bool hungry; /* got less than it wanted and may be asleep */
+    bool hungry;        /* got less than it wanted and may be asleep */
+    unsigned n_running; /* requests */
     uint64_t sleeps_until_ms;
 };
 
@@ -23,7 +24,11 @@ struct gm_exchange {
     pthread_mutex_t mutex;
     pthread_cond_t files_changed;
     struct gm_schedule *schedule;
-    unsigned n_threads;
+    unsigned max_threads;
+    unsigned n_threads; /* that get jobs */
+    unsigned n_connections;
+    unsigned n_running; /* requests of all threads */
+    bool wants_thread;
     struct waiter threads[GM_FETCH_MAX_THREADS];
     struct gm_job_list files;
     struct gm_job_list finished;
@@ -35,8 +40,9 @@ struct gm_exchange {
     struct gm_err failure;
 };
 
-enum gm_status gm_exchange_new(const struct gm_schedule_limits *limits,
-                               struct gm_exchange **exchange, struct gm_err *err)
+enum gm_status gm_exchange_new(const struct gm_schedule_limits *limits, unsigned max_threads,
+                               unsigned n_connections, struct gm_exchange **exchange,
+                               struct gm_err *err)
 {
     struct gm_exchange *x = calloc(1, sizeof *x);
     if (!x)
@@ -44,12 +50,14 @@ enum gm_status gm_exchange_new(const struct gm_schedule_limits *limits,
     pthread_mutex_init(&x->mutex, NULL);
     pthread_cond_init(&x->files_changed, NULL);
     x->n_threads = limits->n_threads;
+    x->max_threads = max_threads;
+    x->n_connections = n_connections;
     x->schedule = gm_schedule_new(limits);
     x->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     bool ok = x->schedule && x->fd >= 0;
     for (unsigned t = 0; t < GM_FETCH_MAX_THREADS; t++) {
-        x->threads[t].fd = ok && t < x->n_threads ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
-        ok = ok && (t >= x->n_threads || x->threads[t].fd >= 0);
+        x->threads[t].fd = ok && t < max_threads ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
+        ok = ok && (t >= max_threads || x->threads[t].fd >= 0);
     }
     if (!ok) {
         int code = x->schedule ? errno : ENOMEM;
@@ -96,10 +104,19 @@ static bool is_full(const struct gm_exchange *x)
     return x->finished_bytes > MAX_FINISHED_BYTES;
 }
 
+static unsigned share_of(const struct gm_exchange *x, unsigned thread)
+{
+    if (thread >= x->n_threads)
+        return 0; /* it is about to begin */
+    return x->n_connections / x->n_threads + (thread < x->n_connections % x->n_threads);
+}
+
 /* Wakes the threads that could do something now or must set an earlier alarm. */
 static void wake_threads(struct gm_exchange *x, unsigned self)
 {
     uint64_t next_ms = gm_schedule_next_ms(x->schedule);
+    if (x->n_running >= x->n_connections)
+        return;
     for (unsigned t = 0; t < x->n_threads; t++) {
         struct waiter *waiter = &x->threads[t];
         if (t == self || !waiter->hungry)
@@ -190,12 +207,42 @@ void gm_exchange_fail(struct gm_exchange *exchange, const struct gm_err *err)
     pthread_mutex_unlock(&exchange->mutex);
 }
 
+bool gm_exchange_wants_thread(struct gm_exchange *exchange)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    bool wants = exchange->wants_thread;
+    exchange->wants_thread = false;
+    pthread_mutex_unlock(&exchange->mutex);
+    return wants;
+}
+
+void gm_exchange_ask_for_thread(struct gm_exchange *exchange)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    if (exchange->n_threads < exchange->max_threads && !exchange->wants_thread) {
+        exchange->wants_thread = true;
+        exchange->wake_at = 0;
+        signal_fd(exchange->fd);
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
+void gm_exchange_set_threads(struct gm_exchange *exchange, unsigned n_threads)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    gm_schedule_set_threads(exchange->schedule, n_threads);
+    exchange->n_threads = n_threads;
+    for (unsigned t = 0; t < n_threads; t++) /* shares have changed */
+        signal_fd(exchange->threads[t].fd);
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
 void gm_exchange_stop(struct gm_exchange *exchange)
 {
     pthread_mutex_lock(&exchange->mutex);
     exchange->stopping = true;
     pthread_cond_broadcast(&exchange->files_changed);
-    for (unsigned t = 0; t < exchange->n_threads; t++)
+    for (unsigned t = 0; t < exchange->max_threads; t++)
         signal_fd(exchange->threads[t].fd);
     pthread_mutex_unlock(&exchange->mutex);
 }
@@ -210,6 +257,8 @@ static bool requeue(struct gm_exchange *x, struct gm_job *job)
 
 static void take_back(struct gm_exchange *x, struct gm_job *job, unsigned thread, uint64_t now_ms)
 {
+    x->threads[thread].n_running--;
+    x->n_running--;
     gm_schedule_release(x->schedule, job, thread, now_ms);
     if (job->verdict != GM_JOB_FINISHED) {
         if (requeue(x, job))
@@ -224,6 +273,25 @@ static void take_back(struct gm_exchange *x, struct gm_job *job, unsigned thread
     }
 }
 
+static void hand_out(struct gm_exchange *x, unsigned thread, uint64_t now_ms, struct gm_turn *turn)
+{
+    struct gm_job *job;
+    struct waiter *self = &x->threads[thread];
+    unsigned most = turn->share > self->n_running ? turn->share - self->n_running : 0;
+    most = most < turn->wanted ? most : turn->wanted;
+    while (!is_full(x) && turn->n_jobs < most && x->n_running < x->n_connections &&
+           (job = gm_schedule_take(x->schedule, thread, now_ms))) {
+        gm_job_list_push(&turn->jobs, job);
+        turn->n_jobs++;
+        self->n_running++;
+        x->n_running++;
+    }
+    self->hungry = turn->n_jobs < most;
+    /* Timers bring something to those only who may take it. */
+    if (self->hungry && !is_full(x) && x->n_running < x->n_connections)
+        turn->next_ms = gm_schedule_next_ms(x->schedule);
+}
+
 bool gm_exchange_turn(struct gm_exchange *exchange, unsigned thread, uint64_t now_ms,
                       struct gm_turn *turn)
 {
@@ -235,13 +303,10 @@ bool gm_exchange_turn(struct gm_exchange *exchange, unsigned thread, uint64_t no
     while ((job = gm_job_list_pop(&turn->back)))
         take_back(exchange, job, thread, now_ms);
     bool going_on = !exchange->stopping;
-    while (going_on && !is_full(exchange) && turn->n_jobs < turn->wanted &&
-           (job = gm_schedule_take(exchange->schedule, thread, now_ms))) {
-        gm_job_list_push(&turn->jobs, job);
-        turn->n_jobs++;
-    }
-    turn->next_ms = gm_schedule_next_ms(exchange->schedule);
-    self->hungry = turn->n_jobs < turn->wanted;
+    turn->share = share_of(exchange, thread);
+    turn->next_ms = UINT64_MAX;
+    if (going_on)
+        hand_out(exchange, thread, now_ms, turn);
     self->sleeps_until_ms = turn->next_ms;
     wake_threads(exchange, thread);
     wake_main(exchange);

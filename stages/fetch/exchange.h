@@ -15,8 +15,11 @@
 
 struct gm_exchange;
 
-enum gm_status gm_exchange_new(const struct gm_schedule_limits *limits,
-                               struct gm_exchange **exchange, struct gm_err *err);
+/* Jobs go to limits->n_threads network threads first, of max_threads that there may be; all
+ * together have at most n_connections requests under way, each its share of them. */
+enum gm_status gm_exchange_new(const struct gm_schedule_limits *limits, unsigned max_threads,
+                               unsigned n_connections, struct gm_exchange **exchange,
+                               struct gm_err *err);
 void gm_exchange_free(struct gm_exchange *exchange); /* NULL allowed; all threads must have ended */
 
 /* ---- main thread ---- */
@@ -33,6 +36,11 @@ struct gm_job_list gm_exchange_collect(struct gm_exchange *exchange, enum gm_pat
 int gm_exchange_fd(const struct gm_exchange *exchange);
 /* Something that the run cannot survive (spool full), as set by a thread; GM_OK: nothing. */
 enum gm_status gm_exchange_failure(struct gm_exchange *exchange, struct gm_err *err);
+/* A network thread is as busy as one can be, and there may be more of them. Tells it once; the
+ * descriptor becomes readable for it. */
+bool gm_exchange_wants_thread(struct gm_exchange *exchange);
+/* From now on jobs and connections are shared by so many threads, which all run. */
+void gm_exchange_set_threads(struct gm_exchange *exchange, unsigned n_threads);
 /* Tells all threads to end. */
 void gm_exchange_stop(struct gm_exchange *exchange);
 
@@ -42,12 +50,15 @@ void gm_exchange_fail(struct gm_exchange *exchange, const struct gm_err *err);
 
 /* ---- network threads ---- */
 
+void gm_exchange_ask_for_thread(struct gm_exchange *exchange);
+
 struct gm_turn {
     struct gm_job_list back; /* in: jobs no longer under way, each with its verdict */
     unsigned wanted;         /* in: free slots */
     unsigned n_jobs;         /* out */
+    unsigned share;          /* out: connections that are this thread's, 0 before it is counted */
     struct gm_job_list jobs; /* out: to be started */
-    uint64_t next_ms;        /* out: come back at this time if n_jobs < wanted; UINT64_MAX: none */
+    uint64_t next_ms;        /* out: come back at this time; UINT64_MAX: the descriptor tells */
 };
 /* false: the run is stopping; no jobs were handed out, `back` was taken. */
 bool gm_exchange_turn(struct gm_exchange *exchange, unsigned thread, uint64_t now_ms,

@@ -34,6 +34,8 @@ struct fetcher {
     struct gm_spool spool;
     struct gm_exchange *exchange;
     struct gm_http *threads[GM_FETCH_MAX_THREADS];
+    unsigned n_threads;     /* of them, that run */
+    unsigned max_threads;   /* that there may be */
     struct gm_local *local; /* started with the first file */
     uint64_t n_out;         /* items taken and not handed back */
     size_t n_out_bytes;
@@ -42,6 +44,37 @@ struct fetcher {
     bool blocked; /* ... and it has been pumped since */
     bool stopping;
 };
+
+/* The next thread, which gets its share when the exchange knows of it. */
+static enum gm_status start_thread(struct fetcher *f, unsigned n_sharers, struct gm_err *err)
+{
+    uint64_t n_connections = f->settings.opts->connections;
+    struct gm_http_place place = {.thread = f->n_threads,
+                                  .n_slots =
+                                      (unsigned)((n_connections + n_sharers - 1) / n_sharers),
+                                  .settings = &f->settings,
+                                  .spool = &f->spool,
+                                  .exchange = f->exchange,
+                                  .asks = f->settings.as_many_as_it_takes,
+                                  .feed = f->feed};
+    enum gm_status status = gm_http_start(&place, &f->threads[f->n_threads], err);
+    f->n_threads += status == GM_OK;
+    return status;
+}
+
+/* One network thread has more to do than it can. Without memory for another it stays alone. */
+static void add_thread(struct fetcher *f)
+{
+    struct gm_err err;
+    if (f->n_threads == f->max_threads)
+        return;
+    if (start_thread(f, f->n_threads + 1, &err) == GM_OK) {
+        gm_exchange_set_threads(f->exchange, f->n_threads);
+        return;
+    }
+    gm_log(GM_LOG_WARN, "fetch: %s", err.text);
+    f->max_threads = f->n_threads;
+}
 
 static enum gm_status start(struct fetcher *f, const struct gm_fetch_opts *opts, struct gm_err *err)
 {
@@ -55,7 +88,8 @@ static enum gm_status start(struct fetcher *f, const struct gm_fetch_opts *opts,
     status = gm_spool_init(&f->spool, gm_feed_spool_fd(f->feed), err);
     if (status != GM_OK)
         return status;
-    unsigned n_threads = f->settings.n_threads;
+    f->max_threads = f->settings.n_threads;
+    unsigned n_threads = f->settings.as_many_as_it_takes ? 1 : f->max_threads;
     uint64_t per_host = opts->per_host < opts->connections ? opts->per_host : opts->connections;
     struct gm_schedule_limits limits = {.n_threads = n_threads,
                                         .per_host = (unsigned)per_host,
@@ -63,17 +97,10 @@ static enum gm_status start(struct fetcher *f, const struct gm_fetch_opts *opts,
                                         .give_up_after = (unsigned)opts->give_up_after,
                                         .robots = opts->robots,
                                         .max_idle_hosts = MAX_IDLE_HOSTS};
-    status = gm_exchange_new(&limits, &f->exchange, err);
-    for (unsigned t = 0; status == GM_OK && t < n_threads; t++) {
-        struct gm_http_place place = {.thread = t,
-                                      .n_slots = (unsigned)(opts->connections / n_threads) +
-                                                 (t < opts->connections % n_threads),
-                                      .settings = &f->settings,
-                                      .spool = &f->spool,
-                                      .exchange = f->exchange,
-                                      .feed = f->feed};
-        status = gm_http_start(&place, &f->threads[t], err);
-    }
+    status =
+        gm_exchange_new(&limits, f->max_threads, (unsigned)opts->connections, &f->exchange, err);
+    while (status == GM_OK && f->n_threads < n_threads)
+        status = start_thread(f, n_threads, err);
     return status;
 }
 
@@ -220,6 +247,8 @@ static enum gm_status loop(struct fetcher *f, struct gm_err *err)
             status = pump(f, err);
         if (status != GM_OK || f->stopping)
             break;
+        if (gm_exchange_wants_thread(f->exchange))
+            add_thread(f);
         bool busy = n_done || n_taken;
         int timeout_ms = has_room(f) ? 0 : busy || patience == GM_WAKE_BATCHED ? GATHER_MS : -1;
         patience = busy ? GM_WAKE_BATCHED : GM_WAKE_AT_ONCE;

@@ -65,7 +65,8 @@ const struct gm_opt gm_fetch_opt_table[] = {
     ROW("robots", GM_OPT_BOOL, robots, "false", 0, 0, NULL,
         "obey robots.txt of each host (user agent gristmill)"),
     ROW("threads", GM_OPT_STRING, threads, "auto", 0, 0, NULL,
-        "threads for the network, 1 to 8; auto: one a processor, at most 4"),
+        "threads for the network, 1 to 8; auto: as many as it takes, at most one a processor and "
+        "4"),
     ROW("http2", GM_OPT_BOOL, http2, "true", 0, 0, NULL, "use HTTP/2 where a TLS server offers it"),
     {"client", GM_OPT_ENUM, offsetof(struct gm_fetch_opts, client), "own", 0, 0, client_names, NULL,
      "who speaks HTTP/1.1 to http:// URLs without a proxy: own is quicker, libcurl is for a server "
@@ -73,11 +74,16 @@ const struct gm_opt gm_fetch_opt_table[] = {
     ROW("sha256", GM_OPT_BOOL, sha256, "true", 0, 0, NULL, "compute the SHA-256 of each body"),
     GM_OPT_END};
 
+static bool is_auto(const char *threads)
+{
+    return !threads || strcmp(threads, "auto") == 0;
+}
+
 static enum gm_status parse_threads(const struct gm_fetch_opts *opts, unsigned *n_threads,
                                     struct gm_err *err)
 {
     uint64_t value = 0;
-    if (!opts->threads || strcmp(opts->threads, "auto") == 0) {
+    if (is_auto(opts->threads)) {
         cpu_set_t set;
         int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
         value = n < 1 ? 1 : n > 4 ? 4 : (uint64_t)n;
@@ -153,6 +159,7 @@ enum gm_status gm_fetch_settings_init(struct gm_fetch_settings *settings,
     enum gm_status status = parse_threads(opts, &settings->n_threads, err);
     if (status != GM_OK)
         return status;
+    settings->as_many_as_it_takes = is_auto(opts->threads);
     settings->allowed = calloc(opts->allow_net.n_items + 1, sizeof *settings->allowed);
     if (!settings->allowed)
         return gm_err_set(err, GM_NOMEM, "no memory for the fetch settings");

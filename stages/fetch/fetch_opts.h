@@ -52,7 +52,8 @@ struct curl_slist;
 /* Ready-made from the options; one for all threads. */
 struct gm_fetch_settings {
     const struct gm_fetch_opts *opts;
-    unsigned n_threads;
+    unsigned n_threads; /* at most, if it is as many as it takes */
+    bool as_many_as_it_takes;
     struct gm_network *allowed;
     size_t n_allowed;
     char user_agent[256];

@@ -15,10 +15,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #define SPARE_SOCKETS 64u /* beyond one in use and one kept by either client for each slot */
 #define WATCH_MS      50u /* deadlines are looked at this often while requests run */
 #define IDLE_WATCH_MS 1000u
+
+/* Who has computed for so much of so long is as busy as can be. */
+#ifndef BUSY_PERCENT
+#define BUSY_PERCENT 80u
+#define BUSY_MS      200u
+#endif
 
 struct gm_http {
     struct gm_http_place place;
@@ -31,7 +38,10 @@ struct gm_http {
     unsigned n_free;
     struct epoll_event *events; /* room for all sockets that there can be */
     unsigned n_events;
-    uint64_t watch_ms; /* when deadlines are looked at next */
+    uint64_t watch_ms;                   /* when deadlines are looked at next */
+    unsigned share;                      /* of all connections */
+    bool is_called;                      /* by the exchange */
+    uint64_t busy_from_ms, busy_from_ns; /* the clock and our CPU time when BUSY_MS began */
     struct gm_turn turn;
     uint64_t n_requests, n_bytes, n_retries; /* not yet counted in the feed */
 };
@@ -126,11 +136,35 @@ static void stop_request(struct gm_http *http, struct gm_transfer *transfer)
     gm_multi_stop(http->multi, transfer); /* unknown there: no harm */
 }
 
+static uint64_t cpu_ns(void)
+{
+    struct timespec time = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* A thread more than needed is no gain: each would be woken up for the answers of fewer
+ * connections, more often in all. */
+static void watch_load(struct gm_http *http, uint64_t now_ms)
+{
+    uint64_t elapsed_ms = now_ms - http->busy_from_ms;
+    if (!http->place.asks || elapsed_ms < BUSY_MS)
+        return;
+    uint64_t ns = cpu_ns();
+    /* What lies far back began with a pause. */
+    if (elapsed_ms < 2 * BUSY_MS &&
+        (ns - http->busy_from_ns) / 1000000u * 100 >= elapsed_ms * BUSY_PERCENT)
+        gm_exchange_ask_for_thread(http->place.exchange);
+    http->busy_from_ms = now_ms;
+    http->busy_from_ns = ns;
+}
+
 static void watch(struct gm_http *http, uint64_t now_ms)
 {
     if (now_ms < http->watch_ms)
         return;
     http->watch_ms = now_ms + WATCH_MS;
+    watch_load(http, now_ms);
     for (unsigned i = 0; i < http->place.n_slots; i++)
         if (http->slots[i].job && gm_transfer_is_late(&http->slots[i], now_ms)) {
             stop_request(http, &http->slots[i]);
@@ -145,18 +179,30 @@ static void count(struct gm_http *http)
     http->n_requests = http->n_bytes = http->n_retries = 0;
 }
 
+/* Others have come, who get some of our connections. */
+static void shrink(struct gm_http *http)
+{
+    unsigned n_running = http->place.n_slots - http->n_free;
+    http->share = http->turn.share;
+    gm_plain_shrink(http->plain, http->share, n_running);
+    gm_multi_shrink(http->multi, http->share);
+}
+
 /* Gives back and takes until neither brings anything new. false: stop. */
 static bool exchange_jobs(struct gm_http *http)
 {
     struct gm_job *job;
     do {
-        if (!http->turn.back.first && http->n_free == 0)
+        if (!http->turn.back.first && http->n_free == 0 && !http->is_called)
             return true;
+        http->is_called = false;
         uint64_t now_ms = gm_now_ms();
         http->turn.wanted = http->n_free;
         count(http);
         if (!gm_exchange_turn(http->place.exchange, http->place.thread, now_ms, &http->turn))
             return false;
+        if (http->turn.share > 0 && http->turn.share < http->share)
+            shrink(http);
         while ((job = gm_job_list_pop(&http->turn.jobs)))
             start(http, job, now_ms);
     } while (http->turn.back.first);
@@ -201,12 +247,14 @@ static int handle_idle(struct gm_http *http, int n, uint64_t now_ms)
     int n_left = 0;
     for (int i = 0; i < n; i++) {
         const struct epoll_event event = http->events[i];
-        if (event.data.fd == wake_fd)
+        if (event.data.fd == wake_fd) {
             gm_exchange_drain_fd(wake_fd);
-        else if (is_idle(http, event.data.fd))
+            http->is_called = true;
+        } else if (is_idle(http, event.data.fd)) {
             on_event(http, event.data.fd, event.events, now_ms);
-        else
+        } else {
             http->events[n_left++] = event;
+        }
     }
     return n_left;
 }
@@ -321,6 +369,7 @@ enum gm_status gm_http_start(const struct gm_http_place *place, struct gm_http *
     if (!made)
         return gm_err_set(err, GM_NOMEM, "no memory for a network thread");
     made->place = *place;
+    made->share = place->n_slots;
     made->epoll_fd = -1;
     enum gm_status status = set_up_clients(made, err);
     if (status == GM_OK)

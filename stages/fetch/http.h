@@ -11,7 +11,8 @@ struct gm_http;
 
 struct gm_http_place {
     unsigned thread;  /* number in the exchange */
-    unsigned n_slots; /* requests at once, >= 1 */
+    unsigned n_slots; /* requests at once, >= 1; its share of them may become less */
+    bool asks;        /* for another thread when it is as busy as it can be */
     const struct gm_fetch_settings *settings;
     const struct gm_spool *spool;
     struct gm_exchange *exchange;

@@ -158,6 +158,11 @@ void gm_multi_event(struct gm_multi *multi, int fd, uint32_t events)
         curl_multi_socket_action(multi->handle, fd, mask, &running);
 }
 
+void gm_multi_shrink(struct gm_multi *multi, unsigned n)
+{
+    curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, (long)n);
+}
+
 bool gm_multi_is_idle(const struct gm_multi *multi, int fd)
 {
     return (size_t)fd >= multi->n_sockets || multi->sockets[fd].wanted == 0;

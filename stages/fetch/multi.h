@@ -28,6 +28,9 @@ int gm_multi_take_socket(struct gm_multi *multi, struct gm_transfer *transfer);
 /* The response has been taken whole: drops the connection if more comes than it said. */
 void gm_multi_check_leftover(struct gm_multi *multi, const struct gm_transfer *transfer);
 
+/* Keeps at most n connections; those that are too many are closed when requests end. */
+void gm_multi_shrink(struct gm_multi *multi, unsigned n);
+
 /* Nobody waits for anything on this socket: what comes is no answer to a request. */
 bool gm_multi_is_idle(const struct gm_multi *multi, int fd);
 /* fd may be closed by now. */

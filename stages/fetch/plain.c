@@ -29,6 +29,7 @@ struct gm_plain {
     const struct gm_fetch_settings *settings;
     struct gm_connections connections;
     struct queue waiting, connecting, done;
+    unsigned n_too_many; /* connections to be closed as soon as they are free: others' share */
     struct gm_buf common, safe_common; /* fields of all requests; without credentials */
     uint8_t *received;
 };
@@ -86,6 +87,11 @@ static void end_by_closing(struct gm_plain *plain, struct gm_connection *connect
 static void end_whole(struct gm_plain *plain, struct gm_connection *connection, uint64_t now_ms)
 {
     struct gm_transfer *transfer = connection->transfer;
+    if (plain->n_too_many > 0) {
+        plain->n_too_many--;
+        end_by_closing(plain, connection);
+        return;
+    }
     push(&plain->done, transfer);
     transfer->connection = NULL;
     connection->transfer = NULL;
@@ -339,6 +345,12 @@ void gm_plain_stop(struct gm_plain *plain, struct gm_transfer *transfer)
     take_out(&plain->done, transfer);
     if (transfer->connection)
         close_connection(plain, transfer->connection);
+}
+
+void gm_plain_shrink(struct gm_plain *plain, unsigned share, unsigned n_running)
+{
+    gm_connections_shrink(&plain->connections, share);
+    plain->n_too_many = n_running > share ? n_running - share : 0;
 }
 
 bool gm_plain_owns(const struct gm_plain *plain, int fd)

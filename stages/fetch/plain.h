@@ -43,6 +43,10 @@ struct gm_transfer *gm_plain_next_done(struct gm_plain *plain);
 /* Ends a request wherever it is, except that libcurl does not forget it. */
 void gm_plain_stop(struct gm_plain *plain, struct gm_transfer *transfer);
 
+/* The thread's share of connections is less than it was: n_running requests are under way, and only
+ * `share` of their connections may be kept. */
+void gm_plain_shrink(struct gm_plain *plain, unsigned share, unsigned n_running);
+
 bool gm_plain_owns(const struct gm_plain *plain, int fd);
 /* Nobody waits for anything on this socket, which is one of ours. */
 bool gm_plain_is_idle(const struct gm_plain *plain, int fd);

@@ -39,7 +39,7 @@ struct gm_host {
     unsigned in_flight[GM_FETCH_MAX_THREADS];
     unsigned n_in_flight;
     unsigned n_timers;
-    unsigned home;          /* thread that gets the remainder of the slots */
+    unsigned home;          /* modulo threads: who gets the remainder of the slots */
     unsigned n_unreachable; /* tries in a row */
     uint64_t probe_at_ms;   /* of a host that is given up: when it is tried again */
     bool paused;
@@ -161,7 +161,7 @@ static struct gm_host *host_get(struct gm_schedule *schedule, const char *key, s
         return NULL;
     *host = (struct gm_host){.chain = *bucket,
                              .hash = hash,
-                             .home = (unsigned)((hash >> 32) % schedule->limits.n_threads),
+                             .home = (unsigned)(hash >> 32),
                              .tokens = 1,
                              .key_bytes = key_bytes};
     host->robots_state = schedule->limits.robots ? ROBOTS_NEEDED : ROBOTS_KNOWN;
@@ -177,7 +177,7 @@ static unsigned slots_of(const struct gm_schedule *schedule, const struct gm_hos
                          unsigned thread)
 {
     unsigned n_threads = schedule->limits.n_threads;
-    unsigned distance = (thread + n_threads - host->home) % n_threads;
+    unsigned distance = (thread + n_threads - host->home % n_threads) % n_threads;
     unsigned remainder = schedule->limits.per_host % n_threads;
     return schedule->limits.per_host / n_threads + (distance < remainder ? 1 : 0);
 }
@@ -191,7 +191,7 @@ static bool may_start(const struct gm_host *host)
 
 static void host_update(struct gm_schedule *schedule, struct gm_host *host)
 {
-    bool startable = may_start(host);
+    bool startable = may_start(host) && host->n_in_flight < schedule->limits.per_host;
     for (unsigned t = 0; t < schedule->limits.n_threads; t++) {
         bool ready = startable && host->in_flight[t] < slots_of(schedule, host, t);
         if (ready && !host->ready[t].linked)
@@ -207,6 +207,15 @@ static void host_update(struct gm_schedule *schedule, struct gm_host *host)
         ring_remove(&schedule->idle, host, IDLE);
         schedule->n_idle--;
     }
+}
+
+void gm_schedule_set_threads(struct gm_schedule *schedule, unsigned n_threads)
+{
+    GM_ASSERT(n_threads >= schedule->limits.n_threads && n_threads <= GM_FETCH_MAX_THREADS);
+    schedule->limits.n_threads = n_threads;
+    for (size_t i = 0; i < N_BUCKETS; i++)
+        for (struct gm_host *host = schedule->buckets[i]; host; host = host->chain)
+            host_update(schedule, host);
 }
 
 static void forget_idle(struct gm_schedule *schedule)

@@ -8,7 +8,8 @@
  *
  * A host's slots are dealt out to the threads (per_host 8, 2 threads: 4 each), because each thread
  * keeps its own connections: so the cap holds for open connections, too. per_host 1 gives the host
- * to one thread.
+ * to one thread. When a thread is added they are dealt out anew; who then has more than his share
+ * gets nothing until he has less, and all together never have more than per_host.
  *
  * Pure bookkeeping: no clock (the caller says what time it is), no lock, no I/O. Not thread-safe:
  * fetch/exchange.c wraps it. Hosts without work are kept for their token bucket and robots.txt up
@@ -23,7 +24,7 @@
 struct gm_schedule;
 
 struct gm_schedule_limits {
-    unsigned n_threads; /* 1..GM_FETCH_MAX_THREADS */
+    unsigned n_threads; /* 1..GM_FETCH_MAX_THREADS, to begin with */
     unsigned per_host;  /* >= 1 */
     double rate;        /* requests a second to one host; 0: no limit */
     unsigned
@@ -34,6 +35,8 @@ struct gm_schedule_limits {
 
 struct gm_schedule *gm_schedule_new(const struct gm_schedule_limits *limits); /* NULL: no memory */
 void gm_schedule_free(struct gm_schedule *schedule); /* NULL allowed; frees jobs and hosts */
+/* More threads than before. */
+void gm_schedule_set_threads(struct gm_schedule *schedule, unsigned n_threads);
 
 /* Queues a URL job behind the others of its host (looked up from job->url, which must be a good
  * URL). false: no memory, the job is still the caller's. */

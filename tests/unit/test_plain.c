@@ -230,6 +230,47 @@ static void what_comes_too_much_ends_the_connection(void **state)
     client_fini(&client);
 }
 
+static bool is_closed(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+/* Others get some of the connections: what is idle goes at once, what is too much when it is free.
+ */
+static void a_smaller_share_keeps_no_more_connections(void **state)
+{
+    (void)state;
+    struct client client;
+    struct gm_transfer *transfers[3];
+    int fds[3];
+    char text[1024];
+    client_init(&client, NULL);
+    for (int i = 0; i < 3; i++) {
+        transfers[i] = begin(&client, i, "http://a.example/x");
+        fds[i] = serve(&client, transfers[i]);
+        assert_true(read_request(fds[i], text, sizeof text) > 0);
+    }
+    answer(&client, fds[0], SHORT "ok");
+    expect_done(&client, transfers[0], GM_REASON_NONE, "ok");
+    assert_false(is_closed(fds[0]));
+    gm_plain_shrink(client.plain, 1, 2);
+    assert_true(is_closed(fds[0]));
+    answer(&client, fds[1], SHORT "ok");
+    expect_done(&client, transfers[1], GM_REASON_NONE, "ok");
+    assert_true(is_closed(fds[1]));
+    answer(&client, fds[2], SHORT "ok");
+    expect_done(&client, transfers[2], GM_REASON_NONE, "ok");
+    assert_false(is_closed(fds[2]));
+    transfers[0] = begin(&client, 0, "http://a.example/y");
+    assert_true(read_request(fds[2], text, sizeof text) > 0); /* it is used again */
+    answer(&client, fds[2], SHORT "ok");
+    expect_done(&client, transfers[0], GM_REASON_NONE, "ok");
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+    client_fini(&client);
+}
+
 static void a_long_request_goes_out_in_pieces(void **state)
 {
     struct client client;
@@ -287,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_serves_one_request_after_the_other),
         cmocka_unit_test(a_kept_connection_that_was_closed_is_no_failure),
+        cmocka_unit_test(a_smaller_share_keeps_no_more_connections),
         cmocka_unit_test(what_comes_too_much_ends_the_connection),
         cmocka_unit_test(a_long_request_goes_out_in_pieces),
         cmocka_unit_test(a_request_can_be_stopped_wherever_it_is),

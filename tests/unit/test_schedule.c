@@ -105,6 +105,38 @@ static void the_slots_of_a_host_are_dealt_out_to_the_threads(void **state)
     }
 }
 
+/* The new one gets its share as the old one's requests end, and all together never more than the
+ * host's slots. */
+static void slots_are_dealt_out_anew_when_threads_are_added(void **state)
+{
+    (void)state;
+    struct gm_schedule *schedule = make(1, 4, 0);
+    struct gm_job *jobs[2][4] = {{0}};
+    add_many(schedule, "example.com", 0, 20);
+    for (unsigned i = 0; i < 4; i++)
+        assert_non_null(jobs[0][i] = gm_schedule_take(schedule, 0, 0));
+    gm_schedule_set_threads(schedule, 2);
+    assert_false(gm_schedule_is_ready(schedule, 0));
+    assert_false(gm_schedule_is_ready(schedule, 1));
+    assert_null(gm_schedule_take(schedule, 1, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        done(schedule, jobs[0][i], 0, 0);
+        assert_null(gm_schedule_take(schedule, 0, 0));
+        assert_true(gm_schedule_is_ready(schedule, 1));
+        assert_non_null(jobs[1][i] = gm_schedule_take(schedule, 1, 0));
+        assert_null(gm_schedule_take(schedule, 1, 0));
+    }
+    done(schedule, jobs[0][2], 0, 0);
+    assert_false(gm_schedule_is_ready(schedule, 1));
+    assert_non_null(jobs[0][2] = gm_schedule_take(schedule, 0, 0));
+    assert_null(gm_schedule_take(schedule, 0, 0));
+    done(schedule, jobs[0][2], 0, 0);
+    done(schedule, jobs[0][3], 0, 0);
+    done(schedule, jobs[1][0], 1, 0);
+    done(schedule, jobs[1][1], 1, 0);
+    gm_schedule_free(schedule);
+}
+
 static void a_pausing_host_does_not_hold_up_another(void **state)
 {
     (void)state;
@@ -331,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_host_gives_its_jobs_in_order_and_no_more_than_its_slots),
         cmocka_unit_test(hosts_take_turns),
         cmocka_unit_test(the_slots_of_a_host_are_dealt_out_to_the_threads),
+        cmocka_unit_test(slots_are_dealt_out_anew_when_threads_are_added),
         cmocka_unit_test(a_pausing_host_does_not_hold_up_another),
         cmocka_unit_test(the_longer_of_two_pauses_counts),
         cmocka_unit_test(a_rate_is_kept_whatever_the_slots_allow),
