@@ -120,6 +120,96 @@ static void count_code_point(struct gm_counter *counter, struct walk *walk, size
     put_folded(&walk->hash, code_point, prop);
 }
 
+#define BIT(class)     (UINT32_C(1) << (class))
+#define RUN_GRAPHEMES  (BIT(GM_GCB_OTHER) | BIT(GM_GCB_LV) | BIT(GM_GCB_LVT))
+#define RUN_WORDS      (BIT(GM_WB_ALETTER) | BIT(GM_WB_HEBREW_LETTER) | BIT(GM_WB_OTHER))
+#define RUN_SENTENCES  (BIT(GM_SB_LOWER) | BIT(GM_SB_UPPER) | BIT(GM_SB_OLETTER))
+#define MARK_GRAPHEMES (BIT(GM_GCB_EXTEND) | BIT(GM_GCB_SPACINGMARK))
+_Static_assert(GM_GCB_COUNT <= 32 && GM_WB_COUNT <= 32 && GM_SB_COUNT <= 32, "a class is a bit");
+
+/* Letters that come in runs: any of them behind any other of the same script and word class begins
+ * a new character, and leaves the states of all walks but what the last one sets. */
+static bool may_run(const struct gm_uniprop *prop)
+{
+    return BIT(prop->grapheme) & RUN_GRAPHEMES && BIT(prop->word) & RUN_WORDS &&
+           BIT(prop->sentence) & RUN_SENTENCES && prop->flags == (GM_UNI_LETTER | GM_UNI_WORD) &&
+           prop->fold_multi == 0;
+}
+
+/* A mark belongs to its letter, and to the word, whatever it is. */
+static bool is_mark(const struct gm_uniprop *prop)
+{
+    return prop->word == GM_WB_EXTEND && prop->sentence == GM_SB_EXTEND &&
+           BIT(prop->grapheme) & MARK_GRAPHEMES && prop->fold_multi == 0;
+}
+
+/* What a run leaves behind: its letters and states as the last letter and the last code point set
+ * them. */
+static void end_run(struct gm_counter *counter, struct walk *walk, uint64_t n_letters,
+                    const struct gm_uniprop *letter, const struct gm_uniprop *last)
+{
+    walk->classes[letter->flags & CLASS_FLAGS] += n_letters;
+    counter->counts.graphemes += n_letters;
+    counter->counts.scripts[letter->script] += n_letters;
+    walk->words.previous = last->word;
+    walk->grapheme.left = last->grapheme;
+    walk->after_cased = letter->sentence != GM_SB_OLETTER;
+}
+
+/* Counts the letters from pos on that may run with the one before, and marks between them; returns
+ * where they end. */
+static size_t count_joined(struct gm_counter *counter, struct walk *walk, size_t pos,
+                           const struct gm_uniprop *letter)
+{
+    const struct gm_uniprop *last = letter;
+    struct gm_word_hash hash = walk->hash; /* a copy that stays in registers */
+    uint64_t n_letters = 0, n_marks = 0;
+    for (size_t after = pos; pos < walk->n_bytes; pos = after) {
+        const uint32_t code_point = gm_uni_next(walk->text, &after);
+        const struct gm_uniprop *prop = gm_uniprop(code_point);
+        if (may_run(prop) && prop->word == letter->word && prop->script == letter->script) {
+            letter = prop;
+            n_letters++;
+        } else if (is_mark(prop)) {
+            walk->flags |= prop->flags;
+            walk->classes[prop->flags & CLASS_FLAGS]++;
+            counter->counts.scripts[prop->script]++;
+            n_marks++;
+        } else {
+            break;
+        }
+        last = prop;
+        gm_word_hash_put(&hash, (uint32_t)((int32_t)code_point + prop->fold));
+    }
+    walk->hash = hash;
+    walk->n_code_points += n_letters + n_marks;
+    end_run(counter, walk, n_letters, letter, last);
+    return pos;
+}
+
+/* The same for letters each of which is a word, as ideographs are; the last one may go on. */
+static size_t count_alone(struct gm_counter *counter, struct walk *walk, size_t pos,
+                          const struct gm_uniprop *letter)
+{
+    uint64_t n_letters = 0;
+    for (size_t after = pos; pos < walk->n_bytes; pos = after) {
+        const uint32_t code_point = gm_uni_next(walk->text, &after);
+        const struct gm_uniprop *prop = gm_uniprop(code_point);
+        if (!may_run(prop) || prop->word != letter->word || prop->script != letter->script)
+            break;
+        gm_wordset_add(&counter->set, gm_word_hash_final(&walk->hash));
+        gm_word_hash_init(&walk->hash);
+        gm_word_hash_put(&walk->hash, (uint32_t)((int32_t)code_point + prop->fold));
+        letter = prop;
+        n_letters++;
+    }
+    counter->counts.code_points += n_letters;
+    counter->counts.words += n_letters;
+    counter->counts.word_code_points += n_letters;
+    end_run(counter, walk, n_letters, letter, letter);
+    return pos;
+}
+
 static bool is_ascii(const uint8_t *text, size_t n_bytes)
 {
     uint64_t bits = 0, eight;
@@ -172,6 +262,9 @@ static size_t count_decoded(struct gm_counter *counter, const uint8_t *text, siz
         }
         count_code_point(counter, &walk, pos, code_point, prop);
         pos = after;
+        if (mode == GM_COUNT_FAST && may_run(prop))
+            pos = prop->word == GM_WB_OTHER ? count_alone(counter, &walk, pos, prop)
+                                            : count_joined(counter, &walk, pos, prop);
     }
     end_segment(counter, &walk);
     add_classes(&counter->counts, walk.classes);

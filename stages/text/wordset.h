@@ -8,7 +8,6 @@
 #ifndef GM_TEXT_WORDSET_H
 #define GM_TEXT_WORDSET_H
 
-#include "base/utf8.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -99,43 +98,60 @@ static inline uint64_t gm_word_hash(const uint8_t *word, size_t n_bytes)
 /* The same, one code point at a time. */
 struct gm_word_hash {
     uint64_t hash;
-    size_t n_chunk;
-    uint8_t chunk[32]; /* 1..16 bytes that are not mixed yet, and room */
+    unsigned __int128 chunk; /* bytes that are not mixed yet, the first the lowest, then zeros */
+    unsigned n_chunk;        /* 1..16 of them, 0 at the start */
 };
 
 static inline void gm_word_hash_init(struct gm_word_hash *state)
 {
-    state->hash = GM_WORDSET_SEED;
-    state->n_chunk = 0;
+    *state = (struct gm_word_hash){GM_WORDSET_SEED, 0, 0};
+}
+
+/* The UTF-8 of a code point, the first byte the lowest; returns how many bytes. */
+static inline unsigned gm_word_hash_encode(uint32_t code_point, uint32_t *bytes)
+{
+    if (code_point < 0x80) {
+        *bytes = code_point;
+        return 1;
+    }
+    if (code_point < 0x800) {
+        *bytes = (0xC0 | code_point >> 6) | (0x80 | (code_point & 0x3F)) << 8;
+        return 2;
+    }
+    if (code_point < 0x10000) {
+        *bytes = (0xE0 | code_point >> 12) | (0x80 | (code_point >> 6 & 0x3F)) << 8 |
+                 (0x80 | (code_point & 0x3F)) << 16;
+        return 3;
+    }
+    *bytes = (0xF0 | code_point >> 18) | (0x80 | (code_point >> 12 & 0x3F)) << 8 |
+             (0x80 | (code_point >> 6 & 0x3F)) << 16 | (0x80 | (code_point & 0x3F)) << 24;
+    return 4;
 }
 
 static inline void gm_word_hash_put(struct gm_word_hash *state, uint32_t code_point)
 {
-    uint8_t *to = state->chunk + state->n_chunk;
-    if (code_point < 0x80) {
-        to[0] = (uint8_t)code_point;
-        state->n_chunk++;
-    } else if (code_point < 0x800) {
-        to[0] = (uint8_t)(0xC0 | code_point >> 6);
-        to[1] = (uint8_t)(0x80 | (code_point & 0x3F));
-        state->n_chunk += 2;
-    } else {
-        state->n_chunk += gm_utf8_encode(code_point, to);
+    uint32_t bytes;
+    const unsigned n_bytes = gm_word_hash_encode(code_point, &bytes);
+    const unsigned n = state->n_chunk + n_bytes;
+    if (__builtin_expect(n <= 16, 1)) {
+        state->chunk |= (unsigned __int128)bytes << (8 * state->n_chunk);
+        state->n_chunk = n;
+        return;
     }
-    if (state->n_chunk > 16) {
-        uint64_t low, high;
-        memcpy(&low, state->chunk, 8);
-        memcpy(&high, state->chunk + 8, 8);
-        state->hash = gm_wordset_mix(state->hash, low, high);
-        memcpy(state->chunk, state->chunk + 16, 16);
-        state->n_chunk -= 16;
-    }
+    const unsigned n_fit = 16 - state->n_chunk; /* 0..3 */
+    if (n_fit > 0)
+        state->chunk |= (unsigned __int128)bytes << (8 * state->n_chunk);
+    state->hash =
+        gm_wordset_mix(state->hash, (uint64_t)state->chunk, (uint64_t)(state->chunk >> 64));
+    state->chunk = bytes >> (8 * n_fit);
+    state->n_chunk = n - 16;
 }
 
 /* At least one code point must have been put. */
 static inline uint64_t gm_word_hash_final(const struct gm_word_hash *state)
 {
-    return gm_wordset_mix_last(state->hash, state->chunk, state->n_chunk);
+    return gm_wordset_mix(state->hash ^ state->n_chunk, (uint64_t)state->chunk,
+                          (uint64_t)(state->chunk >> 64));
 }
 
 #endif

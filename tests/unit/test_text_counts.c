@@ -1,5 +1,6 @@
 /* The counting walks: known texts with numbers worked out by hand, and the fast walk against the
  * decoding one over many random texts, because they must be interchangeable. */
+#include "base/utf8.h"
 #include "text/ascii_block.h"
 #include "text/counts.h"
 #include "text/sentence.h"
