@@ -14,7 +14,7 @@
 #define MANY_RUNS        16u  /* of so many merges, one begins another run for its token */
 #define BATCH            32
 #define MIN_MERGE_BYTES  4u /* " ", */
-#define MAX_QUICK_MERGES (1u << 23)
+#define MAX_QUICK_MERGES (1u << 22)
 #define AHEAD            16 /* pairs, whose slots are asked for before they are looked at */
 
 struct waiting {
@@ -197,26 +197,32 @@ static bool read_quick_line(struct merges *merges, struct gm_json_pull *pull)
             read_line(merges, (struct piece){line.text, line.n_bytes}) == GM_OK);
 }
 
+/* The members of the list and its end, as long as there is room for max merges. */
+static bool read_quick(struct merges *merges, struct gm_json_pull *pull, size_t max)
+{
+    const struct gm_spec *spec = merges->loader->spec;
+    bool are_lines = gm_json_pull_peek(pull) == '"';
+    bool good = true, more = gm_json_pull_peek(pull) != ']';
+    while (good && more) {
+        good = are_lines ? read_quick_line(merges, pull) : read_quick_pair(merges, pull);
+        more = good && gm_json_pull_take(pull, ',');
+        if (good && (!more || merges->n_waiting == BATCH))
+            good = spec->n_merges + merges->n_waiting <= max && flush(merges) == GM_OK;
+    }
+    return good && gm_json_pull_take(pull, ']');
+}
+
 bool gm_load_merges_quick(struct gm_loader *loader, struct gm_json_pull *pull)
 {
     struct merges merges = {.loader = loader, .joined = GM_BUF_INIT};
+    struct gm_spec *spec = loader->spec;
     size_t max = (size_t)(pull->end - pull->at) / MIN_MERGE_BYTES + 1;
     max = max < MAX_QUICK_MERGES ? max : MAX_QUICK_MERGES;
-    if (!gm_json_pull_take(pull, '['))
+    spec->merges = malloc(max * sizeof *spec->merges);
+    if (!spec->merges)
         return false;
-    loader->spec->merges = malloc((max + BATCH) * sizeof *loader->spec->merges);
-    if (!loader->spec->merges)
-        return false;
-    gm_huge_pages(loader->spec->merges, max * sizeof *loader->spec->merges);
-    bool good = true, more = gm_json_pull_peek(pull) != ']';
-    bool are_lines = gm_json_pull_peek(pull) == '"';
-    while (good && more) {
-        good = are_lines ? read_quick_line(&merges, pull) : read_quick_pair(&merges, pull);
-        if (good && merges.n_waiting == BATCH)
-            good = loader->spec->n_merges < max && flush(&merges) == GM_OK;
-        more = gm_json_pull_take(pull, ',');
-    }
-    good = good && flush(&merges) == GM_OK && gm_json_pull_take(pull, ']');
+    gm_huge_pages(spec->merges, max * sizeof *spec->merges);
+    bool good = gm_json_pull_take(pull, '[') && read_quick(&merges, pull, max);
     gm_buf_free(&merges.joined);
     return good;
 }
