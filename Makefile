@@ -35,7 +35,8 @@ COMMON   := $(OPTIMIZE) -g $(HARDEN) $(SANITIZE_FLAGS) $(WERROR) -MMD -MP
 PKG_CFLAGS = $(shell pkg-config --cflags $(LIBS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 LDFLAGS_ALL = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(SANITIZE_FLAGS)
-LDLIBS   = $(PKG_LIBS) -lbz2 -lpthread -lm -lstdc++
+# A symbol is looked up in this order at each start: where most are found comes first.
+LDLIBS   = -lcrypto -lc -lstdc++ -lsqlite3 $(PKG_LIBS) -lbz2 -lpthread -lm
 
 # Folders of stages/ that are compiled. A program needs all; some tests need one of them.
 STAGES ?= *
