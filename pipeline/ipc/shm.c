@@ -5,9 +5,14 @@
  * not refuse what the machine does not have: it takes pages until it has to kill processes, of
  * anybody. Hence the look at what is available before anything is taken.
  *
+ * Where the kernel can, the memory is taken in huge pages: 34 MB in small ones cost 13 ms of page
+ * faults in those who write to it first, 9 to take and 4 to give back; in huge ones 0.3, 2 to 9 and
+ * 0.1, and copies are a quarter faster.
+ *
  * gm_shm_make_readonly guards against wild stores, not against a process that calls mprotect. */
 #include "ipc/shm.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/num.h"
 #include <stdbool.h>
@@ -19,6 +24,11 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system */
+#define HUGE_BYTES  (2u * 1024u * 1024u)
+#define PATIENCE_NS 2000000u /* for one huge page: the kernel may have to make room for it */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 static size_t page_bytes(void)
 {
@@ -86,6 +96,48 @@ static int allocate(int fd, int mode, size_t offset, size_t n_bytes)
     return rc;
 }
 
+/* Only a hint: whatever does not become a huge page is taken in small ones afterwards. There has to
+ * be one small page for the kernel to make a huge one of. */
+static void take_huge_pages(const struct gm_shm *shm, size_t offset, size_t n_bytes)
+{
+    size_t end = offset + n_bytes;
+    for (size_t at = (offset + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES; at + HUGE_BYTES <= end;
+         at += HUGE_BYTES) {
+        uint64_t since_ns = gm_now_ns();
+        if (allocate(shm->fd, 0, at, page_bytes()) != 0 ||
+            madvise(shm->data + at, HUGE_BYTES, MADV_COLLAPSE) != 0 ||
+            gm_now_ns() - since_ns > PATIENCE_NS)
+            return;
+    }
+}
+
+/* The mapping begins where a huge page may, for all who inherit it. */
+static uint8_t *map(int fd, size_t n_bytes)
+{
+    size_t room_bytes;
+    if (n_bytes < HUGE_BYTES || !gm_add_size(n_bytes, HUGE_BYTES, &room_bytes)) {
+        void *data = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        return data == MAP_FAILED ? NULL : data;
+    }
+    uint8_t *room =
+        mmap(NULL, room_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)room % HUGE_BYTES;
+    void *data =
+        mmap(room + before, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    int map_errno = errno;
+    if (data == MAP_FAILED) {
+        munmap(room, room_bytes);
+        errno = map_errno;
+        return NULL;
+    }
+    if (before > 0)
+        munmap(room, before);
+    munmap(room + before + n_bytes, HUGE_BYTES - before);
+    return data;
+}
+
 enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t commit_bytes,
                              struct gm_shm *shm, struct gm_err *err)
 {
@@ -109,12 +161,11 @@ enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t commit_byt
         status = gm_err_sys(err, GM_SYSTEM, errno, "unable to seal shared memory");
         goto fail;
     }
-    void *data = mmap(NULL, made.n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, made.fd, 0);
-    if (data == MAP_FAILED) {
+    made.data = map(made.fd, made.n_bytes);
+    if (!made.data) {
         status = no_memory("map", made.n_bytes, err);
         goto fail;
     }
-    made.data = data;
     round_to_pages(commit_bytes, &commit_bytes);
     if ((status = gm_shm_commit(&made, 0, commit_bytes, err)) != GM_OK)
         goto fail;
@@ -148,9 +199,10 @@ enum gm_status gm_shm_commit(struct gm_shm *shm, size_t offset, size_t n_bytes, 
     if (n_bytes == 0)
         return GM_OK;
     enum gm_status status = check_available(n_bytes, err);
-    if (status == GM_OK && allocate(shm->fd, 0, offset, n_bytes) != 0)
-        status = no_memory("get", n_bytes, err);
-    return status;
+    if (status != GM_OK)
+        return status;
+    take_huge_pages(shm, offset, n_bytes);
+    return allocate(shm->fd, 0, offset, n_bytes) == 0 ? GM_OK : no_memory("get", n_bytes, err);
 }
 
 void gm_shm_decommit(struct gm_shm *shm, size_t offset, size_t n_bytes)

@@ -74,6 +74,40 @@ static void commit_takes_memory_and_decommit_gives_it_back(void **state)
     gm_shm_destroy(&shm);
 }
 
+/* Whether or not the kernel has huge pages to give: ranges that lie across them are what they are.
+ */
+static void ranges_of_any_place_and_size_can_be_taken_and_given_back(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t first_mb, n_mb;
+    } ranges[] = {{1, 6}, {9, 1}, {12, 4}, {17, 15}};
+    struct gm_shm shm = GM_SHM_INIT;
+    size_t taken = 0;
+    assert_int_equal(gm_shm_create("test", 32 * MB, 0, &shm, NULL), GM_OK);
+    for (size_t i = 0; i < GM_ARRAY_LEN(ranges); i++) {
+        size_t at = ranges[i].first_mb * MB, n_bytes = ranges[i].n_mb * MB;
+        assert_int_equal(gm_shm_commit(&shm, at, n_bytes, NULL), GM_OK);
+        taken += n_bytes;
+        assert_int_equal(gm_shm_resident_bytes(&shm), taken);
+        for (size_t b = at; b < at + n_bytes; b += 1000)
+            assert_int_equal(shm.data[b], 0);
+        memset(shm.data + at, 'a' + (int)i, n_bytes);
+    }
+    assert_int_equal(gm_shm_resident_bytes(&shm), taken);
+    gm_shm_decommit(&shm, 20 * MB, 3 * MB);
+    assert_int_equal(gm_shm_resident_bytes(&shm), taken - 3 * MB);
+    assert_int_equal(shm.data[20 * MB - 1], 'd');
+    assert_int_equal(shm.data[23 * MB], 'd');
+    assert_int_equal(gm_shm_commit(&shm, 20 * MB, 3 * MB, NULL), GM_OK);
+    for (size_t b = 20 * MB; b < 23 * MB; b++)
+        assert_int_equal(shm.data[b], 0);
+    for (size_t i = 0; i + 1 < GM_ARRAY_LEN(ranges); i++)
+        for (size_t b = 0; b < ranges[i].n_mb * MB; b += 1000)
+            assert_int_equal(shm.data[ranges[i].first_mb * MB + b], 'a' + (int)i);
+    gm_shm_destroy(&shm);
+}
+
 static void size_is_sealed(void **state)
 {
     (void)state;
@@ -174,6 +208,7 @@ int main(void)
         cmocka_unit_test(only_the_committed_part_takes_memory),
         cmocka_unit_test(sizes_are_rounded_up_to_pages),
         cmocka_unit_test(commit_takes_memory_and_decommit_gives_it_back),
+        cmocka_unit_test(ranges_of_any_place_and_size_can_be_taken_and_given_back),
         cmocka_unit_test(size_is_sealed),
         cmocka_unit_test(shortage_is_an_error_that_names_the_size),
         cmocka_unit_test(more_than_addresses_is_an_error_too),
