@@ -7,12 +7,22 @@
 
 #define WALL_TIME_BYTES 21
 
-uint64_t gm_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    int failed = clock_gettime(CLOCK_MONOTONIC, &now);
+    int failed = clock_gettime(clock, &now);
     GM_ASSERT(!failed);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t gm_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t gm_thread_cpu_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t gm_now_ms(void)

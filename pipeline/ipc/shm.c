@@ -25,7 +25,7 @@
 
 #define BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system */
 #define HUGE_BYTES  (2u * 1024u * 1024u)
-#define PATIENCE_NS 2000000u /* for one huge page: the kernel may have to make room for it */
+#define PATIENCE_NS 2000000u /* of CPU time for one huge page: the kernel may have to make room */
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -103,10 +103,10 @@ static void take_huge_pages(const struct gm_shm *shm, size_t offset, size_t n_by
     size_t end = offset + n_bytes;
     for (size_t at = (offset + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES; at + HUGE_BYTES <= end;
          at += HUGE_BYTES) {
-        uint64_t since_ns = gm_now_ns();
+        uint64_t since_ns = gm_thread_cpu_ns();
         if (allocate(shm->fd, 0, at, page_bytes()) != 0 ||
             madvise(shm->data + at, HUGE_BYTES, MADV_COLLAPSE) != 0 ||
-            gm_now_ns() - since_ns > PATIENCE_NS)
+            gm_thread_cpu_ns() - since_ns > PATIENCE_NS)
             return;
     }
 }

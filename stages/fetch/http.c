@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #define SPARE_SOCKETS 64u /* beyond one in use and one kept by either client for each slot */
 #define WATCH_MS      50u /* deadlines are looked at this often while requests run */
@@ -136,13 +135,6 @@ static void stop_request(struct gm_http *http, struct gm_transfer *transfer)
     gm_multi_stop(http->multi, transfer); /* unknown there: no harm */
 }
 
-static uint64_t cpu_ns(void)
-{
-    struct timespec time = {0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* A thread more than needed is no gain: each would be woken up for the answers of fewer
  * connections, more often in all. */
 static void watch_load(struct gm_http *http, uint64_t now_ms)
@@ -150,7 +142,7 @@ static void watch_load(struct gm_http *http, uint64_t now_ms)
     uint64_t elapsed_ms = now_ms - http->busy_from_ms;
     if (!http->place.asks || elapsed_ms < BUSY_MS)
         return;
-    uint64_t ns = cpu_ns();
+    uint64_t ns = gm_thread_cpu_ns();
     /* What lies far back began with a pause. */
     if (elapsed_ms < 2 * BUSY_MS &&
         (ns - http->busy_from_ns) / 1000000u * 100 >= elapsed_ms * BUSY_PERCENT)
