@@ -107,8 +107,8 @@ static void lines_of_corpora_are_taken(void **state)
         "{\"text\":\"\"}",
         "{\"text\": \"plain\"}",
         " { \"text\" : \"a\\nb\\\\\\\"\\/\\b\\f\\r\\t\" } \r",
-        "{\"id\":17,\"text\":\"x\",\"score\":-0.25,\"ok\":true,\"no\":false,\"nil\":null,\"url\":"
-        "\"a\\u0041\"}",
+        "{\"id\":17,\"text\":\"x\",\"a\":-0.25,\"b\":true,\"c\":false,\"d\":null}",
+        "{\"url\":\"a\\u0041\",\"text\":\"x\"}",
         "{\"text\":\"\\u00e4\\u20ac\\ud83d\\ude00\\u0000\"}",
         "{\"text\":\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"}",
         "{\"id\":\"a-1\",\"text\":\"x\",\"\x7f\":\"\xc3\xa4\\u00e4\\\\\"}",
