@@ -378,7 +378,10 @@ static enum gm_status deliver(struct gm_worker *worker, const struct gm_desc *le
     done.out_page = span.page;
     done.out_bytes = (uint32_t)bytes->n_bytes;
     gm_out_borrow(&chain->out, NULL, 0); /* the block is not ours any more */
-    return gm_port_send(&worker->port, &done, err);
+    if (worker->route->n_stages > 0)
+        return gm_port_send(&worker->port, &done, err);
+    /* Nothing here takes long: if another lease waits, the supervisor is told of both at once. */
+    return gm_port_send_later(&worker->port, &done, err);
 }
 
 static bool prepare_rows(struct gm_chain *chain)

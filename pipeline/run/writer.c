@@ -23,7 +23,7 @@
 
 /* The supervisor hears of so many blocks at once, or of fewer after this time: what it needs to
  * know is which blocks are free again, and each message of its own would wake it up. */
-#define ANSWERS   4
+#define ANSWERS   8
 #define ANSWER_MS 2
 
 struct writer {
