@@ -28,6 +28,16 @@ ROWS = (
     ("mixed, Gemma-3", "tokenizers/gemma3.json", "mixed", 6, 2.0, None),
     ("mixed, Llama-2", "tokenizers/llama2.json", "mixed", 6, 2.0, None),
 )
+# title, tokenizer
+LOADED = (
+    ("Gemma-3", "tokenizers/gemma3.json"),
+    ("Gemini", "tokenizers/gemini.json"),
+    ("gpt-oss", "tokenizers/gptoss.json"),
+    ("Llama-3", "tokenizers/llama3.json"),
+    ("o200k", "tiktoken/o200k_base.tiktoken"),
+)
+LOAD_BOUND_MS, OPEN_BOUND_MS = 300, 10
+LOAD = re.compile(r"load ([\d.]+) ms, build ([\d.]+) ms, open ([\d.]+) ms, image ([\d.]+) MB")
 OURS = re.compile(r"(\d+) ids, .*split (\d+) MB/s.*first (\d+) MB/s ([\d.]+) ns/piece [\d.]+ cycles/byte, "
                   r"warm (\d+) MB/s ([\d.]+) ns/piece ([\d.]+) cycles/byte, "
                   r"unkept (\d+) MB/s .*hits ([\d.]+)% ([\d.]+)%")
@@ -79,6 +89,24 @@ def compare(context, row, python, entry):
                       f"{first:.1f} MB/s ({name}, 1 thread)", own["first"] / first, first_target)
 
 
+def load(context, row, title, tokenizer):
+    """From the file to tables, then from these alone."""
+    argv = pinned(context.tools / "tokenize_bench", FIXTURES / tokenizer, "/dev/null")
+    costs = []
+    for _ in range(context.n_rounds):
+        out = measure.run(argv).output["out"].decode()
+        found = LOAD.search(out)
+        if not found:
+            raise measure.Failed(f"tokenize_bench said {out[:300]}")
+        costs.append((float(found[1]) + float(found[2]), float(found[3])))
+    made, opened = (measure.median([cost[i] for cost in costs]) for i in (0, 1))
+    megabytes = (FIXTURES / tokenizer).stat().st_size / 1e6
+    yield row(f"load {title}, {megabytes:.1f} MB", f"{made:.0f} ms", f"{LOAD_BOUND_MS} ms (bound)",
+              made / LOAD_BOUND_MS, 1, "at_most")
+    yield row(f"... its image, {found[4]} MB", f"{opened:.1f} ms", f"{OPEN_BOUND_MS} ms (bound)",
+              opened / OPEN_BOUND_MS, 1, "at_most")
+
+
 def versions():
     python = measure.python_with(PEERS)
     return measure.python_versions(python, ["gigatoken", "tiktoken", "tokenizers"]) if python else {}
@@ -89,4 +117,5 @@ def run(context, row):
     python = measure.python_with(PEERS)
     if not python or not (FIXTURES / "corpus" / "mixed.docs").exists():
         return [row("encode, one core", "not measured", "make fixtures brings the peers and the texts")]
-    return [one for entry in ROWS for one in compare(context, row, python, entry)]
+    return [*(one for entry in LOADED for one in load(context, row, *entry)),
+            *(one for entry in ROWS for one in compare(context, row, python, entry))]
