@@ -1,5 +1,5 @@
 /* 64 bytes of ASCII turned into one bit per byte and property: bit i belongs to byte i. With SSE2,
- * which every x86-64 has, with a table in two registers where there is AVX-512, or by table. */
+ * which every x86-64 has, with tables in registers where there is AVX2 or AVX-512, or by table. */
 #ifndef GM_TEXT_ASCII_BLOCK_H
 #define GM_TEXT_ASCII_BLOCK_H
 
@@ -11,6 +11,7 @@
 #endif
 #ifdef __x86_64__
 #include <immintrin.h>
+#define GM_ASCII_TARGET_256 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 #define GM_ASCII_TARGET_512                                                                        \
     __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2,popcnt")))
 #endif
@@ -164,6 +165,113 @@ static inline void gm_ascii_classes(uint8_t classes[128])
 }
 
 #ifdef __x86_64__
+
+/* Digits, white space and punctuation as rectangles: sets of upper and of lower halves of a byte.
+ * A byte is in those whose bits are left of what the two tables say of its halves. */
+enum gm_ascii_rectangle {
+    GM_ASCII_DIGITS = 1,
+    GM_ASCII_CONTROLS = 2, /* tab to carriage return */
+    GM_ASCII_BLANK = 4,
+    GM_ASCII_SIGNS_2 = 8, /* punctuation by upper half */
+    GM_ASCII_SIGNS_3 = 16,
+    GM_ASCII_SIGNS_4 = 32,
+    GM_ASCII_SIGNS_5 = 64,
+    GM_ASCII_SIGNS_7 = 128
+};
+
+static const uint8_t gm_ascii_upper[16] = {
+    [0] = GM_ASCII_CONTROLS,
+    [2] = GM_ASCII_BLANK | GM_ASCII_SIGNS_2,
+    [3] = GM_ASCII_DIGITS | GM_ASCII_SIGNS_3,
+    [4] = GM_ASCII_SIGNS_4,
+    [5] = GM_ASCII_SIGNS_5,
+    [7] = GM_ASCII_SIGNS_7,
+};
+
+static const uint8_t gm_ascii_lower[16] = {
+    [0x0] = GM_ASCII_DIGITS | GM_ASCII_BLANK | GM_ASCII_SIGNS_4,
+    [0x1 ... 0x3] = GM_ASCII_DIGITS | GM_ASCII_SIGNS_2,
+    [0x4] = GM_ASCII_DIGITS,
+    [0x5 ... 0x8] = GM_ASCII_DIGITS | GM_ASCII_SIGNS_2,
+    [0x9] = GM_ASCII_DIGITS | GM_ASCII_CONTROLS | GM_ASCII_SIGNS_2,
+    [0xA] = GM_ASCII_CONTROLS | GM_ASCII_SIGNS_2 | GM_ASCII_SIGNS_3,
+    [0xB] = GM_ASCII_CONTROLS | GM_ASCII_SIGNS_3 | GM_ASCII_SIGNS_5 | GM_ASCII_SIGNS_7,
+    [0xC] = GM_ASCII_CONTROLS | GM_ASCII_SIGNS_2 | GM_ASCII_SIGNS_5,
+    [0xD] = GM_ASCII_CONTROLS | GM_ASCII_SIGNS_2 | GM_ASCII_SIGNS_5 | GM_ASCII_SIGNS_7,
+    [0xE] = GM_ASCII_SIGNS_2,
+    [0xF] = GM_ASCII_SIGNS_2 | GM_ASCII_SIGNS_3 | GM_ASCII_SIGNS_5,
+};
+
+GM_ASCII_TARGET_256 static inline __attribute__((always_inline)) __m256i
+gm_ascii_is_256(__m256i bytes, char wanted)
+{
+    return _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(wanted));
+}
+
+GM_ASCII_TARGET_256 static inline __attribute__((always_inline)) uint64_t
+gm_ascii_bits_256(__m256i found, unsigned part)
+{
+    return (uint64_t)(uint32_t)_mm256_movemask_epi8(found) << (32 * part);
+}
+
+/* Bits of the bytes that have none of the rectangles, in the part's place. */
+GM_ASCII_TARGET_256 static inline __attribute__((always_inline)) uint64_t
+gm_ascii_none_256(__m256i found, unsigned rectangles, unsigned part)
+{
+    const __m256i some = _mm256_and_si256(found, _mm256_set1_epi8((char)rectangles));
+    return gm_ascii_bits_256(_mm256_cmpeq_epi8(some, _mm256_setzero_si256()), part);
+}
+
+/* The same as gm_ascii_classify. */
+GM_ASCII_TARGET_256 static inline __attribute__((always_inline)) void
+gm_ascii_classify_256(const uint8_t *text, struct gm_ascii_block *block, uint8_t *lower)
+{
+    const __m256i uppers =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)gm_ascii_upper));
+    const __m256i lowers =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)gm_ascii_lower));
+    const __m256i half = _mm256_set1_epi8(0x0F);
+    uint64_t no_digit = 0, no_space = 0, no_sign = 0;
+    *block = (struct gm_ascii_block){0};
+#pragma GCC unroll 2
+    for (unsigned part = 0; part < 2; part++) {
+        const __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)(text + 32 * part));
+        const __m256i found = _mm256_and_si256(
+            _mm256_shuffle_epi8(lowers, _mm256_and_si256(bytes, half)),
+            _mm256_shuffle_epi8(uppers, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half)));
+        const __m256i folded = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        const __m256i letter =
+            _mm256_and_si256(_mm256_cmpgt_epi8(folded, _mm256_set1_epi8('a' - 1)),
+                             _mm256_cmpgt_epi8(_mm256_set1_epi8('z' + 1), folded));
+        const __m256i dot = gm_ascii_is_256(bytes, '.');
+        const __m256i either = _mm256_or_si256(dot, gm_ascii_is_256(bytes, '\''));
+        const __m256i terminator = _mm256_or_si256(
+            dot, _mm256_or_si256(gm_ascii_is_256(bytes, '?'), gm_ascii_is_256(bytes, '!')));
+        const __m256i case_bit = _mm256_and_si256(letter, _mm256_set1_epi8(0x20));
+        _mm256_storeu_si256((__m256i *)(void *)(lower + 32 * part),
+                            _mm256_or_si256(bytes, case_bit));
+        no_digit |= gm_ascii_none_256(found, GM_ASCII_DIGITS, part);
+        no_space |= gm_ascii_none_256(found, GM_ASCII_CONTROLS | GM_ASCII_BLANK, part);
+        no_sign |= gm_ascii_none_256(found,
+                                     GM_ASCII_SIGNS_2 | GM_ASCII_SIGNS_3 | GM_ASCII_SIGNS_4 |
+                                         GM_ASCII_SIGNS_5 | GM_ASCII_SIGNS_7,
+                                     part);
+        block->letter |= gm_ascii_bits_256(letter, part);
+        block->underscore |= gm_ascii_bits_256(gm_ascii_is_256(bytes, '_'), part);
+        block->mid_letter |=
+            gm_ascii_bits_256(_mm256_or_si256(either, gm_ascii_is_256(bytes, ':')), part);
+        block->mid_number |=
+            gm_ascii_bits_256(_mm256_or_si256(either, _mm256_or_si256(gm_ascii_is_256(bytes, ','),
+                                                                      gm_ascii_is_256(bytes, ';'))),
+                              part);
+        block->lf |= gm_ascii_bits_256(gm_ascii_is_256(bytes, '\n'), part);
+        block->cr |= gm_ascii_bits_256(gm_ascii_is_256(bytes, '\r'), part);
+        block->terminator |= gm_ascii_bits_256(terminator, part);
+    }
+    block->digit = ~no_digit;
+    block->space = ~no_space;
+    block->punctuation = ~no_sign;
+}
 
 /* The same as gm_ascii_classify, with classes from gm_ascii_classes. */
 GM_ASCII_TARGET_512 static inline __attribute__((always_inline)) void

@@ -275,10 +275,17 @@ static void count_window_plain(struct window *window)
 }
 
 #ifdef __x86_64__
-/* The same with the bit instructions that baseline x86-64 lacks. */
-__attribute__((target("avx2,bmi,bmi2,popcnt"))) static void count_window_bits(struct window *window)
+GM_ASCII_TARGET_256 INLINE void classify_256(const struct gm_counter *counter, const uint8_t *text,
+                                             struct gm_ascii_block *block, uint8_t *lower)
 {
-    count_window(window, classify, write_places);
+    (void)counter;
+    gm_ascii_classify_256(text, block, lower);
+}
+
+/* And with the bit instructions that baseline x86-64 lacks. */
+GM_ASCII_TARGET_256 static void count_window_256(struct window *window)
+{
+    count_window(window, classify_256, write_places);
 }
 
 GM_ASCII_TARGET_512 INLINE void classify_512(const struct gm_counter *counter, const uint8_t *text,
@@ -318,7 +325,7 @@ GM_ASCII_TARGET_512 static void count_window_512(struct window *window)
 
 static void (*const count_functions[])(struct window *) = {
     [GM_COUNT_PLAIN] = count_window_plain,
-    [GM_COUNT_AVX2] = count_window_bits,
+    [GM_COUNT_AVX2] = count_window_256,
     [GM_COUNT_AVX512] = count_window_512,
 };
 

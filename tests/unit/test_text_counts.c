@@ -348,6 +348,12 @@ static void a_word_hashes_the_same_whole_and_by_code_points(void **state)
 }
 
 #ifdef __x86_64__
+GM_ASCII_TARGET_256 static void classify_256(const uint8_t *text, struct gm_ascii_block *block,
+                                             uint8_t *lower)
+{
+    gm_ascii_classify_256(text, block, lower);
+}
+
 GM_ASCII_TARGET_512 static void classify_512(const uint8_t *text, struct gm_ascii_block *block,
                                              uint8_t *lower)
 {
@@ -369,6 +375,11 @@ static void a_block_has_the_properties_of_the_tables(void **state)
         assert_memory_equal(&fast, &slow, sizeof fast);
         assert_memory_equal(lower[0], lower[1], sizeof bytes);
 #ifdef __x86_64__
+        if (gm_count_best_tier() >= GM_COUNT_AVX2) {
+            classify_256(bytes, &fast, lower[0]);
+            assert_memory_equal(&fast, &slow, sizeof fast);
+            assert_memory_equal(lower[0], lower[1], sizeof bytes);
+        }
         if (gm_count_best_tier() == GM_COUNT_AVX512) {
             classify_512(bytes, &fast, lower[0]);
             assert_memory_equal(&fast, &slow, sizeof fast);
