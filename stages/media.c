@@ -219,14 +219,29 @@ static bool is_utf16(struct head head)
     return has(head, 0, "\xff\xfe", 2) || has(head, 0, "\xfe\xff", 2);
 }
 
+/* A vector of the compiler's: it becomes SSE2 on x86-64 and NEON on ARM. */
+typedef uint8_t lanes __attribute__((vector_size(16)));
+
+static bool are_text(lanes bytes)
+{
+    uint64_t halves[2];
+    lanes other = (lanes)((bytes < 0x20) & ((bytes < '\t') | (bytes > '\r')) & (bytes != 0x1b));
+    memcpy(halves, &other, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
 static bool is_text(struct head head)
 {
-    for (size_t i = 0; i < head.n_bytes; i++) {
-        uint8_t c = head.bytes[i];
-        if (c < 0x20 && !(c >= '\t' && c <= '\r') && c != 0x1b)
+    lanes bytes;
+    size_t i = 0;
+    for (; head.n_bytes - i >= sizeof bytes; i += sizeof bytes) {
+        memcpy(&bytes, head.bytes + i, sizeof bytes);
+        if (!are_text(bytes))
             return false;
     }
-    return true;
+    memset(&bytes, ' ', sizeof bytes);
+    memcpy(&bytes, head.bytes + i, head.n_bytes - i);
+    return are_text(bytes);
 }
 
 static bool ends_with(const char *name, size_t *name_bytes, const char *suffix)

@@ -357,8 +357,9 @@ static struct gm_append_ways ways_of(const struct gm_outfile *file)
 {
     const struct gm_output_config *config = file->config;
     bool shards = file->def->mode == GM_OUTPUT_SHARDS;
-    bool holds = shards && file->def->head_bytes == 0 && config->durability == GM_DURABILITY_GROUP;
-    bool directly = holds && file->appended_bytes > config->cached_bytes;
+    bool holds = (shards || file->def->mode == GM_OUTPUT_APPEND) && file->def->head_bytes == 0 &&
+                 config->durability == GM_DURABILITY_GROUP;
+    bool directly = shards && holds && file->appended_bytes > config->cached_bytes;
     return (struct gm_append_ways){.reserves = shards,
                                    .holds = holds,
                                    .starts = config->durability != GM_DURABILITY_NONE,
