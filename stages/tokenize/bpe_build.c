@@ -11,6 +11,9 @@
 
 #define MAX_CHARACTER_BYTES 4u
 #define BATCH               32u
+/* A token takes half a step on the average. */
+#define MAX_STEPS 16u
+#define MIN_STEPS 65536u
 
 struct builder {
     const struct gm_spec *spec;
@@ -18,6 +21,7 @@ struct builder {
     struct gm_bpe_head *head;
     uint64_t *symbols;
     uint32_t *vocabulary;
+    uint64_t n_steps;    /* over slots of vocabulary that are taken */
     struct gm_buf items; /* the pairs that merge, in order of ranks */
 };
 
@@ -63,7 +67,7 @@ static void add_whole(struct builder *builder, uint32_t index, uint64_t hash)
     size_t n = builder->bpe.n_vocabulary;
     size_t at = gm_hash_place(hash, n);
 
-    while (builder->vocabulary[at])
+    for (; builder->vocabulary[at]; builder->n_steps++)
         at = at + 1 == n ? 0 : at + 1;
     builder->vocabulary[at] = gm_bpe_tagged(index + 1, hash);
     if (token->text.n_bytes > 15)
@@ -90,9 +94,11 @@ static void add_wholes(struct builder *builder, uint32_t first, uint32_t n)
             add_whole(builder, first + i, hashes[i]);
 }
 
-static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builder *builder)
+static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builder *builder,
+                                       struct gm_err *err)
 {
     const struct gm_spec *spec = builder->spec;
+    uint64_t max_steps = MIN_STEPS + MAX_STEPS * (uint64_t)spec->n_tokens;
     size_t n = 2 * (size_t)spec->n_tokens + 2;
 
     builder->vocabulary = new_array(&build->vocabulary, n, sizeof(uint32_t), 0);
@@ -102,8 +108,11 @@ static enum gm_status build_vocabulary(struct gm_bpe_build *build, struct builde
         builder->head->flags |= GM_BPE_WHOLE_PIECES;
     builder->bpe.n_vocabulary = n;
     builder->bpe.vocabulary = builder->vocabulary;
-    for (uint32_t i = 0; i < spec->n_tokens; i += BATCH)
+    for (uint32_t i = 0; i < spec->n_tokens; i += BATCH) {
         add_wholes(builder, i, spec->n_tokens - i < BATCH ? spec->n_tokens - i : BATCH);
+        if (builder->n_steps > max_steps)
+            return gm_err_set(err, GM_INPUT, "model.vocab: tokens that were chosen to collide");
+    }
     return GM_OK;
 }
 
@@ -372,7 +381,7 @@ static enum gm_status build_tables(struct gm_bpe_build *build, struct builder *b
     if (!builder->head)
         return GM_NOMEM;
     begin(builder);
-    status = build_vocabulary(build, builder);
+    status = build_vocabulary(build, builder, err);
     if (status == GM_OK)
         status = build_symbols(build, builder);
     if (status == GM_OK)

@@ -83,12 +83,15 @@ static uint32_t kind_of(size_t n_bytes)
     return n_bytes > SHORT_BYTES ? LONG : (uint32_t)n_bytes + 1;
 }
 
-static void set_key(struct gm_name_query *query)
+/* The seed is where the table stands, which whoever wrote the names cannot know: names that were
+ * chosen to collide would make loading quadratic. */
+static void set_key(const struct gm_names *names, struct gm_name_query *query)
 {
+    uint64_t seed = (uintptr_t)names->slots * 0x9FB21C651E98DF25u;
     size_t n_bytes = query->n_bytes;
 
     if (n_bytes > SHORT_BYTES) {
-        query->hash = gm_xxh64(query->text, n_bytes, 0);
+        query->hash = gm_xxh64(query->text, n_bytes, seed);
         query->key[0] = query->hash;
         query->key[1] = n_bytes;
         query->key[2] = 0;
@@ -96,8 +99,8 @@ static void set_key(struct gm_name_query *query)
     }
     for (size_t i = 0; i < GM_NAME_KEY_WORDS; i++)
         query->key[i] = 8 * i < n_bytes ? load_some(query->text + 8 * i, n_bytes - 8 * i) : 0;
-    query->hash = fold(query->key[0] ^ 0xA0761D6478BD642Fu, query->key[1] ^ 0xE7037ED1A0B428DBu) ^
-                  fold(query->key[2] ^ 0x8EBC6AF09C88C6E3u, n_bytes ^ 0x589965CC75374CC3u);
+    query->hash = fold(query->key[0] ^ seed, query->key[1] ^ 0xE7037ED1A0B428DBu ^ seed << 1) ^
+                  fold(query->key[2] ^ 0x8EBC6AF09C88C6E3u ^ seed, n_bytes ^ 0x589965CC75374CC3u);
     query->hash *= 0x9E3779B97F4A7C15u;
 }
 
@@ -108,7 +111,7 @@ static size_t first_slot(const struct gm_names *names, uint64_t hash)
 
 void gm_names_ask(const struct gm_names *names, struct gm_name_query *query)
 {
-    set_key(query);
+    set_key(names, query);
     __builtin_prefetch(&names->slots[first_slot(names, query->hash)]);
 }
 
@@ -157,14 +160,14 @@ bool gm_names_add_asked(struct gm_names *names, const struct gm_name_query *quer
 uint32_t gm_names_find(const struct gm_names *names, const char *text, size_t n_bytes)
 {
     struct gm_name_query query = {.text = text, .n_bytes = n_bytes};
-    set_key(&query);
+    set_key(names, &query);
     return gm_names_answer(names, &query);
 }
 
 bool gm_names_add(struct gm_names *names, const char *text, size_t n_bytes, uint32_t id)
 {
     struct gm_name_query query = {.text = text, .n_bytes = n_bytes};
-    set_key(&query);
+    set_key(names, &query);
     return gm_names_add_asked(names, &query, id);
 }
 
