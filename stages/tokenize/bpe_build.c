@@ -11,6 +11,7 @@
 
 #define MAX_CHARACTER_BYTES 4u
 #define BATCH               32u
+#define SHORT_BYTES         64u /* of tokens of any number of bytes below */
 /* A token takes half a step on the average. */
 #define MAX_STEPS 16u
 #define MIN_STEPS 65536u
@@ -23,6 +24,7 @@ struct builder {
     uint32_t *vocabulary;
     uint64_t n_steps;    /* over slots of vocabulary that are taken */
     struct gm_buf items; /* the pairs that merge, in order of ranks */
+    uint64_t *lengths;   /* RANKS: a bit for each number of bytes that tokens have */
 };
 
 void gm_bpe_build_init(struct gm_bpe_build *build)
@@ -279,12 +281,21 @@ static enum gm_status build_merges(struct gm_bpe_build *build, struct builder *b
     return status == GM_OK ? build_pairs(build, builder, err) : status;
 }
 
+/* Whether a token may have so many bytes. */
+static bool has_length(const struct builder *builder, size_t n_bytes)
+{
+    return n_bytes < SHORT_BYTES || builder->lengths[n_bytes / 64] >> n_bytes % 64 & 1;
+}
+
 /* RANKS: every way to cut a token into two tokens. */
 static void add_cuts(struct builder *builder, const struct gm_spec_token *token)
 {
     const uint8_t *bytes = gm_spec_bytes(builder->spec, token->text);
 
     for (size_t cut = 1; cut < token->text.n_bytes; cut++) {
+        /* Of a long one, each look-up takes as long as the part is. */
+        if (!has_length(builder, cut) || !has_length(builder, token->text.n_bytes - cut))
+            continue;
         uint32_t left = gm_bpe_whole(&builder->bpe, bytes, cut);
         if (left == GM_NO_TOKEN)
             continue;
@@ -300,13 +311,23 @@ static enum gm_status build_ranks(struct gm_bpe_build *build, struct builder *bu
                                   struct gm_err *err)
 {
     const struct gm_spec *spec = builder->spec;
+    struct gm_buf lengths;
 
     for (unsigned byte = 0; byte < 256; byte++)
         if (builder->head->symbols[0][byte] == GM_NO_TOKEN)
             return gm_err_set(err, GM_INPUT, "no token for the single byte 0x%02X", byte);
+    builder->lengths =
+        new_array(&lengths, builder->head->max_token_bytes / 64 + 1, sizeof(uint64_t), 0);
+    if (!builder->lengths)
+        return GM_NOMEM;
+    for (uint32_t i = 0; i < spec->n_tokens; i++) {
+        uint32_t n_bytes = is_usable(&spec->tokens[i]) ? spec->tokens[i].text.n_bytes : 0;
+        builder->lengths[n_bytes / 64] |= (uint64_t)1 << n_bytes % 64;
+    }
     for (uint32_t i = 0; i < spec->n_tokens; i++)
         if (is_usable(&spec->tokens[i]))
             add_cuts(builder, &spec->tokens[i]);
+    gm_buf_free(&lengths);
     return builder->items.failed ? GM_NOMEM : build_pairs(build, builder, err);
 }
 

@@ -251,34 +251,6 @@ static void what_is_not_supported_is_refused(void **state)
     token_spec_free(&spec);
 }
 
-/* Sixteen bytes whose hash is always the same: the second half takes back what the first one did.
- */
-static void colliding_text(uint64_t i, uint64_t text[2])
-{
-    uint64_t hash = (16 * 0x9E3779B97F4A7C15u ^ i) * 0xD6E8FEB86659FD93u;
-    text[0] = i;
-    text[1] = hash ^ hash >> 32;
-}
-
-static void tokens_that_collide_are_refused(void **state)
-{
-    static const uint8_t digest[GM_SHA256_BYTES];
-    struct gm_buf bytes = GM_BUF_INIT;
-    struct gm_spec spec;
-    struct gm_err err = {0};
-    (void)state;
-    token_spec_init(&spec, GM_MODEL_BPE, GM_SPEC_BYTE_LEVEL);
-    for (uint64_t i = 0; i < 3000; i++) {
-        uint64_t text[2];
-        colliding_text(i, text);
-        token_spec_add(&spec, text, sizeof text);
-    }
-    assert_int_equal(gm_image_build(&spec, GM_SCHEME_NONE, digest, &bytes, &err), GM_INPUT);
-    assert_non_null(strstr(err.text, "collide"));
-    gm_buf_free(&bytes);
-    token_spec_free(&spec);
-}
-
 /* The naive model: all pairs looked up in the list of merges, from the last line on. */
 static size_t naive_rank(const struct gm_spec *spec, uint32_t left, uint32_t right)
 {
@@ -470,7 +442,6 @@ int main(void)
         cmocka_unit_test(whole_pieces_go_first_where_merges_are_ignored),
         cmocka_unit_test(ranks_merge_into_any_token),
         cmocka_unit_test(what_is_not_supported_is_refused),
-        cmocka_unit_test(tokens_that_collide_are_refused),
         cmocka_unit_test(random_words_are_as_in_the_naive_model),
         cmocka_unit_test(long_runs_are_as_in_the_naive_model),
         cmocka_unit_test(counters_add_up),
