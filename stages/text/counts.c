@@ -136,6 +136,13 @@ static bool may_run(const struct gm_uniprop *prop)
            prop->fold_multi == 0;
 }
 
+/* Most letters of a script have one record. */
+static bool runs_on(const struct gm_uniprop *letter, const struct gm_uniprop *next)
+{
+    return next == letter ||
+           (may_run(next) && next->word == letter->word && next->script == letter->script);
+}
+
 /* A mark belongs to its letter, and to the word, whatever it is. */
 static bool is_mark(const struct gm_uniprop *prop)
 {
@@ -167,7 +174,7 @@ static size_t count_joined(struct gm_counter *counter, struct walk *walk, size_t
     for (size_t after = pos; pos < walk->n_bytes; pos = after) {
         const uint32_t code_point = gm_uni_next(walk->text, &after);
         const struct gm_uniprop *prop = gm_uniprop(code_point);
-        if (may_run(prop) && prop->word == letter->word && prop->script == letter->script) {
+        if (runs_on(letter, prop)) {
             letter = prop;
             n_letters++;
         } else if (is_mark(prop)) {
@@ -195,7 +202,7 @@ static size_t count_alone(struct gm_counter *counter, struct walk *walk, size_t 
     for (size_t after = pos; pos < walk->n_bytes; pos = after) {
         const uint32_t code_point = gm_uni_next(walk->text, &after);
         const struct gm_uniprop *prop = gm_uniprop(code_point);
-        if (!may_run(prop) || prop->word != letter->word || prop->script != letter->script)
+        if (!runs_on(letter, prop))
             break;
         gm_wordset_add(&counter->set, gm_word_hash_final(&walk->hash));
         gm_word_hash_init(&walk->hash);
