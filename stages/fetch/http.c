@@ -34,8 +34,8 @@ struct gm_http {
     int epoll_fd;
     struct gm_transfer *slots;
     struct gm_transfer **free_slots; /* stack */
-    unsigned n_free;
-    struct epoll_event *events; /* room for all sockets that there can be */
+    unsigned n_free, n_slots;        /* there; in all */
+    struct epoll_event *events;      /* room for all sockets that there can be */
     unsigned n_events;
     uint64_t watch_ms;                   /* when deadlines are looked at next */
     unsigned share;                      /* of all connections */
@@ -47,6 +47,17 @@ struct gm_http {
 
 /* ---- jobs ---- */
 
+/* A slot that is free, for the next request or, if others have its share now, for none. */
+static void put_slot(struct gm_http *http, struct gm_transfer *slot)
+{
+    if (http->n_slots <= http->share) {
+        http->free_slots[http->n_free++] = slot;
+        return;
+    }
+    gm_transfer_fini(slot);
+    http->n_slots--;
+}
+
 static void give_back(struct gm_http *http, struct gm_transfer *transfer, struct gm_job *job)
 {
     if (transfer->fatal.status != GM_OK) {
@@ -55,7 +66,7 @@ static void give_back(struct gm_http *http, struct gm_transfer *transfer, struct
     }
     http->n_retries += job->verdict == GM_JOB_RETRY;
     gm_job_list_push(&http->turn.back, job);
-    http->free_slots[http->n_free++] = transfer;
+    put_slot(http, transfer);
 }
 
 /* Its request has ended and is known to no client any more. */
@@ -174,8 +185,10 @@ static void count(struct gm_http *http)
 /* Others have come, who get some of our connections. */
 static void shrink(struct gm_http *http)
 {
-    unsigned n_running = http->place.n_slots - http->n_free;
+    unsigned n_running = http->n_slots - http->n_free;
     http->share = http->turn.share;
+    while (http->n_free > 0 && http->n_slots > http->share)
+        put_slot(http, http->free_slots[--http->n_free]);
     gm_plain_shrink(http->plain, http->share, n_running);
     gm_multi_shrink(http->multi, http->share);
 }
@@ -208,7 +221,7 @@ static int wait_ms(const struct gm_http *http, uint64_t now_ms)
     uint64_t until_ms = now_ms + IDLE_WATCH_MS;
     if (gm_plain_is_waiting(http->plain))
         return 0;
-    if (http->n_free < http->place.n_slots && http->watch_ms < until_ms)
+    if (http->n_free < http->n_slots && http->watch_ms < until_ms)
         until_ms = http->watch_ms;
     if (gm_multi_timer_ms(http->multi) < until_ms)
         until_ms = gm_multi_timer_ms(http->multi);
@@ -340,6 +353,7 @@ static enum gm_status set_up_slots(struct gm_http *http, struct gm_err *err)
         gm_multi_adopt(http->multi, slot);
         http->free_slots[n - 1 - i] = slot;
         http->n_free++;
+        http->n_slots++;
     }
     return GM_OK;
 }
