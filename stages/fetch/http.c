@@ -15,17 +15,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #define SPARE_SOCKETS 64u /* beyond one in use and one kept by either client for each slot */
 #define WATCH_MS      50u /* deadlines are looked at this often while requests run */
 #define IDLE_WATCH_MS 1000u
-
-/* While answers come closer together than this, and so many are due, they are left to gather for
- * that long: to be woken up for each of them costs us, and the server, more than the answer does.
- */
-#define GATHER_NS       250000
-#define GATHER_REQUESTS 16u
 
 /* Who has computed for so much of so long is as busy as can be. */
 #ifndef BUSY_PERCENT
@@ -47,7 +40,6 @@ struct gm_http {
     uint64_t watch_ms;                   /* when deadlines are looked at next */
     unsigned share;                      /* of all connections */
     bool is_called;                      /* by the exchange */
-    bool is_dense;                       /* answers come close together */
     uint64_t busy_from_ms, busy_from_ns; /* the clock and our CPU time when BUSY_MS began */
     struct gm_turn turn;
     uint64_t n_requests, n_bytes, n_retries; /* not yet counted in the feed */
@@ -272,42 +264,13 @@ static int handle_idle(struct gm_http *http, int n, uint64_t now_ms)
     return n_left;
 }
 
-static int events_within(struct gm_http *http, int timeout_ms)
-{
-    return epoll_wait(http->epoll_fd, http->events, (int)http->n_events, timeout_ms);
-}
-
-static bool may_gather(const struct gm_http *http)
-{
-    return http->is_dense && http->n_slots - http->n_free >= GATHER_REQUESTS &&
-           !gm_plain_is_waiting(http->plain);
-}
-
-static int wait_for_events(struct gm_http *http)
-{
-    static const struct timespec gather = {.tv_nsec = GATHER_NS};
-    if (may_gather(http)) {
-        int n = events_within(http, 0);
-        if (n != 0)
-            return n;
-        nanosleep(&gather, NULL);
-        n = events_within(http, 0);
-        http->is_dense = n > 1;
-        if (n != 0)
-            return n;
-    }
-    uint64_t since_ns = gm_now_ns();
-    int n = events_within(http, wait_ms(http, since_ns / 1000000u));
-    http->is_dense = n > 0 && gm_now_ns() - since_ns < GATHER_NS;
-    return n;
-}
-
 /* The order keeps new requests off connections with something left behind the last response: first
  * these are found, then the requests that were added are begun, and only then others end. */
 static void run(struct gm_http *http)
 {
     while (exchange_jobs(http)) {
-        int n = wait_for_events(http);
+        int n = epoll_wait(http->epoll_fd, http->events, (int)http->n_events,
+                           wait_ms(http, gm_now_ms()));
         uint64_t now_ms = gm_now_ms();
         n = handle_idle(http, n, now_ms);
         gm_plain_begin(http->plain, now_ms);
