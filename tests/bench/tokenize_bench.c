@@ -9,8 +9,9 @@
  * pass, because gigatoken's is (tokenize_peers.py prints its page faults). Where ids are some
  * megabytes only, its allocator may have kept them from the pass before; ours is new there, too.
  * Ours asks once for what may be needed, an id for each byte, in large pages, which the system
- * clears all the same, but with a fault for 2 MB; the benchmark has the allocator of the peers ask
- * for them as well (jobs_encode.py). Giving it back is measured for neither. Two more passes
+ * clears all the same, but with a fault for 2 MB; the benchmark has a row in which the peer's
+ * allocator asks for them as well (jobs_encode.py). Giving it back is measured for neither. Two
+ * more passes
  * ("unkept") write the ids of each document over those of the one before, as a worker does whose
  * ids have been sent. By CPU time, the fastest round. Added tokens are text here.
  *

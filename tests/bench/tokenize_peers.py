@@ -139,14 +139,16 @@ def main():
     path, docs = sys.argv[1:3]
     limit = float(sys.argv[3]) * 1e6 if len(sys.argv) > 3 else float("inf")
     passes = int(sys.argv[4]) if len(sys.argv) > 4 else 4
+    names = sys.argv[5:] or ["gigatoken", "tiktoken", "tokenizers"]
     texts = documents(docs, limit)
     # The slow ones get less text: their speed does not depend on how much it is.
     few = documents(docs, min(limit, 2e6))
     with tempfile.TemporaryDirectory() as folder:
         path = without_added_tokens(path, folder)
-        measure("gigatoken", gigatoken, path, texts, passes)
-        measure("tiktoken", tiktoken, path, few, passes)
-        measure("tokenizers", huggingface, path, few, passes)
+        for name, open_peer, some in (("gigatoken", gigatoken, texts), ("tiktoken", tiktoken, few),
+                                      ("tokenizers", huggingface, few)):
+            if name in names:
+                measure(name, open_peer, path, some, passes)
 
 
 if __name__ == "__main__":
