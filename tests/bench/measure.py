@@ -13,6 +13,7 @@ import time
 POLL_SECONDS = 0.02
 PAGE_BYTES = 4096
 TOUCHED_BYTES = 1 << 30
+QUIET_SECONDS = 0.3
 
 
 class Cost:
@@ -68,7 +69,9 @@ def settle():
     who syncs its output would wait for that, too. And free memory has been touched: a virtual
     machine gives what is free back to its host, and pays up to 2 ns a byte when it is used again,
     ten times as much as the copy that uses it. That falls on whoever comes after a pause, or after
-    runs whose files are still in the cache, and is no property of any program."""
+    runs whose files are still in the cache, and is no property of any program. At last the kernel's
+    own threads have had a moment for what removed files and freed memory leave them to do: else they
+    take a CPU from the next run."""
     os.sync()
     n_bytes = min(TOUCHED_BYTES, available_bytes() // 2)
     with mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
@@ -76,6 +79,7 @@ def settle():
             memory.madvise(mmap.MADV_HUGEPAGE)
         for at in range(0, n_bytes, PAGE_BYTES):
             memory[at] = 1
+    time.sleep(QUIET_SECONDS)
 
 
 def run(argv, sample=False, allowed=(0,), timeout_s=120, stop_after_s=None):
