@@ -15,7 +15,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/num.h"
-#include <stdbool.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -24,7 +23,7 @@
 #include <unistd.h>
 
 #define BLOCK_BYTES 512u /* unit of st_blocks, whatever the file system */
-#define HUGE_BYTES  (2u * 1024u * 1024u)
+#define HUGE_BYTES  GM_SHM_STEP_BYTES
 #define PATIENCE_NS 2000000u /* of CPU time for one huge page: the kernel may have to make room */
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -74,7 +73,7 @@ static uint64_t available_bytes(void)
     return kilobytes > UINT64_MAX / 1024u ? UINT64_MAX : kilobytes * 1024u;
 }
 
-static enum gm_status check_available(size_t n_bytes, struct gm_err *err)
+enum gm_status gm_shm_check_available(uint64_t n_bytes, struct gm_err *err)
 {
     char wanted[GM_NUM_TEXT_BYTES];
     char left[GM_NUM_TEXT_BYTES];
@@ -98,16 +97,15 @@ static int allocate(int fd, int mode, size_t offset, size_t n_bytes)
 
 /* Only a hint: whatever does not become a huge page is taken in small ones afterwards. There has to
  * be one small page for the kernel to make a huge one of. */
-static void take_huge_pages(const struct gm_shm *shm, size_t offset, size_t n_bytes)
+static void take_huge_pages(struct gm_shm *shm, size_t offset, size_t n_bytes)
 {
     size_t end = offset + n_bytes;
-    for (size_t at = (offset + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES; at + HUGE_BYTES <= end;
-         at += HUGE_BYTES) {
+    for (size_t at = (offset + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
+         at + HUGE_BYTES <= end && !shm->small_pages; at += HUGE_BYTES) {
         uint64_t since_ns = gm_thread_cpu_ns();
-        if (allocate(shm->fd, 0, at, page_bytes()) != 0 ||
-            madvise(shm->data + at, HUGE_BYTES, MADV_COLLAPSE) != 0 ||
-            gm_thread_cpu_ns() - since_ns > PATIENCE_NS)
-            return;
+        shm->small_pages = allocate(shm->fd, 0, at, page_bytes()) != 0 ||
+                           madvise(shm->data + at, HUGE_BYTES, MADV_COLLAPSE) != 0 ||
+                           gm_thread_cpu_ns() - since_ns > PATIENCE_NS;
     }
 }
 
@@ -146,7 +144,7 @@ enum gm_status gm_shm_create(const char *name, size_t n_bytes, size_t commit_byt
     GM_ASSERT(n_bytes > 0 && commit_bytes <= n_bytes);
     if (!round_to_pages(n_bytes, &made.n_bytes) || made.n_bytes > INT64_MAX)
         return gm_err_set(err, GM_NOMEM, "shared memory %s: %zu bytes are too many", name, n_bytes);
-    if ((status = check_available(commit_bytes, err)) != GM_OK)
+    if ((status = gm_shm_check_available(commit_bytes, err)) != GM_OK)
         goto fail; /* before there is a file that could grow */
     made.fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (made.fd < 0) {
@@ -198,7 +196,7 @@ enum gm_status gm_shm_commit(struct gm_shm *shm, size_t offset, size_t n_bytes, 
     check_range(shm, offset, n_bytes);
     if (n_bytes == 0)
         return GM_OK;
-    enum gm_status status = check_available(n_bytes, err);
+    enum gm_status status = gm_shm_check_available(n_bytes, err);
     if (status != GM_OK)
         return status;
     take_huge_pages(shm, offset, n_bytes);

@@ -4,18 +4,26 @@
 #define GM_IPC_SHM_H
 
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* Commits of this size at multiples of it are the cheapest: one huge page, where the kernel can. */
+#define GM_SHM_STEP_BYTES ((size_t)2 << 20)
+
 struct gm_shm {
-    int fd;         /* memfd, F_SEAL_SHRINK | F_SEAL_GROW; -1: none */
-    uint8_t *data;  /* mapping, MAP_SHARED, page-aligned */
-    size_t n_bytes; /* multiple of the page size */
+    int fd;           /* memfd, F_SEAL_SHRINK | F_SEAL_GROW; -1: none */
+    uint8_t *data;    /* mapping, MAP_SHARED, page-aligned */
+    size_t n_bytes;   /* multiple of the page size */
+    bool small_pages; /* huge ones could not be had, or took too long */
 };
 #define GM_SHM_INIT                                                                                \
     {                                                                                              \
-        -1, NULL, 0                                                                                \
+        -1, NULL, 0, false                                                                         \
     }
+
+/* GM_NOMEM with the size in the message if the machine has less left. Takes nothing. */
+enum gm_status gm_shm_check_available(uint64_t n_bytes, struct gm_err *err);
 
 /* name shows in /proc/PID/maps. The first commit_bytes are taken at once, the rest stays sparse
  * until gm_shm_commit. GM_NOMEM with the size in the message if that is more than the machine has

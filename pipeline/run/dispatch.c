@@ -116,7 +116,9 @@ static enum gm_status bind_lease(struct gm_engine *engine, struct gm_slot *slot,
         struct gm_span span;
         enum gm_status status =
             gm_pool_take(engine->arenas[slot->arena], 1, GM_POOL_OUTPUT, &span, err);
-        GM_ASSERT(status == GM_OK); /* can_take looked */
+        GM_ASSERT(status != GM_AGAIN); /* can_take looked */
+        if (status != GM_OK)
+            return status;
         unit->out = (struct gm_block_ref){slot->arena, span.page, span.n_bytes, true};
         unit->out_shared = false;
     }

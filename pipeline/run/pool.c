@@ -25,7 +25,7 @@ enum gm_status gm_pool_create(const char *name, const struct gm_pool_size *size,
     if (!pool->free_pages || !pool->small_in_use)
         return gm_err_set(err, GM_NOMEM, "no memory for the block table of %s", name);
     enum gm_status status =
-        gm_shm_create(name, small_bytes + size->large_bytes, small_bytes, &pool->shm, err);
+        gm_shm_create(name, small_bytes + size->large_bytes, 0, &pool->shm, err);
     if (status != GM_OK)
         return status;
     pool->n_small = n_small;
@@ -137,6 +137,21 @@ static enum gm_status large_take(struct gm_pool *pool, uint64_t n_bytes, enum gm
     return GM_OK;
 }
 
+/* Memory for the small blocks up to end_bytes, in whole steps. */
+static enum gm_status commit_small(struct gm_pool *pool, uint64_t end_bytes, struct gm_err *err)
+{
+    uint64_t all_bytes = (uint64_t)pool->n_small * pool->small_bytes;
+    uint64_t from = pool->committed_bytes;
+    if (end_bytes <= from)
+        return GM_OK;
+    uint64_t to = (end_bytes + GM_SHM_STEP_BYTES - 1) / GM_SHM_STEP_BYTES * GM_SHM_STEP_BYTES;
+    to = to < all_bytes ? to : all_bytes;
+    enum gm_status status = gm_shm_commit(&pool->shm, from, to - from, err);
+    if (status == GM_OK)
+        pool->committed_bytes = to;
+    return status;
+}
+
 enum gm_status gm_pool_take(struct gm_pool *pool, uint64_t n_bytes, enum gm_pool_use use,
                             struct gm_span *span, struct gm_err *err)
 {
@@ -144,7 +159,12 @@ enum gm_status gm_pool_take(struct gm_pool *pool, uint64_t n_bytes, enum gm_pool
         return large_take(pool, n_bytes, use, span, err);
     if (pool->n_free == 0)
         return GM_AGAIN;
-    uint32_t page = pool->free_pages[--pool->n_free];
+    uint32_t page = pool->free_pages[pool->n_free - 1];
+    uint64_t end_bytes = (uint64_t)(page + pool->small_pages) * GM_PAGE_BYTES;
+    enum gm_status status = commit_small(pool, end_bytes, err);
+    if (status != GM_OK)
+        return status;
+    pool->n_free--;
     pool->small_in_use[page / pool->small_pages] = 1;
     *span = (struct gm_span){page, pool->small_bytes};
     return GM_OK;

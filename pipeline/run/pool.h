@@ -1,8 +1,10 @@
 /* Blocks of one arena: the supervisor's private allocator over one process's shared memory.
  *
- *      [ small | small | ... taken at start ][ large area: sparse, in classes of 1, 4, 16, 64 MB ]
+ *      [ small | small | ... ][ large area: sparse, in classes of 1, 4, 16, 64 MB ]
  *
- * Small blocks are recycled last-in first-out, so that their pages stay warm. Large blocks take
+ * Small blocks are recycled last-in first-out, so that their pages stay warm. Their memory is taken
+ * when they are used for the first time, some at once: a run does not wait for it at its start, and
+ * what is never used costs nothing. It is kept then. Large blocks take
  * memory from one budget that all pools share, and keep it for the next large block of their class
  * until somebody else needs it. Only the supervisor allocates and frees; a child sees pages and
  * lengths. */
@@ -43,8 +45,9 @@ struct gm_pool {
     struct gm_shm shm;
     uint32_t n_small, n_free;
     uint32_t small_bytes, small_pages;
-    uint32_t *free_pages;  /* stack of first pages */
-    uint8_t *small_in_use; /* one per small block */
+    uint64_t committed_bytes; /* of the small blocks, from the first */
+    uint32_t *free_pages;     /* stack of first pages */
+    uint8_t *small_in_use;    /* one per small block */
     uint32_t n_large;
     struct gm_large large[GM_POOL_LARGE_SLOTS]; /* by page, committed ones */
     struct gm_large_budget *budget;
@@ -57,13 +60,15 @@ struct gm_span {
     uint32_t n_bytes; /* capacity */
 };
 
+/* Takes no memory yet: whether there is enough for the small blocks, gm_shm_check_available tells.
+ */
 enum gm_status gm_pool_create(const char *name, const struct gm_pool_size *size,
                               struct gm_large_budget *budget, struct gm_pool *pool,
                               struct gm_err *err);
 void gm_pool_destroy(struct gm_pool *pool); /* NULL allowed */
 
 /* A small block if n_bytes fit it. GM_AGAIN: none free now. GM_LIMIT: larger than this pool can
- * ever give. */
+ * ever give. GM_NOMEM: the machine has no memory for it; nothing is taken. */
 enum gm_status gm_pool_take(struct gm_pool *pool, uint64_t n_bytes, enum gm_pool_use use,
                             struct gm_span *span, struct gm_err *err);
 /* page as given by take; anything else is a bug. */

@@ -160,6 +160,28 @@ static enum gm_status make_arena(struct gm_engine *engine, uint32_t index, const
     return gm_pool_create(name, &size, &engine->large, engine->arenas[index], err);
 }
 
+static struct gm_pool_size small_blocks(const struct gm_memory_plan *memory,
+                                        enum gm_route_kind kind)
+{
+    if (kind == GM_ROUTE_SPLIT)
+        return (struct gm_pool_size){.n_small = memory->unpack_blocks,
+                                     .small_bytes = GM_BLOCK_BYTES};
+    return (struct gm_pool_size){.n_small = memory->worker_blocks,
+                                 .small_bytes = GM_OUT_BLOCK_BYTES};
+}
+
+/* Blocks take their memory one after another: what is not there is told before anything is begun.
+ */
+static enum gm_status check_memory(const struct gm_plan *plan, struct gm_err *err)
+{
+    uint64_t n_bytes = (uint64_t)plan->memory.fetch_blocks * GM_BLOCK_BYTES;
+    for (uint32_t r = 0; r < plan->n_routes; r++) {
+        struct gm_pool_size size = small_blocks(&plan->memory, plan->routes[r].kind);
+        n_bytes += (uint64_t)plan->routes[r].n_workers * size.n_small * size.small_bytes;
+    }
+    return gm_shm_check_available(n_bytes, err);
+}
+
 static enum gm_status make_slot(struct gm_engine *engine, uint32_t route, uint32_t number,
                                 struct gm_err *err)
 {
@@ -176,12 +198,8 @@ static enum gm_status make_slot(struct gm_engine *engine, uint32_t route, uint32
                                            .arenas = engine->arenas,
                                            .n_arenas = engine->n_arenas,
                                            .own_arena = slot->arena};
-    const struct gm_pool_size size =
-        planned->kind == GM_ROUTE_SPLIT
-            ? (struct gm_pool_size){.n_small = memory->unpack_blocks, .small_bytes = GM_BLOCK_BYTES}
-            : (struct gm_pool_size){.n_small = memory->worker_blocks,
-                                    .small_bytes = GM_OUT_BLOCK_BYTES};
-    enum gm_status status = make_arena(engine, slot->arena, slot->title, size, err);
+    enum gm_status status =
+        make_arena(engine, slot->arena, slot->title, small_blocks(memory, planned->kind), err);
     if (status == GM_OK)
         status = gm_link_open(slot->title, &slot->link, err);
     if (status == GM_OK)
@@ -206,7 +224,9 @@ static enum gm_status make_shared(struct gm_engine *engine, struct gm_err *err)
                                              .n_pools = engine->n_arenas};
     const struct gm_pool_size size = {.n_small = plan->memory.fetch_blocks,
                                       .small_bytes = GM_BLOCK_BYTES};
-    enum gm_status status = make_arena(engine, GM_ARENA_FETCH, "fetch", size, err);
+    enum gm_status status = check_memory(plan, err);
+    if (status == GM_OK)
+        status = make_arena(engine, GM_ARENA_FETCH, "fetch", size, err);
     for (uint32_t r = 0; r < plan->n_routes && status == GM_OK; r++)
         for (uint32_t i = 0; i < plan->routes[r].n_workers && status == GM_OK; i++)
             status = make_slot(engine, r, i, err);

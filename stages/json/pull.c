@@ -61,7 +61,7 @@ static inline unsigned ends_at(const uint8_t *bytes)
 
 static inline const uint8_t *skip_space(const uint8_t *at, const uint8_t *end)
 {
-    if (at<end && * at> ' ')
+    if (at < end && at[0] > ' ')
         return at;
 #ifdef __SSE2__
     for (; end - at >= STEP; at += STEP) {

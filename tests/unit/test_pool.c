@@ -82,6 +82,30 @@ static void small_blocks_run_out_and_the_warmest_comes_back_first(void **state)
     close_pools(&pools);
 }
 
+static void small_blocks_take_memory_when_they_are_used_first(void **state)
+{
+    enum { N_BLOCKS = 20 };
+    const struct gm_pool_size size = {N_BLOCKS, GM_BLOCK_BYTES, 4 * MB};
+    const uint64_t step = GM_SHM_STEP_BYTES, all = (uint64_t)N_BLOCKS * GM_BLOCK_BYTES;
+    struct gm_large_budget budget = {.limit_bytes = 4 * MB};
+    struct gm_pool pool;
+    (void)state;
+    assert_int_equal(gm_pool_create("test", &size, &budget, &pool, NULL), GM_OK);
+    assert_int_equal(gm_shm_resident_bytes(&pool.shm), 0);
+    for (uint64_t i = 1; i <= N_BLOCKS; i++) {
+        struct gm_span span = take(&pool, GM_BLOCK_BYTES, GM_POOL_INPUT);
+        uint64_t steps = (i * GM_BLOCK_BYTES + step - 1) / step * step;
+        assert_int_equal(gm_shm_resident_bytes(&pool.shm), steps < all ? steps : all);
+        memset(gm_pool_data(&pool, span.page), 1, span.n_bytes);
+        assert_int_equal(gm_shm_resident_bytes(&pool.shm), steps < all ? steps : all);
+    }
+    for (uint32_t i = 0; i < N_BLOCKS; i++)
+        gm_pool_give(&pool, i * SMALL);
+    take(&pool, GM_BLOCK_BYTES, GM_POOL_OUTPUT);
+    assert_int_equal(gm_shm_resident_bytes(&pool.shm), all); /* it is kept */
+    gm_pool_destroy(&pool);
+}
+
 static void sizes_are_rounded_up_to_classes(void **state)
 {
     static const struct {
@@ -237,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_blocks_run_out_and_the_warmest_comes_back_first),
+        cmocka_unit_test(small_blocks_take_memory_when_they_are_used_first),
         cmocka_unit_test(sizes_are_rounded_up_to_classes),
         cmocka_unit_test(what_can_never_fit_is_an_error_not_a_wait),
         cmocka_unit_test(inputs_never_take_the_last_of_the_budget),
