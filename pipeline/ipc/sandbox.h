@@ -3,7 +3,7 @@
  *
  *   WORKER   no open, no socket, no exec, no fork or thread, no ptrace, no signals to others;
  *            read and write on open descriptors, memory, futex, clock
- *   LISTER   may open for reading, write to open descriptors; no socket, exec, fork
+ *   LISTER   may open for reading, write to open descriptors, start threads; no socket, exec, fork
  *   FETCH    threads and connect; may open for reading, and write only below write_dir_fd
  *   WRITER   may touch files only below write_dir_fd; no socket, exec, fork
  *

@@ -100,12 +100,11 @@ static const int calls_for_the_network[] = {
     SCMP_SYS(timerfd_gettime),
 };
 
-static const int calls_for_threads[] = {
-    SCMP_SYS(set_robust_list),
-    SCMP_SYS(rseq),
-    SCMP_SYS(sched_getparam),
-    SCMP_SYS(sched_getscheduler),
-};
+/* And clone, see below. */
+static const int calls_for_threads[] = {SCMP_SYS(set_robust_list), SCMP_SYS(rseq)};
+
+static const int calls_about_scheduling[] = {SCMP_SYS(sched_getparam),
+                                             SCMP_SYS(sched_getscheduler)};
 
 /* Resolver plug-ins are shared libraries; the other profiles map nothing executable. */
 static const int calls_to_load_libraries[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
@@ -129,7 +128,8 @@ static const struct {
     {L | F | O, TABLE(calls_by_name)},
     {F | O, TABLE(calls_to_change_files)},
     {F, TABLE(calls_for_the_network)},
-    {F, TABLE(calls_for_threads)},
+    {L | F, TABLE(calls_for_threads)},
+    {F, TABLE(calls_about_scheduling)},
     {F, TABLE(calls_to_load_libraries)},
 #if GM_SANITIZED
     {ALL, TABLE(calls_of_sanitizers)},
@@ -192,7 +192,7 @@ static const struct condition {
 #if !GM_SANITIZED
     {F, SCMP_SYS(prctl), 0, 1, {{IS(0, PR_SET_NAME)}}},
 #endif
-    {F, SCMP_SYS(clone), 0, 1, {{HAS(0, THREAD_FLAGS | NAMESPACE_FLAGS, THREAD_FLAGS)}}},
+    {L | F, SCMP_SYS(clone), 0, 1, {{HAS(0, THREAD_FLAGS | NAMESPACE_FLAGS, THREAD_FLAGS)}}},
     {F, SCMP_SYS(socket), 0, 2, {{IS(0, AF_INET)}, {HAS(1, SOCKET_KIND, SOCK_STREAM)}}},
     {F, SCMP_SYS(socket), 0, 2, {{IS(0, AF_INET)}, {HAS(1, SOCKET_KIND, SOCK_DGRAM)}}},
     {F, SCMP_SYS(socket), 0, 2, {{IS(0, AF_INET6)}, {HAS(1, SOCKET_KIND, SOCK_STREAM)}}},

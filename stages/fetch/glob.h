@@ -1,6 +1,6 @@
 /* Patterns for files: '*', '?' and '[...]' within one name, '**' for any number of folders. Entries
- * come in bytewise order of their whole path, whatever the file system's order, and only the
- * entries of one folder for each level are in memory.
+ * come in bytewise order of their whole path, whatever the file system's order. The entries of one
+ * folder for each level are in memory, and with threads what ahead.h allows them.
  *
  *      corpus/2024/x/y.txt       pattern corpus/(**)/(*.txt)
  *      ------ fixed root
@@ -18,7 +18,11 @@
 #define GM_GLOB_MAX_PARTS 32  /* components of a pattern behind its fixed root */
 #define GM_GLOB_MAX_DEPTH 128 /* folders below the root */
 
-enum gm_glob_flags { GM_GLOB_HIDDEN = 1, GM_GLOB_FOLLOW = 2 };
+enum gm_glob_flags {
+    GM_GLOB_HIDDEN = 1,
+    GM_GLOB_FOLLOW = 2,
+    GM_GLOB_AHEAD = 4 /* threads read ahead (ahead.h): for who wants it all, and never forks */
+};
 
 struct gm_glob_entry {
     const char *path; /* root + name */

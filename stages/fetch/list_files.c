@@ -82,7 +82,8 @@ static enum gm_status files_list(const void *values, int stdin_fd, struct gm_lis
     enum gm_status status = GM_OK;
     (void)stdin_fd;
     for (size_t i = 0; status == GM_OK && i < opts->patterns.n_items; i++)
-        status = gm_glob_walk(opts->patterns.items[i], glob_flags(opts), add_file, sink, err);
+        status = gm_glob_walk(opts->patterns.items[i], glob_flags(opts) | GM_GLOB_AHEAD, add_file,
+                              sink, err);
     return status;
 }
 

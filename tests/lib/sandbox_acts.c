@@ -403,7 +403,7 @@ const struct sandbox_act sandbox_acts[] = {
     {open_by_new_call, "openat2", {REFUSED, REFUSED, REFUSED, REFUSED}, false},
     {execute, "execve", {DIES, DIES, DIES, DIES}, false},
     {fork_child, "fork", {DIES, DIES, DIES, DIES}, false},
-    {start_thread, "start a thread", {DIES, DIES, WORKS, DIES}, false},
+    {start_thread, "start a thread", {DIES, WORKS, WORKS, DIES}, false},
     {new_namespace, "unshare", {DIES, DIES, DIES, DIES}, false},
     {trace, "ptrace", {DIES, DIES, DIES, DIES}, false},
     {read_memory_of_process, "process_vm_readv", {DIES, DIES, DIES, DIES}, false},

@@ -37,3 +37,6 @@ $(BUILD)/tests/lib/tool_gristmill_poison: LDFLAGS_ALL += -Wl,--wrap=gm_emit_data
 
 # Whether the CPU hashes many messages faster is up to the test.
 $(BUILD)/tests/unit/test_digest: LDFLAGS_ALL += -Wl,--wrap=gm_sha256_many_is_faster
+
+# Threads that do not start, descriptors that are short, kinds that are not told.
+$(BUILD)/tests/unit/test_ahead: LDFLAGS_ALL += -Wl,--wrap=pthread_create,--wrap=pthread_join,--wrap=getdents64,--wrap=gm_open_at
