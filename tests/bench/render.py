@@ -32,6 +32,8 @@ word-frequency model with Zipf's law. Servers are nginx and a small Python serve
 address. Times are from start to exit of the process, so start-up, planning, syncing and the
 manifest are inside; CPU time is that of all processes of a run. Before each run the disk is synced and 1 GB of
 free memory touched: a virtual machine pays for free memory that its host has taken back, up to 2 ns a byte.
+Then it rests for 0.3 s, so that the kernel has no work left of the run before. Memory of a download is
+watched in a run of its own.
 
 | row | command of ours | peer |
 |---|---|---|
