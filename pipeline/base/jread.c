@@ -280,6 +280,21 @@ enum gm_jread_token gm_jread_next(struct gm_jread *reader)
     }
 }
 
+bool gm_jread_take_key(struct gm_jread *reader, const char *key, size_t key_bytes)
+{
+    size_t comma = reader->expects == EXPECTS_MORE;
+    size_t n = reader->n_bytes - reader->at;
+    const uint8_t *text = reader->text + reader->at;
+    if (reader->expects != EXPECTS_KEY_OR_END && !(comma && inside_object(reader)))
+        return false;
+    if (n < comma + key_bytes || (comma && text[0] != ',') ||
+        memcmp(text + comma, key, key_bytes) != 0)
+        return false;
+    reader->at += comma + key_bytes;
+    reader->expects = EXPECTS_VALUE;
+    return true;
+}
+
 bool gm_jread_skip(struct gm_jread *reader, enum gm_jread_token token)
 {
     if (token != GM_JREAD_OBJECT && token != GM_JREAD_ARRAY)

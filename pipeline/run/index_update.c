@@ -28,6 +28,10 @@
 #define READ_BYTES (256u * 1024u)
 #define COPY_BYTES ((size_t)1 << 30)
 
+/* No journal: see above. Rows of some 200 bytes come in order or at random: larger pages are split
+ * less often. */
+#define PRAGMAS "PRAGMA page_size=16384; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF"
+
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS items(locator TEXT PRIMARY KEY, generation INT, item INT,"
     " status TEXT, code TEXT, http INT, bytes INT, sha256 TEXT, etag TEXT, last_modified TEXT,"
@@ -36,21 +40,23 @@ static const char schema[] =
     " stage TEXT, reason TEXT, outcome TEXT, message TEXT);"
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INT);";
 
-/* A file of lines and the table that its keys go into; a key is bound to its place + 2 (1 is the
- * generation). */
+/* A file of lines and the table that its values go into. Keys in the order of the lines, as they
+ * are written there; place: the number of the parameter that the value is bound to (1 is the
+ * generation), 0: it is not kept. */
 struct key {
     const char *text;
     size_t n_bytes;
+    int place;
 };
-#define KEY(text)                                                                                  \
+#define KEY(name, place)                                                                           \
     {                                                                                              \
-        text, sizeof(text) - 1                                                                     \
+        "\"" name "\":", sizeof("\"" name "\":") - 1, place                                        \
     }
 struct mapping {
     const char *file;
     const char *sql;
     size_t n_keys;
-    struct key keys[12];
+    struct key keys[19];
 };
 
 static const struct mapping mappings[] = {
@@ -64,20 +70,21 @@ static const struct mapping mappings[] = {
      " etag=CASE ?4 WHEN 'ok' THEN ?10 ELSE coalesce(?10, etag) END,"
      " last_modified=CASE ?4 WHEN 'ok' THEN ?11 ELSE coalesce(?11, last_modified) END,"
      " mtime_ns=?12",
-     12,
-     {KEY("item"), KEY("source"), KEY("status"), KEY("code"), KEY("http"), KEY("bytes"),
-      KEY("media"), KEY("sha256"), KEY("etag"), KEY("last_modified"), KEY("mtime_ns"),
-      KEY("source_key")}},
+     19,
+     {KEY("item", 2), KEY("source", 3), KEY("source_key", 13), KEY("status", 4), KEY("code", 5),
+      KEY("message", 0), KEY("http", 6), KEY("bytes", 7), KEY("wire_bytes", 0), KEY("tries", 0),
+      KEY("seconds", 0), KEY("media", 8), KEY("sha256", 9), KEY("final_url", 0), KEY("etag", 10),
+      KEY("last_modified", 11), KEY("content_type", 0), KEY("mtime_ns", 12), KEY("complete", 0)}},
     {"rejects.jsonl",
      "INSERT INTO rejects(generation, id, source, name, stage, reason, outcome, message)"
      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
      7,
-     {KEY("id"), KEY("source"), KEY("name"), KEY("stage"), KEY("reason"), KEY("outcome"),
-      KEY("message")}},
+     {KEY("id", 2), KEY("source", 3), KEY("name", 4), KEY("stage", 5), KEY("reason", 6),
+      KEY("outcome", 7), KEY("message", 8)}},
     {"removed.jsonl",
      "UPDATE items SET status='removed', generation=?1 WHERE locator=coalesce(?3,?2)",
      2,
-     {KEY("source"), KEY("source_key")}},
+     {KEY("source", 2), KEY("source_key", 3)}},
 };
 
 struct update {
@@ -116,20 +123,39 @@ static void bind(struct update *update, sqlite3_stmt *row, int place, enum gm_jr
     }
 }
 
-/* Where the value of this key is bound; 0: nowhere. Keys come in the order of the table, so the one
- * behind the last is tried first. */
-static int place_of(const struct mapping *mapping, const struct gm_jread *reader, size_t *next)
+/* The next key's, in any order and spelling; NULL: none that is known. */
+static const struct key *find_key(const struct mapping *mapping, const struct gm_jread *reader)
 {
     const struct gm_buf *name = &reader->value;
-    for (size_t i = 0, at = *next; i < mapping->n_keys; i++, at++) {
-        at = at < mapping->n_keys ? at : 0;
-        const struct key *key = &mapping->keys[at];
-        if (key->n_bytes == name->n_bytes && memcmp(key->text, name->data, key->n_bytes) == 0) {
-            *next = at + 1;
-            return (int)at + 2;
-        }
+    for (size_t i = 0; i < mapping->n_keys; i++) {
+        const struct key *key = &mapping->keys[i];
+        if (key->n_bytes == name->n_bytes + 3 &&
+            memcmp(key->text + 1, name->data, name->n_bytes) == 0)
+            return key;
     }
-    return 0;
+    return NULL;
+}
+
+/* What comes next in the object. Lines have their keys in the order of the table, but for one that
+ * may be missing. *place, of a key: where its value is bound; 0: nowhere. */
+static enum gm_jread_token next_key(const struct mapping *mapping, struct gm_jread *reader,
+                                    size_t *next, int *place)
+{
+    const struct key *key = &mapping->keys[*next], *end = &mapping->keys[mapping->n_keys];
+    for (unsigned i = 0; i < 2 && key < end; i++, key++)
+        if (gm_jread_take_key(reader, key->text, key->n_bytes)) {
+            *next = (size_t)(key - mapping->keys) + 1;
+            *place = key->place;
+            return GM_JREAD_KEY;
+        }
+    enum gm_jread_token token = gm_jread_next(reader);
+    if (token != GM_JREAD_KEY)
+        return token;
+    key = find_key(mapping, reader);
+    *place = key ? key->place : 0;
+    if (key)
+        *next = (size_t)(key - mapping->keys) + 1;
+    return token;
 }
 
 /* One line; a malformed one is left out. */
@@ -145,15 +171,16 @@ static enum gm_status add_line(struct update *update, sqlite3_stmt *row,
     if (!gm_buf_reserve(&update->text, line.n_bytes + 1))
         return gm_err_set(err, GM_NOMEM, "no memory for run.db");
     gm_jread_restart(reader, line.data, line.n_bytes);
-    bool good = gm_jread_next(reader) == GM_JREAD_OBJECT;
     size_t next = 0;
-    while (good && (token = gm_jread_next(reader)) == GM_JREAD_KEY) {
-        int place = place_of(mapping, reader, &next);
+    int place;
+    bool good = gm_jread_next(reader) == GM_JREAD_OBJECT;
+    while (good && (token = next_key(mapping, reader, &next, &place)) == GM_JREAD_KEY) {
         token = gm_jread_next(reader);
         if (place > 0)
             bind(update, row, place, token, reader);
         good = gm_jread_skip(reader, token);
     }
+    good = good && token == GM_JREAD_OBJECT_END && gm_jread_next(reader) == GM_JREAD_END;
     if (!good)
         return GM_OK;
     return sqlite3_step(row) == SQLITE_DONE ? GM_OK : failure(update->db, err);
@@ -320,14 +347,16 @@ static enum gm_status copy_index(int folder_fd, struct gm_err *err)
 
 static enum gm_status open_database(struct update *update, struct gm_err *err)
 {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     struct gm_buf path = GM_BUF_INIT;
     enum gm_status status = copy_index(update->folder_fd, err);
     gm_buf_printf(&path, "%s/%s", update->folder, TEMPORARY);
-    if (status == GM_OK && sqlite3_open(gm_buf_cstr(&path), &update->db) != SQLITE_OK)
+    if (status == GM_OK &&
+        sqlite3_open_v2(gm_buf_cstr(&path), &update->db, flags, NULL) != SQLITE_OK)
         status = failure(update->db, err);
     gm_buf_free(&path);
     if (status == GM_OK)
-        status = run_sql(update, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", err);
+        status = run_sql(update, PRAGMAS, err);
     return status == GM_OK ? run_sql(update, schema, err) : status;
 }
 

@@ -235,6 +235,52 @@ static void rebuilding_gives_the_same_as_going_step_by_step(void **state)
     gm_buf_free(&rebuilt);
 }
 
+/* As gm_item_line writes them; the same in other orders, with spaces, escapes in the keys, other
+ * keys in between; and what a torn or foreign line would add if it were taken for a whole one. */
+static void lines_say_the_same_however_they_are_written(void **state)
+{
+    static const char *const plain =
+        "{\"item\":0,\"source\":\"http://x/a\",\"status\":\"ok\",\"code\":null,\"message\":null,"
+        "\"http\":200,\"bytes\":10,\"wire_bytes\":20,\"tries\":1,\"seconds\":0.004,"
+        "\"media\":\"text\",\"sha256\":\"" SHA_A "\",\"final_url\":null,\"etag\":\"e\","
+        "\"last_modified\":\"Mon\",\"content_type\":\"text/plain\",\"mtime_ns\":0,"
+        "\"complete\":true}\n"
+        "{\"item\":1,\"source\":\"/f/\xef\xbf\xbd\",\"source_key\":\"#0123456789abcdef "
+        "/f/\",\"status\":"
+        "\"failed\",\"code\":\"fetch.io\",\"message\":\"no\",\"http\":0,\"bytes\":3,\"mtime_ns\":-"
+        "8}\n";
+    static const char *const otherwise =
+        "{ \"bytes\":10,\"mtime_ns\" : 0,\"sourc\":[1,{\"source\":\"no\"}],\"\":0,"
+        "\"\\u0073tatus\":\"ok\" , \"item\":0,\"http\":200, "
+        "\"source\":\"http://x/\\u0061\",\"media\":"
+        "\"text\",\"last_modified\":\"Mon\",\"etag\":\"e\",\"sha256\":\"" SHA_A
+        "\",\"code\":null}\n"
+        "{\"item\":2,\"source\":\"/f/torn\",\"status\":\"ok\",\n"
+        "{\"item\":2,\"source\":\"/f/torn\",\"status\":\"ok\",}\n"
+        "{\"item\":2,\"source\":\"/f/torn\",\"status\" \"ok\"}\n"
+        "{\"item\":2,\"source\":\"/f/torn\",,\"status\":\"ok\"}\n"
+        "{\"item\":2,\"source\":\"/f/torn\",\"status\":\"ok\"}}\n"
+        "{\"item\":2,\"source\":\"/f/torn\"\n"
+        "[\"item\":2,\"source\":\"/f/torn\"]\n"
+        "{\"mtime_ns\":-8,\"source_key\":\"#0123456789abcdef /f/\",\"source\":\"/f/x\",\"item\":1,"
+        "\"bytes\":3,\"http\":0,\"code\":\"fetch.io\",\"status\":\"failed\"}\n";
+    struct gm_buf expected = GM_BUF_INIT, got = GM_BUF_INIT;
+    char path[100];
+    (void)state;
+    put("items.jsonl", plain);
+    update(1);
+    dump(&expected);
+    snprintf(path, sizeof path, "%s/" GM_INDEX_NAME, folder);
+    assert_int_equal(unlink(path), 0);
+    put("items.jsonl", otherwise);
+    update(1);
+    dump(&got);
+    assert_string_equal(gm_buf_cstr(&expected), gm_buf_cstr(&got));
+    assert_non_null(strstr(gm_buf_cstr(&got), "#0123456789abcdef /f/|1|1|failed|fetch.io|0|3|"));
+    gm_buf_free(&expected);
+    gm_buf_free(&got);
+}
+
 static void what_was_not_listed_is_told_as_removed(void **state)
 {
     char text[500] = {0};
@@ -405,6 +451,7 @@ int main(void)
         TEST(the_last_generation_counts),
         TEST(an_answer_without_validators_forgets_the_old_ones),
         TEST(rebuilding_gives_the_same_as_going_step_by_step),
+        TEST(lines_say_the_same_however_they_are_written),
         TEST(what_was_not_listed_is_told_as_removed),
         TEST(a_generation_that_is_followed_is_the_same_as_one_that_was_there),
         TEST(nothing_is_kept_of_a_generation_that_is_not_completed),

@@ -131,6 +131,59 @@ static void skipping_lands_behind_the_value(void **state)
     gm_jread_free(&reader);
 }
 
+static bool takes(struct gm_jread *reader, const char *key)
+{
+    return gm_jread_take_key(reader, key, strlen(key));
+}
+
+static void a_key_that_is_expected_is_taken_only_where_it_stands(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\":[\"b\"],\"b\":1, \"c\":2,\"d\" :3,\"e\":4}";
+    struct gm_jread reader;
+    gm_jread_init(&reader, text, strlen(text));
+    assert_false(takes(&reader, "\"a\":")); /* the object is not open yet */
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_OBJECT);
+    assert_false(takes(&reader, "\"b\":"));
+    assert_true(takes(&reader, "\"a\":"));
+    assert_false(takes(&reader, "[\"b\"]")); /* a value comes */
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_ARRAY);
+    assert_false(takes(&reader, "\"b\"]"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_STRING);
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_ARRAY_END);
+    assert_true(takes(&reader, "\"b\":"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_NUMBER);
+    assert_false(takes(&reader, "\"c\":")); /* behind a space */
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_KEY);
+    assert_true(gm_jread_is(&reader, "c"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_NUMBER);
+    assert_false(takes(&reader, "\"d\":"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_KEY);
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_NUMBER);
+    assert_false(takes(&reader, "\"e\":4}  ")); /* more than is left */
+    assert_true(takes(&reader, "\"e\":"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_NUMBER);
+    assert_false(takes(&reader, "}"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_OBJECT_END);
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_END);
+    gm_jread_free(&reader);
+}
+
+static void no_key_is_taken_of_broken_text(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\":01,\"b\":1}";
+    struct gm_jread reader;
+    gm_jread_init(&reader, text, strlen(text));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_OBJECT);
+    assert_true(takes(&reader, "\"a\":"));
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_NUMBER); /* 0 */
+    assert_int_equal(gm_jread_next(&reader), GM_JREAD_ERROR);
+    reader.at++; /* before ,"b": */
+    assert_false(takes(&reader, "\"b\":"));
+    gm_jread_free(&reader);
+}
+
 /* One reader for many texts; strings are as long as they are, whatever stands at which place. */
 static void strings_of_all_lengths_are_read(void **state)
 {
@@ -191,6 +244,8 @@ int main(void)
         cmocka_unit_test(bad_text_is_refused),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(skipping_lands_behind_the_value),
+        cmocka_unit_test(a_key_that_is_expected_is_taken_only_where_it_stands),
+        cmocka_unit_test(no_key_is_taken_of_broken_text),
         cmocka_unit_test(strings_of_all_lengths_are_read),
         cmocka_unit_test(changed_text_never_crashes),
     };
