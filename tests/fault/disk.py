@@ -53,6 +53,9 @@ def limit_writer(process, most):
     while process.poll() is None and time.monotonic() < deadline:
         for pid in fault.children_of_kind(process.pid, "write"):
             try:
+                with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+                    if "Seccomp:\t2" not in status.read():
+                        continue  # it is about to set its own limits
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
                 return True
             except OSError:
